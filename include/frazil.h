@@ -1,0 +1,518 @@
+/* frazil.h — a table engine that is an Apache Iceberg warehouse. This header is the manual.
+ *
+ *     frz_db *db; frz_table *t; frz_error e;
+ *     frz_db_open("/data/wh", NULL, &db, &e);
+ *     frz_table_open(db, "flights", &t, &e);
+ *     frz_row *r; frz_row_new(t, &r, &e);
+ *     frz_row_set_long(r, 0, 42, &e); frz_row_set_string(r, 1, "ice", 3, &e);
+ *     frz_put(t, r, NULL, &e);                     // durable and visible when it returns
+ *     frz_table_flush(t, &e);                      // published: any Iceberg engine reads it
+ *
+ * Three words       durable   — the log's policy holds: see frz_durability
+ *                   visible   — this process's readers see it: from the moment that a write returns
+ *                   published — an Iceberg snapshot holds it: after a flush, by size, by age, on demand, at close
+ * Results           0 ok · > 0 an outcome that is no error (FRZ_NOT_FOUND, FRZ_DONE, FRZ_EXISTS) · < 0 an error.
+ *                   Any result but 0 of a function that writes means that nothing was written.
+ * Errors            the caller's frz_error, or NULL; filled only where the result is not 0. Nothing to free.
+ * Strings, blobs    pointer and length, never NUL-terminated unless the name says `const char *`. Strings are UTF-8.
+ * Ownership         *_new, *_open give a handle that *_free, *_close takes back; both accept NULL. A borrowed pointer names the
+ *                   moment at which it dies.
+ * Threads           frz_db, frz_table, frz_schema and frz_snapshot may be used by any number of threads at once. frz_row, frz_batch and
+ *                   frz_cursor belong to one thread at a time.
+ * fork              a handle inherited through fork() answers FRZ_MISUSE in the child.
+ */
+#ifndef FRAZIL_H
+#define FRAZIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(FRZ_BUILDING)
+#define FRZ_API __attribute__((visibility("default")))
+#else
+#define FRZ_API
+#endif
+#if defined(__GNUC__)
+#define FRZ_NODISCARD __attribute__((warn_unused_result))
+#else
+#define FRZ_NODISCARD
+#endif
+
+#define FRZ_VERSION_MAJOR 0
+#define FRZ_VERSION_MINOR 1
+#define FRZ_VERSION_PATCH 0
+
+/* ── results ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum frz_status {
+    FRZ_OK = 0,
+    /* outcomes */
+    FRZ_NOT_FOUND = 1, /* no such key, table, snapshot or column */
+    FRZ_DONE = 2,      /* a cursor has no further row */
+    FRZ_EXISTS = 3,    /* the key or table is there already; nothing was written */
+    /* misuse: mend the call */
+    FRZ_INVALID = -1,     /* a bad argument, option, name, schema, expression or value */
+    FRZ_MISUSE = -2,      /* a handle used after close or fork, or from a snapshot of another database */
+    FRZ_READ_ONLY = -3,   /* a write through a read-only handle or on a read-only file system */
+    FRZ_TOO_LARGE = -4,   /* beyond a limit that docs/limits.md states */
+    FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
+    /* not now: the same call may succeed later */
+    FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up */
+    FRZ_CANCELLED = -12,
+    /* resources */
+    FRZ_NO_MEMORY = -20,
+    FRZ_NO_SPACE = -21,
+    /* the file system failed */
+    FRZ_IO = -30,
+    /* bytes on disk are not what was written */
+    FRZ_CORRUPT = -40,
+    FRZ_NEWER_FORMAT = -41, /* written by a later version of frazil or of the table format */
+    /* somebody else was first */
+    FRZ_CONFLICT = -50,
+    /* a defect of frazil: report it */
+    FRZ_BUG = -60
+};
+
+/* 512 bytes, frozen. `message` says what, where, and what was expected. */
+typedef struct frz_error {
+    int32_t code;     /* enum frz_status */
+    int32_t os_errno; /* 0 where no system call failed */
+    char message[504];
+} frz_error;
+
+FRZ_API const char *frz_status_name(int status); /* "FRZ_BUSY"; "FRZ_UNKNOWN" for a number that is none. Static. */
+FRZ_API const char *frz_version(void);           /* "0.1.0". Static. */
+
+/* Bytes that the library made and the caller frees. */
+typedef struct frz_blob frz_blob;
+FRZ_API const char *frz_blob_data(const frz_blob *); /* followed by a NUL that frz_blob_len does not count */
+FRZ_API size_t frz_blob_len(const frz_blob *);
+FRZ_API void frz_blob_free(frz_blob *);
+
+/* ── types and values ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum frz_type_id {
+    FRZ_NULL = 0, /* only in a frz_value: the null of any type */
+    FRZ_BOOLEAN = 1,
+    FRZ_INT = 2,
+    FRZ_LONG = 3,
+    FRZ_FLOAT = 4,
+    FRZ_DOUBLE = 5,
+    FRZ_DECIMAL = 6,
+    FRZ_DATE = 7,
+    FRZ_TIME = 8,
+    FRZ_TIMESTAMP = 9,
+    FRZ_TIMESTAMPTZ = 10,
+    FRZ_TIMESTAMP_NS = 11,
+    FRZ_TIMESTAMPTZ_NS = 12,
+    FRZ_STRING = 13,
+    FRZ_UUID = 14,
+    FRZ_FIXED = 15,
+    FRZ_BINARY = 16
+};
+
+typedef struct frz_type {
+    int32_t id;        /* enum frz_type_id */
+    int32_t precision; /* FRZ_DECIMAL: 1 to 38 */
+    int32_t scale;     /* FRZ_DECIMAL: 0 to precision */
+    int32_t length;    /* FRZ_FIXED: bytes, 1 to 1 MiB */
+} frz_type;
+
+/* The unscaled value of a decimal, two's complement: hi * 2^64 + lo. */
+typedef struct frz_decimal {
+    uint64_t lo;
+    int64_t hi;
+} frz_decimal;
+
+/* One typed value. Bytes are borrowed: the function that gives or takes a value says until when. */
+typedef struct frz_value {
+    int32_t type; /* enum frz_type_id; FRZ_NULL = null */
+    int32_t reserved;
+    union {
+        bool boolean;    /* FRZ_BOOLEAN */
+        int32_t i32;     /* FRZ_INT; FRZ_DATE: days since 1970-01-01 */
+        int64_t i64;     /* FRZ_LONG; FRZ_TIME: µs since midnight; FRZ_TIMESTAMP[TZ]: µs, _NS: ns since 1970-01-01T00:00 (UTC) */
+        float f32;       /* FRZ_FLOAT */
+        double f64;      /* FRZ_DOUBLE */
+        frz_decimal dec; /* FRZ_DECIMAL, at the column's scale */
+        struct {
+            const void *data;
+            size_t len;
+        } bytes; /* FRZ_STRING, FRZ_BINARY, FRZ_FIXED, FRZ_UUID (16 bytes, big-endian) */
+    } as;
+} frz_value;
+
+/* ── schemas ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct frz_db frz_db;
+typedef struct frz_table frz_table;
+typedef struct frz_schema frz_schema;
+typedef struct frz_row frz_row;
+typedef struct frz_batch frz_batch;
+typedef struct frz_cursor frz_cursor;
+typedef struct frz_snapshot frz_snapshot;
+
+typedef struct frz_column {
+    uint32_t struct_size;
+    int32_t field_id; /* Iceberg's; 0 when adding = the next free one */
+    const char *name;
+    frz_type type;
+    bool required;
+    int32_t key_index;     /* position in the primary key, -1 = not of the key */
+    const char *doc;       /* NULL = none */
+    frz_value initial;     /* default of rows written before the column was; FRZ_NULL = none. Format 3 only */
+    frz_value write;       /* default of rows that leave the column out; FRZ_NULL = none. Format 3 only */
+} frz_column;
+
+/* A schema is built, then used; once a table was created with it, it does not change. Counted inside: free your handle at any time. */
+FRZ_API FRZ_NODISCARD int frz_schema_new(frz_schema **out, frz_error *);
+/* Adds a column at the end. `key_index` is ignored here: see frz_schema_set_key. Copies all. */
+FRZ_API FRZ_NODISCARD int frz_schema_add(frz_schema *, const frz_column *, frz_error *);
+/* The primary key: required columns of any type but float and double (the rule of Iceberg's identifier fields), in key order. */
+FRZ_API FRZ_NODISCARD int frz_schema_set_key(frz_schema *, const char *const *names, size_t count, frz_error *);
+/* "id long, name string?, price decimal(9,2)?" — a `?` makes a column optional; "`a name`" quotes one. KEY: "id" or "a,b"; NULL = no key yet. */
+FRZ_API FRZ_NODISCARD int frz_schema_parse(const char *text, const char *key, frz_schema **out, frz_error *);
+/* Iceberg's schema JSON; identifier-field-ids are the key. */
+FRZ_API FRZ_NODISCARD int frz_schema_parse_json(const char *json, size_t len, frz_schema **out, frz_error *);
+FRZ_API size_t frz_schema_column_count(const frz_schema *);
+FRZ_API size_t frz_schema_key_count(const frz_schema *);
+/* Borrowed until the schema is freed. `out->struct_size` is set by the caller. FRZ_NOT_FOUND beyond the last. */
+FRZ_API FRZ_NODISCARD int frz_schema_column(const frz_schema *, size_t index, frz_column *out);
+FRZ_API FRZ_NODISCARD int frz_schema_key(const frz_schema *, size_t key_index, size_t *column_index);
+/* FRZ_NOT_FOUND if no column has exactly this name. */
+FRZ_API FRZ_NODISCARD int frz_schema_find(const frz_schema *, const char *name, size_t *index);
+FRZ_API FRZ_NODISCARD int frz_schema_to_text(const frz_schema *, frz_blob **out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_schema_to_json(const frz_schema *, frz_blob **out, frz_error *);
+FRZ_API void frz_schema_free(frz_schema *);
+
+/* ── database ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Every function is called from any thread. `alloc` and `realloc` return memory aligned for any type, or NULL. */
+typedef struct frz_allocator {
+    void *ctx;
+    void *(*alloc)(void *ctx, size_t bytes);
+    void *(*realloc)(void *ctx, void *p, size_t bytes);
+    void (*free)(void *ctx, void *p);
+} frz_allocator;
+
+typedef enum frz_durability {
+    FRZ_SYNC_FULL = 1,     /* acknowledged = on stable storage. The default */
+    FRZ_SYNC_INTERVAL = 2, /* synced every sync_interval_ms: a power cut takes at most that much */
+    FRZ_SYNC_OFF = 3       /* the operating system writes when it likes: a process crash loses nothing, a power cut what it had not written */
+} frz_durability;
+
+enum frz_log_level { FRZ_LOG_ERROR = 1, FRZ_LOG_WARN = 2, FRZ_LOG_INFO = 3, FRZ_LOG_DEBUG = 4 };
+typedef void (*frz_log_fn)(void *ctx, int level, const char *message);
+
+typedef struct frz_db_options {
+    uint32_t struct_size;
+    bool create;              /* make the directory and the warehouse where there is none */
+    bool read_only;           /* take no lock, write nothing; see what is published and what the log holds beyond it, as of open or refresh */
+    bool no_close_flush;      /* do not publish at close; the log keeps it */
+    int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
+    uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
+    uint64_t memory_bytes;    /* budget of memtables, caches and jobs; 0 = 256 MiB; at least 8 MiB */
+    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = a quarter of memory_bytes at most 64 MiB */
+    uint64_t log_segment_bytes; /* 0 = 16 MiB */
+    const frz_allocator *allocator; /* copied; NULL = malloc */
+    frz_log_fn log;
+    void *log_ctx;
+    int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+} frz_db_options;
+#define FRZ_DB_OPTIONS_INIT {sizeof(frz_db_options)}
+
+/* Opens the warehouse at PATH. Returns FRZ_BUSY (holder's pid in the message) if another process writes it, FRZ_NOT_FOUND without a warehouse and
+ * without `create`, FRZ_CORRUPT or FRZ_NEWER_FORMAT as found. OPTIONS may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, frz_error *);
+/* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, naming them, while snapshots or cursors or Arrow streams are open: the handle stays
+ * good. Any other result: the handle is gone. Table handles are closed with it. NULL is fine. */
+FRZ_API int frz_db_close(frz_db *, frz_error *);
+/* Read-only handles: take up what was published and logged since. No effect on a writing handle. */
+FRZ_API FRZ_NODISCARD int frz_db_refresh(frz_db *, frz_error *);
+/* All that is visible becomes durable, whatever the policy. */
+FRZ_API FRZ_NODISCARD int frz_db_sync(frz_db *, frz_error *);
+/* Publishes every table. */
+FRZ_API FRZ_NODISCARD int frz_db_flush(frz_db *, frz_error *);
+/* Calls FN with each table's full name ("main.flights") in order; a result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_tables(frz_db *, int (*fn)(void *ctx, const char *name), void *ctx, frz_error *);
+
+typedef struct frz_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t seq_visible;
+    uint64_t writes, write_groups, rows_put, rows_deleted; /* batches; groups of batches; operations */
+    uint64_t log_bytes, log_syncs, log_segments, log_segments_recycled;
+    uint64_t gets, gets_found, memtable_hits;
+    uint64_t filter_checks, filter_rejects, filter_false_positives;
+    uint64_t key_pages_read, value_pages_read, cache_hits, cache_misses, cache_bytes;
+    uint64_t memtable_bytes, memtables_immutable;
+    uint64_t flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked;
+    uint64_t commits, commit_conflicts, commit_us_total, commit_us_max;
+    uint64_t stalls, stall_us_total, slowdowns, slowdown_us_total;
+    uint64_t data_files, delete_files, data_bytes, rows_live;
+    uint64_t files_absorbed, files_removed, orphans_removed;
+    uint64_t recovered_batches, recovered_bytes;
+} frz_stats;
+/* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
+FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);
+/* One `name value` a line. JSON: one object. */
+FRZ_API FRZ_NODISCARD int frz_db_stats_text(frz_db *, frz_table *table, bool json, frz_blob **out, frz_error *);
+
+/* ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct frz_table_options {
+    uint32_t struct_size;
+    int32_t format_version;   /* 2 or 3; 0 = 2 */
+    const char *const *property_keys; /* Iceberg's table properties and frazil's own (frazil.*); unknown frazil.* ones are refused */
+    const char *const *property_values;
+    size_t property_count;
+} frz_table_options;
+#define FRZ_TABLE_OPTIONS_INIT {sizeof(frz_table_options)}
+
+/* NAME is `namespace.table`, or `table` in namespace `main`; letters, digits, `_` and `-`. The table is on disk, readable by all, when this returns.
+ * FRZ_EXISTS if there is one of this name. OUT may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_table_create(frz_db *, const char *name, frz_schema *, const frz_table_options *, frz_table **out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_table_open(frz_db *, const char *name, frz_table **out, frz_error *);
+FRZ_API void frz_table_close(frz_table *);
+/* Removes the table and its files; what open snapshots and cursors hold is removed when they go. */
+FRZ_API FRZ_NODISCARD int frz_table_drop(frz_db *, const char *name, frz_error *);
+FRZ_API const char *frz_table_name(const frz_table *); /* "main.flights"; until the table is closed */
+FRZ_API int32_t frz_table_format_version(const frz_table *);
+/* A handle of the caller's own. */
+FRZ_API FRZ_NODISCARD int frz_table_schema(frz_table *, frz_schema **out, frz_error *);
+/* Publishes what is visible. Rows written while it runs may or may not be in. */
+FRZ_API FRZ_NODISCARD int frz_table_flush(frz_table *, frz_error *);
+/* FRZ_NOT_FOUND if it is not set and has no default. */
+FRZ_API FRZ_NODISCARD int frz_table_property(frz_table *, const char *key, frz_blob **out, frz_error *);
+/* VALUE NULL removes it. Published when this returns. */
+FRZ_API FRZ_NODISCARD int frz_table_set_property(frz_table *, const char *key, const char *value, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_table_properties(frz_table *, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *);
+
+/* ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A row of TABLE's schema, all columns unset; what is set is copied: the row owns it. */
+FRZ_API FRZ_NODISCARD int frz_row_new(frz_table *, frz_row **out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_new_schema(const frz_schema *, frz_row **out, frz_error *);
+FRZ_API void frz_row_clear(frz_row *); /* all columns unset; memory kept */
+FRZ_API void frz_row_free(frz_row *);  /* not for a cursor's row */
+FRZ_API size_t frz_row_column_count(const frz_row *);
+FRZ_API FRZ_NODISCARD int frz_row_find(const frz_row *, const char *name, size_t *index);
+/* Set: FRZ_INVALID if the type does not fit the column, the value is out of its range, a string is not UTF-8, a fixed has another length.
+ * An int or long sets an int, long or decimal column that can hold it; a float or double a float (if exact or double→float rounding is finite) or double one. */
+FRZ_API FRZ_NODISCARD int frz_row_set(frz_row *, size_t column, const frz_value *, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_null(frz_row *, size_t column, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_boolean(frz_row *, size_t column, bool, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_int(frz_row *, size_t column, int32_t, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_long(frz_row *, size_t column, int64_t, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_float(frz_row *, size_t column, float, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_double(frz_row *, size_t column, double, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_decimal(frz_row *, size_t column, frz_decimal, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_date(frz_row *, size_t column, int32_t days, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_time(frz_row *, size_t column, int64_t us, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_timestamp(frz_row *, size_t column, int64_t us_or_ns, frz_error *); /* any of the four timestamp types, in its unit */
+FRZ_API FRZ_NODISCARD int frz_row_set_string(frz_row *, size_t column, const char *, size_t len, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_uuid(frz_row *, size_t column, const uint8_t bytes[16], frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_bytes(frz_row *, size_t column, const void *, size_t len, frz_error *); /* binary, fixed */
+/* The text form of any type, as Iceberg's JSON single-value serialisation has it without the quotes: "14.20", "2017-11-16", … */
+FRZ_API FRZ_NODISCARD int frz_row_set_text(frz_row *, size_t column, const char *, size_t len, frz_error *);
+/* Sets from one JSON object of column names; a name that is no column is FRZ_INVALID. */
+FRZ_API FRZ_NODISCARD int frz_row_set_json(frz_row *, const char *json, size_t len, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_set_named(frz_row *, const char *name, const frz_value *, frz_error *);
+/* Get: FRZ_NOT_FOUND for a column that is unset or was not projected; a null gives type FRZ_NULL. Bytes are borrowed until the row changes: a row of your own
+ * until the next call that sets, clears or fills it, a cursor's row until the next call on that cursor. */
+FRZ_API FRZ_NODISCARD int frz_row_get(const frz_row *, size_t column, frz_value *out);
+FRZ_API FRZ_NODISCARD int frz_row_get_named(const frz_row *, const char *name, frz_value *out);
+FRZ_API bool frz_row_is_null(const frz_row *, size_t column);
+/* Typed getters: 0, false or empty for null, unset or another type; check with frz_row_is_null. */
+FRZ_API bool frz_row_boolean(const frz_row *, size_t column);
+FRZ_API int32_t frz_row_int(const frz_row *, size_t column);
+FRZ_API int64_t frz_row_long(const frz_row *, size_t column); /* int, long, date, time, timestamps */
+FRZ_API double frz_row_double(const frz_row *, size_t column); /* float, double */
+FRZ_API frz_decimal frz_row_decimal(const frz_row *, size_t column);
+FRZ_API const char *frz_row_bytes(const frz_row *, size_t column, size_t *len); /* string, binary, fixed, uuid; NULL for null */
+/* One JSON object of the columns that are set; appended text form of one column. */
+FRZ_API FRZ_NODISCARD int frz_row_to_json(const frz_row *, frz_blob **out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_row_to_text(const frz_row *, size_t column, frz_blob **out, frz_error *);
+/* "1,abc" or ["1","abc"] or a single value → NKEY values of the key's columns, borrowing from *scratch, which the caller frees. */
+FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, size_t len, frz_value *key, size_t *nkey, frz_blob **scratch, frz_error *);
+
+/* ── writes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct frz_write_options {
+    uint32_t struct_size;
+    int32_t durability; /* frz_durability for this write; 0 = the database's */
+} frz_write_options;
+#define FRZ_WRITE_OPTIONS_INIT {sizeof(frz_write_options)}
+
+/* Operations over any tables of one database, applied all or none, in order. A row is copied when it is added. */
+FRZ_API FRZ_NODISCARD int frz_batch_new(frz_db *, frz_batch **out, frz_error *);
+FRZ_API void frz_batch_free(frz_batch *);
+FRZ_API void frz_batch_clear(frz_batch *);
+FRZ_API size_t frz_batch_count(const frz_batch *);
+FRZ_API FRZ_NODISCARD int frz_batch_put(frz_batch *, frz_table *, const frz_row *, frz_error *);    /* upsert: every required column is set */
+FRZ_API FRZ_NODISCARD int frz_batch_insert(frz_batch *, frz_table *, const frz_row *, frz_error *); /* the write gives FRZ_EXISTS, naming the key, if it is there */
+FRZ_API FRZ_NODISCARD int frz_batch_update(frz_batch *, frz_table *, const frz_row *, frz_error *); /* the key and the columns to change; FRZ_NOT_FOUND if it is absent */
+FRZ_API FRZ_NODISCARD int frz_batch_delete(frz_batch *, frz_table *, const frz_value *key, size_t nkey, frz_error *); /* of an absent key: harmless */
+
+typedef struct frz_seq_range {
+    uint64_t first; /* a batch of n operations takes first … first + n - 1; an empty one gives the visible sequence in both and moves nothing */
+    uint64_t last;
+} frz_seq_range;
+/* Validates all, then writes: durable by the policy and visible when it returns. RANGE may be NULL. The batch is left as it was. */
+FRZ_API FRZ_NODISCARD int frz_write(frz_db *, frz_batch *, const frz_write_options *, frz_seq_range *range, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_put(frz_table *, const frz_row *, const frz_write_options *, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_insert(frz_table *, const frz_row *, const frz_write_options *, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_update(frz_table *, const frz_row *, const frz_write_options *, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t nkey, const frz_write_options *, frz_error *);
+
+/* ── reads ───────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A state of the whole database that stays while writes and flushes go on. Opens in constant time. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
+/* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
+FRZ_API uint64_t frz_snapshot_seq(const frz_snapshot *);
+FRZ_API void frz_snapshot_close(frz_snapshot *);
+
+typedef struct frz_scan_options {
+    uint32_t struct_size;
+    bool reverse;             /* keys descend */
+    bool from_exclusive;
+    bool to_inclusive;        /* default: `to` itself is out */
+    frz_snapshot *snapshot;   /* NULL = the latest */
+    const size_t *columns;    /* column indexes to give, in this order for Arrow; NULL = all */
+    size_t column_count;
+    const frz_value *from;    /* of the key, or of a prefix of a composite one; NULL = from the first */
+    size_t from_count;
+    const frz_value *to;
+    size_t to_count;
+    const frz_value *prefix;  /* rows whose first key columns equal these; excludes from and to */
+    size_t prefix_count;
+    const char *where;        /* "dep_delay > 60 AND carrier IN ('UA','AA')": docs/expressions.md; NULL = all rows */
+    uint64_t limit;           /* 0 = none */
+    uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384 */
+} frz_scan_options;
+#define FRZ_SCAN_OPTIONS_INIT {sizeof(frz_scan_options)}
+
+/* Fills OUT (of this table's schema). FRZ_NOT_FOUND: OUT is cleared. COLUMNS as in a scan; NULL = all. */
+FRZ_API FRZ_NODISCARD int frz_get(frz_table *, frz_snapshot *, const frz_value *key, size_t nkey, frz_row *out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_get_columns(frz_table *, frz_snapshot *, const frz_value *key, size_t nkey, const size_t *columns, size_t column_count,
+                                          frz_row *out, frz_error *);
+/* COUNT keys of NKEY values each, one after another; ROWS[i] is filled and FOUND[i] set where there is one. One state for all. */
+FRZ_API FRZ_NODISCARD int frz_multi_get(frz_table *, frz_snapshot *, const frz_value *keys, size_t nkey, size_t count, frz_row *const *rows, bool *found,
+                                        frz_error *);
+FRZ_API FRZ_NODISCARD int frz_scan(frz_table *, const frz_scan_options *, frz_cursor **out, frz_error *);
+/* The next row, borrowed until the next call on this cursor. FRZ_DONE at the end. */
+FRZ_API FRZ_NODISCARD int frz_cursor_next(frz_cursor *, const frz_row **row, frz_error *);
+FRZ_API void frz_cursor_close(frz_cursor *);
+FRZ_API FRZ_NODISCARD int frz_count(frz_table *, const frz_scan_options *, uint64_t *count, frz_error *);
+
+/* Arrow's C stream interface (arrow.apache.org, "The Arrow C stream interface"). */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+#endif
+
+/* The stream holds its state of the table until it is released; arrays outlive it. Not `reverse`. */
+FRZ_API FRZ_NODISCARD int frz_scan_arrow(frz_table *, const frz_scan_options *, struct ArrowArrayStream *out, frz_error *);
+/* Upserts (or inserts) every row of STREAM, which is released in any case; columns are matched by name. ROWS: how many are in, also on error. */
+FRZ_API FRZ_NODISCARD int frz_write_arrow(frz_table *, struct ArrowArrayStream *stream, bool insert, const frz_write_options *, uint64_t *rows, frz_error *);
+/* A Parquet file of flat columns, as a stream, and from one. */
+typedef struct frz_parquet_options {
+    uint32_t struct_size;
+    const char *compression; /* "zstd" (default), "snappy", "uncompressed" */
+    int32_t compression_level;
+    uint64_t row_group_rows; /* 0 = 1,048,576 */
+} frz_parquet_options;
+#define FRZ_PARQUET_OPTIONS_INIT {sizeof(frz_parquet_options)}
+FRZ_API FRZ_NODISCARD int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *);
+FRZ_API FRZ_NODISCARD int frz_parquet_schema(const char *path, frz_schema **out, frz_error *); /* without a key */
+FRZ_API FRZ_NODISCARD int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *, uint64_t *rows, frz_error *);
+
+/* ── what is published ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct frz_snapshot_info {
+    uint32_t struct_size;
+    bool current;
+    int64_t snapshot_id;
+    int64_t parent_id; /* 0 = none */
+    int64_t sequence_number;
+    int64_t timestamp_ms;
+    const char *operation;    /* append, overwrite, delete, replace */
+    const char *summary_json; /* one object of strings */
+} frz_snapshot_info;
+/* Oldest first; INFO is borrowed for the call. */
+FRZ_API FRZ_NODISCARD int frz_table_snapshots(frz_table *, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
+
+typedef struct frz_file_info {
+    uint32_t struct_size;
+    int32_t content; /* 0 data, 1 position deletes or deletion vector */
+    const char *path; /* relative to the warehouse; as in the metadata where it is elsewhere */
+    const char *format; /* PARQUET, PUFFIN */
+    uint64_t rows;   /* physical rows, or positions masked */
+    uint64_t rows_masked; /* of a data file */
+    uint64_t bytes;
+    int64_t sequence_number;
+} frz_file_info;
+FRZ_API FRZ_NODISCARD int frz_table_files(frz_table *, frz_snapshot *, int (*fn)(void *ctx, const frz_file_info *info), void *ctx, frz_error *);
+
+typedef struct frz_finding {
+    uint32_t struct_size;
+    const char *table;
+    const char *where; /* file, and offset, row or key */
+    const char *what;
+} frz_finding;
+typedef struct frz_verify_report {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t tables, files, rows, pages, bytes, findings;
+} frz_verify_report;
+/* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
+ * agrees. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* FRAZIL_H */

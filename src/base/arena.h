@@ -1,0 +1,31 @@
+/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 1 MiB; no single free.
+ * Threads: one allocating thread at a time; `bytes` may be read by any. Memory stays put until clear: readers may hold pointers into it. */
+#ifndef FRZ_BASE_ARENA_H
+#define FRZ_BASE_ARENA_H
+#include <stdatomic.h>
+#include "base/alloc.h"
+
+struct arena {
+    const allocator *a;
+    struct arena_block *blocks;
+    uint8_t *at, *end;
+    size_t next_bytes;
+    _Atomic size_t bytes; /* taken from the allocator */
+};
+#define ARENA_INIT(a_) ((struct arena){.a = (a_)})
+
+void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align);
+/* NULL = out of memory. ALIGN is a power of two ≤ 64. */
+static inline void *arena_alloc(struct arena *ar, size_t bytes, size_t align)
+{
+    uintptr_t p = ((uintptr_t)ar->at + align - 1) & ~(uintptr_t)(align - 1);
+    if (ar->at && p <= (uintptr_t)ar->end && bytes <= (uintptr_t)ar->end - p) {
+        ar->at = (uint8_t *)p + bytes;
+        return (void *)p;
+    }
+    return frz__arena_alloc_slow(ar, bytes, align);
+}
+static inline size_t arena_bytes(struct arena *ar) { return atomic_load_explicit(&ar->bytes, memory_order_relaxed); }
+void frz__arena_clear(struct arena *ar);
+char *frz__arena_strndup(struct arena *ar, const char *s, size_t len);
+#endif

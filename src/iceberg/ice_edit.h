@@ -1,0 +1,59 @@
+/* ice_edit.h — the pure function from (metadata, manifests, edit) to the next metadata and the bytes of every small file that it needs. commit.c does the I/O and, when somebody
+ * else was first, calls it again with the new base.
+ *
+ * Design      one edit = one snapshot (or none: properties and schema only). Sequence numbers, first-row-ids, counts, summary, expiry, metadata log and frazil.flushed are
+ *             assigned here and nowhere else, from the base at hand.
+ * Invariants  (1) every removed file is live in the base: else FRZ_CONFLICT, naming it; so is the data file that an added delete file or deletion vector is for  (2) totals in the summary
+ *             equal those of the manifests  (3) timestamps never go back: max(now, last)  (4) untouched manifests are carried by reference; one that loses an entry is rewritten; one without live
+ *             entries is dropped; when there are more than `manifests_max` of one content, the smallest are merged into one (explicit sequence numbers and row ids)
+ *             (5) at most one live deletion vector a data file; none whose data file is gone
+ *             (6) operation: append = only data added · delete = only data removed or deletes added · overwrite = both · replace = as the caller says
+ * Source      Iceberg spec "Snapshots", "Sequence Numbers", "Row Lineage", "Optional Snapshot Summary Fields", "Snapshot Retention Policy"                                      */
+#ifndef FRZ_ICEBERG_ICE_EDIT_H
+#define FRZ_ICEBERG_ICE_EDIT_H
+#include "iceberg/ice_meta.h"
+
+struct ice_edit {
+    const struct ice_file *added;   /* data, position deletes, deletion vectors */
+    size_t added_count;
+    const slice *removed;           /* paths of data and position-delete files; a deletion vector goes with its data file or by `removed_dvs` */
+    size_t removed_count;
+    const slice *removed_dvs;       /* referenced data files whose live deletion vector is replaced or dropped */
+    size_t removed_dv_count;
+    int64_t data_sequence_number;   /* of added data files: 0 = the new one; else explicit (compaction: its base's) */
+    bool replace;                   /* operation `replace` */
+    bool no_snapshot;               /* properties and schema only */
+    const struct ice_kv *set;       /* properties; value.data NULL = unset */
+    size_t set_count;
+    const char *flushed_log;        /* log uuid: with flushed_seq becomes frazil.flushed, as a maximum if the base's is of the same log; NULL = leave */
+    uint64_t flushed_seq;
+    const struct ice_kv *summary;   /* further keys */
+    size_t summary_count;
+};
+struct ice_env {
+    int64_t now_ms;
+    int64_t snapshot_id;     /* fresh, positive, not in the base */
+    const char *name_token;  /* unique in the table: goes into every new file's name: snap-<id>-<token>.avro, frz-<token>-m0.avro, … */
+    int64_t base_version;    /* v<N>.metadata.json of the base; 0 = create */
+    size_t manifests_max;    /* of one content before merging; 0 = 32 */
+};
+struct ice_out_file { slice path; /* relative to the table: metadata/… */ slice bytes; };
+struct ice_result {
+    struct arena *ar; /* owns all below; the caller's */
+    struct ice_meta *meta;
+    struct ice_tree tree;
+    struct ice_out_file *files; /* manifests and list: to be written and synced before the metadata */
+    size_t file_count;
+    slice metadata_json;        /* of v<N+1>.metadata.json */
+    slice *expired_metadata;    /* names of old metadata files that fell out of the log */
+    size_t expired_metadata_count;
+    int64_t *expired_snapshots;
+    size_t expired_snapshot_count;
+};
+FRZ_NODISCARD int frz__ice_apply(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, const struct ice_edit *edit, const struct ice_env *env,
+                                 struct ice_result *out, frz_error *err);
+/* v1: a new table without snapshot. LOCATION file:///…, no slash at the end. Sets frazil's default properties (design.md §3) under the given ones. */
+FRZ_NODISCARD int frz__ice_create(const allocator *a, struct arena *ar, const frz_schema *schema, int format_version, slice location, const struct ice_kv *properties, size_t property_count,
+                                  int64_t now_ms, const char uuid[37], struct ice_result *out, frz_error *err);
+/* Which files (paths) the snapshots of M other than the current one may need is not known from M alone: expiry of files is the engine's (lifetime intervals). */
+#endif

@@ -1,0 +1,23 @@
+/* ice_meta.h — table metadata JSON, manifest lists and manifests: bytes ↔ structures. Pure; hostile bytes give FRZ_CORRUPT (or FRZ_NEWER_FORMAT) that names key and place.
+ * What we do not know is kept where it would be lost by rewriting (`extra`). Source: Iceberg spec, "Table Metadata", "Manifest Lists", "Manifests", Appendix C. */
+#ifndef FRZ_ICEBERG_ICE_META_H
+#define FRZ_ICEBERG_ICE_META_H
+#include "iceberg/ice_types.h"
+
+FRZ_NODISCARD int frz__ice_meta_parse(const allocator *a, struct arena *ar, slice json, struct ice_meta **out, frz_error *err);
+void frz__ice_meta_release(struct ice_meta *m); /* the schemas' counts; memory is the arena's. NULL is fine */
+FRZ_NODISCARD int frz__ice_meta_print(const struct ice_meta *m, struct buf *out, frz_error *err);
+const struct ice_snapshot *frz__ice_snapshot(const struct ice_meta *m, int64_t id); /* NULL = none */
+frz_schema *frz__ice_schema(const struct ice_meta *m, int32_t schema_id); /* borrowed; NULL = none or not ours */
+slice frz__ice_property(const struct ice_meta *m, const char *key); /* data NULL = absent */
+slice frz__ice_summary(const struct ice_snapshot *s, const char *key);
+
+/* Rows only; entries are not loaded. */
+FRZ_NODISCARD int frz__ice_list_parse(const allocator *a, struct arena *ar, slice avro, struct ice_tree *out, frz_error *err);
+/* Loads M->entries, applying inheritance: snapshot id, sequence numbers, first row ids (formats.md §2.8, §2.10). */
+FRZ_NODISCARD int frz__ice_manifest_parse(const allocator *a, struct arena *ar, slice avro, struct ice_manifest *m, frz_error *err);
+/* ADDED entries are written with null sequence numbers unless they carry one of their own older than SEQUENCE; others explicitly. SPEC_JSON: the fields array of the spec. */
+FRZ_NODISCARD int frz__ice_manifest_print(const allocator *a, const struct ice_meta *m, int32_t content, const struct ice_entry *const *entries, size_t count, int64_t snapshot_id, int64_t sequence,
+                                          struct buf *out, frz_error *err);
+FRZ_NODISCARD int frz__ice_list_print(const allocator *a, const struct ice_meta *m, const struct ice_snapshot *s, const struct ice_manifest *const *manifests, size_t count, struct buf *out, frz_error *err);
+#endif

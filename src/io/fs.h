@@ -1,0 +1,91 @@
+/* fs.h — the one door to the file system, and what survives a crash after which call.
+ *
+ * Design      a `struct fs` is rooted at one directory; every path is relative to it, without `..`, a leading `/` or a component of a symbolic link out of it: nothing outside the
+ *             root can be opened or unlinked. Three make one: fs_posix.c (real, openat on the root's descriptor), fs_mem.c (in memory), fs_fault.c (in memory;
+ *             forgets what was not synced, data and directory entries apart, and fails the nth call).
+ * Contract    after a power cut
+ *             (1) a file's bytes written before a successful frz__file_sync of it are there; later ones may be there in part, in any order
+ *             (2) a name (create, rename, link, unlink, mkdir) is there, or gone, once frz__fs_sync_dir of its directory succeeded after it; before that either is possible
+ *             (3) rename and link are atomic: never half a name
+ *             (4) a sync that failed says nothing about any earlier write of that file: it is never repeated on it
+ * Threads     an fs is shared; a file may be read by many threads, written by one                                                     */
+#ifndef FRZ_IO_FS_H
+#define FRZ_IO_FS_H
+#include "base/buf.h"
+#include "base/log.h"
+
+struct fs;
+struct file;
+struct fs_stat {
+    uint64_t bytes;
+    int64_t mtime_us;
+    bool is_dir;
+};
+enum fs_open_mode {
+    FS_OPEN_READ,       /* FRZ_NOT_FOUND if absent */
+    FS_OPEN_CREATE_NEW, /* read and write; FRZ_EXISTS if there */
+    FS_OPEN_WRITE,      /* read and write; FRZ_NOT_FOUND if absent */
+    FS_OPEN_APPEND_OR_CREATE
+};
+
+struct fs_ops {
+    int (*open)(struct fs *, const char *path, enum fs_open_mode, struct file **out, frz_error *);
+    int (*read)(struct file *, uint64_t offset, void *out, size_t len, size_t *got, frz_error *);
+    int (*write)(struct file *, uint64_t offset, const void *data, size_t len, frz_error *);
+    int (*sync)(struct file *, frz_error *);
+    int (*allocate)(struct file *, uint64_t bytes, frz_error *);
+    int (*truncate)(struct file *, uint64_t bytes, frz_error *);
+    int (*size)(struct file *, uint64_t *bytes, frz_error *);
+    int (*lock)(struct file *, bool *got, frz_error *);
+    int (*close)(struct file *, frz_error *);
+    int (*rename)(struct fs *, const char *from, const char *to, frz_error *);
+    int (*link_new)(struct fs *, const char *from, const char *to, frz_error *);
+    int (*unlink)(struct fs *, const char *path, frz_error *);
+    int (*mkdir)(struct fs *, const char *path, frz_error *);
+    int (*rmdir)(struct fs *, const char *path, frz_error *);
+    int (*list)(struct fs *, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *);
+    int (*sync_dir)(struct fs *, const char *dir, frz_error *);
+    int (*stat)(struct fs *, const char *path, struct fs_stat *out, frz_error *);
+    void (*free)(struct fs *);
+};
+struct fs {
+    const struct fs_ops *ops;
+    const allocator *a;
+    const char *root; /* absolute, for messages and file:// URIs */
+};
+struct file {
+    struct fs *fs;
+    char *path; /* relative; for messages */
+};
+
+/* ROOT must be a directory, or with CREATE is made (its parent must be there). Refuses NFS, SMB and FUSE for writing (FRZ_UNSUPPORTED) unless ALLOW_REMOTE. */
+FRZ_NODISCARD int frz__fs_posix_new(const allocator *a, const char *root, bool create, struct fs **out, frz_error *err);
+FRZ_NODISCARD int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err);
+void frz__fs_free(struct fs *fs);
+
+/* Every message names the path under the root. PATH "" is the root itself (list, sync_dir, stat). */
+FRZ_NODISCARD int frz__fs_open(struct fs *fs, const char *path, enum fs_open_mode mode, struct file **out, frz_error *err);
+/* May give less than LEN at the end of the file. */
+FRZ_NODISCARD int frz__file_read(struct file *f, uint64_t offset, void *out, size_t len, size_t *got, frz_error *err);
+/* FRZ_CORRUPT, naming file and offset, if the file ends before LEN bytes. */
+FRZ_NODISCARD int frz__file_read_full(struct file *f, uint64_t offset, void *out, size_t len, frz_error *err);
+FRZ_NODISCARD int frz__file_write(struct file *f, uint64_t offset, const void *data, size_t len, frz_error *err); /* extends */
+FRZ_NODISCARD int frz__file_sync(struct file *f, frz_error *err); /* data, and the size if it grew (fdatasync) */
+FRZ_NODISCARD int frz__file_allocate(struct file *f, uint64_t bytes, frz_error *err); /* size becomes BYTES, zero-filled, space reserved */
+FRZ_NODISCARD int frz__file_truncate(struct file *f, uint64_t bytes, frz_error *err);
+FRZ_NODISCARD int frz__file_size(struct file *f, uint64_t *bytes, frz_error *err);
+/* An exclusive lock on the open file (OFD), not waited for: *GOT tells. Released by close or the process's end. Also against other handles of this process. */
+FRZ_NODISCARD int frz__file_lock(struct file *f, bool *got, frz_error *err);
+int frz__file_close(struct file *f, frz_error *err); /* NULL is fine */
+FRZ_NODISCARD int frz__fs_rename(struct fs *fs, const char *from, const char *to, frz_error *err); /* replaces TO */
+FRZ_NODISCARD int frz__fs_link_new(struct fs *fs, const char *from, const char *to, frz_error *err); /* never replaces: FRZ_EXISTS; FROM's name goes */
+FRZ_NODISCARD int frz__fs_unlink(struct fs *fs, const char *path, frz_error *err); /* FRZ_NOT_FOUND if absent */
+FRZ_NODISCARD int frz__fs_mkdir(struct fs *fs, const char *path, frz_error *err);  /* FRZ_EXISTS if there; the parent must be */
+FRZ_NODISCARD int frz__fs_rmdir(struct fs *fs, const char *path, frz_error *err);
+FRZ_NODISCARD int frz__fs_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *err); /* no order; FN's result other than 0 stops */
+FRZ_NODISCARD int frz__fs_sync_dir(struct fs *fs, const char *dir, frz_error *err);
+FRZ_NODISCARD int frz__fs_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err);
+FRZ_NODISCARD int frz__fs_exists(struct fs *fs, const char *path, bool *out, frz_error *err);
+/* Whole file, at most MAX bytes (FRZ_TOO_LARGE), appended to OUT: for small metadata. */
+FRZ_NODISCARD int frz__fs_read_file(struct fs *fs, const char *path, size_t max, struct buf *out, frz_error *err);
+#endif

@@ -1,0 +1,65 @@
+/* mem.h — a memtable: the newest writes of one table, ordered by key, many versions a key.
+ *
+ * Design      a B+-tree over key nodes in an arena. Leaves order their entries by a permutation word that is published in one atomic store (Mao, Kohler, Morris: Cache Craftiness for Fast Multicore
+ *             Key-Value Storage, 2012, §4.6.2), splits make new nodes: a reader never waits and never retries for ever, whatever a writer stopped in the middle of. Key nodes hold an
+ *             8-byte head of the key for comparing; versions hang off them, newest first. Nothing is freed before the memtable is.
+ * Invariants  (1) one writer at a time (the group's leader; the caller sees to it), sequences ascend  (2) a reader at sequence S sees exactly the versions ≤ S that were added before it began
+ *             (3) `bytes` counts all memory taken
+ * Threads     any number of readers beside one writer; counted: freed by the last release                                                        */
+#ifndef FRZ_MEM_MEM_H
+#define FRZ_MEM_MEM_H
+#include <stdatomic.h>
+#include "base/arena.h"
+#include "merge/iter.h"
+
+struct mem_version {
+    uint64_t seq_op; /* seq << 8 | enum op_kind */
+    struct mem_version *older;
+    uint32_t len;
+    uint8_t row[];
+};
+struct mem_key {
+    uint64_t head; /* first 8 bytes, big-endian, zero-filled */
+    uint32_t len;
+    uint32_t hash;
+    _Atomic uint64_t loc; /* where the key lives in the files of a view: 0 = not known (locate.h) */
+    _Atomic(struct mem_version *) newest;
+    uint8_t key[];
+};
+struct mem {
+    const allocator *a;
+    _Atomic uint32_t refs;
+    struct arena arena;
+    _Atomic(void *) root;
+    _Atomic uint64_t keys, versions, deletes;
+    _Atomic uint64_t row_bytes;   /* keys and rows as given */
+    uint64_t seq_first, seq_last; /* of what was added; written by the writer, read once it is immutable */
+    _Atomic uint32_t writers;     /* groups between choosing this memtable and having inserted (hazards 3) */
+    uint64_t log_segment;         /* the oldest log segment with a record of this memtable */
+    frz_schema *schema;           /* of all its rows; counted */
+};
+FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);
+struct mem *frz__mem_acquire(struct mem *m);
+void frz__mem_release(struct mem *m); /* NULL is fine */
+static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena); }
+static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
+
+FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);
+/* The newest version ≤ SEQ; NULL = none. Lives as long as the memtable. */
+const struct mem_version *frz__mem_get(const struct mem *m, slice key, uint64_t seq);
+static inline enum op_kind mem_version_op(const struct mem_version *v) { return (enum op_kind)(v->seq_op & 0xFF); }
+static inline uint64_t mem_version_seq(const struct mem_version *v) { return v->seq_op >> 8; }
+static inline slice mem_version_row(const struct mem_version *v) { return slice_of(v->row, v->len); }
+
+/* For each key in [FROM, TO) with a version ≤ SEQ: that version, as a put or a delete. FROM data NULL = the first; TO data NULL = the last. Holds a count on M. FROM and TO are copied. */
+FRZ_NODISCARD int frz__mem_iter_new(struct mem *m, uint64_t seq, slice from, slice to, bool reverse, struct iter **out, frz_error *err);
+/* Key nodes in order, for flush: *POS NULL begins; gives NULL at the end. The memtable is immutable. */
+struct mem_cursor { const void *leaf; unsigned slot; };
+const struct mem_key *frz__mem_first(const struct mem *m, struct mem_cursor *c);
+const struct mem_key *frz__mem_next(const struct mem *m, struct mem_cursor *c);
+static inline slice mem_key_slice(const struct mem_key *k) { return slice_of(k->key, k->len); }
+/* True if K was inserted after a delete by a later put within this memtable and a put came before it, or the first op of the key here is a delete: that is, whether the newest put continues
+ * the life of an older row (lineage: false = a delete lies between). */
+bool frz__mem_key_deleted_between(const struct mem_key *k);
+/* Test door: the writer stops inside an insert, between writing the entry and publishing it, until RESUME is called. */
+#endif

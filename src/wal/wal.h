@@ -1,0 +1,81 @@
+/* wal.h — the write-ahead log: one for all tables of a database.
+ *
+ * Bytes       a segment is `.frazil/wal/<number, 9 digits>.wal`, preallocated at full size (keeping a file's size constant makes a sync 40 % cheaper), in blocks of 32 KiB.
+ *             segment header, 128 bytes in the first block: "FRZWAL01" | log uuid 16 | u64 segment | u64 writer epoch | u64 first seq | u64 previous segment's valid bytes | u32 header crc32c …
+ *             fragment, never across a block: u32 crc32c | u32 length | u8 type (1 full 2 first 3 middle 4 last) | payload. The CRC covers log uuid, epoch, segment number, offset in the segment, then length, type
+ *             and payload: a record of a recycled segment's former life, of another log, or at another place never parses as ours.
+ *             record payload: u8 kind — 1 group: u64 base_seq | u32 ops | u64 durable_upto | ops as batch.h writes them · 2 dictionary: table_no → uuid, name, schema id → schema JSON, low-water ·
+ *             3 drop: table_no · 4 skip: seqs first…last that were refused after they were assigned
+ * Design      wal_format.h has the byte table; wal_write.c frames and appends; wal_read.c tells a torn tail from corruption; wal_set.c segments, recycling, deletion. No thread of its own.
+ * Invariants  (1) a record's sequences follow the one before it without a gap, but for skips  (2) after a failed write or sync only a new segment follows: a failed sync is never repeated (hazards 11)
+ *             (3) every segment begins with the dictionary of all live tables  (4) `durable_upto` in a record is a position known synced when it was framed (hazards 10)
+ *             (5) a segment is recycled only when every table's rows in it are published or dropped
+ * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
+ * Threads     append by one at a time (the group's leader); sync may run beside the next append's framing only by the caller's order; release and stats from any                        */
+#ifndef FRZ_WAL_WAL_H
+#define FRZ_WAL_WAL_H
+#include "base/coding.h"
+#include "base/log.h"
+#include "io/fs.h"
+
+struct wal;
+struct wal_options {
+    const allocator *a;
+    const struct logger *log;
+    const char *dir;          /* ".frazil/wal" */
+    uint8_t log_uuid[16];     /* of the log to go on with, or a new one */
+    uint64_t writer_epoch;
+    uint64_t segment_bytes;   /* ≥ 64 KiB, whole blocks */
+    uint32_t recycle_max;     /* spare segments kept */
+};
+/* A table's line in the dictionary. */
+struct wal_table {
+    uint64_t table_no;
+    uint8_t uuid[16];
+    slice name;
+    int32_t schema_id;
+    slice schema_json;
+    uint64_t low_water; /* first sequence that is not published */
+};
+
+/* ── reading: at open, before a writer ── */
+struct wal_visitor {
+    void *ctx;
+    int (*table)(void *ctx, const struct wal_table *t, frz_error *err);
+    /* One group: sequences base … base + ops - 1. OPS is what frz__batch_next reads. SEGMENT: which one it is in. */
+    int (*group)(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops, slice bytes, frz_error *err);
+    int (*drop)(void *ctx, uint64_t table_no, frz_error *err);
+};
+struct wal_report {
+    bool found;            /* there is a log */
+    uint8_t log_uuid[16];
+    uint64_t writer_epoch; /* the highest seen */
+    uint64_t segments, records, bytes;
+    uint64_t seq_last;     /* 0 = none */
+    bool tail_cut;         /* and where: */
+    uint64_t tail_segment, tail_offset, tail_bytes_dropped;
+};
+/* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
+FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
+
+/* ── writing ── */
+/* Goes on after REPORT (as frz__wal_read gave it): begins a new segment, keeps the old ones until released. TABLES: the dictionary. NEXT_SEQ: the first to be assigned. */
+FRZ_NODISCARD int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_report *report, uint64_t next_seq, const struct wal_table *tables, size_t table_count, struct wal **out,
+                                frz_error *err);
+/* Appends one group record. OPS: slices that lie one after another in the record. A full segment is left behind: SWITCHED is set, and *SEGMENT is where the record went.
+ * < 0: nothing of it will be replayed; the segment is given up (2). */
+FRZ_NODISCARD int frz__wal_append(struct wal *w, uint64_t base_seq, uint32_t op_count, const slice *ops, size_t slices, uint64_t *segment, frz_error *err);
+FRZ_NODISCARD int frz__wal_append_drop(struct wal *w, uint64_t table_no, frz_error *err);
+/* A table was created, opened or changed its schema: its line goes into the log now, and into each later segment. Copied. */
+FRZ_NODISCARD int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err);
+/* All that was appended before the call is on stable storage when it returns 0. A no-op, not counted, if it is already. */
+FRZ_NODISCARD int frz__wal_sync(struct wal *w, frz_error *err);
+/* TABLE_NO's rows up to SEQ are published. */
+void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
+/* Segments older than OLDEST_NEEDED are recycled or deleted. */
+FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err);
+uint64_t frz__wal_segment(const struct wal *w); /* the one being written */
+struct wal_stats { uint64_t bytes, syncs, segments, recycled; };
+void frz__wal_stats(const struct wal *w, struct wal_stats *out);
+int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine */
+#endif

@@ -1,0 +1,54 @@
+#include "frz_test.h"
+#include "base/coding.h"
+#include "base/json.h"
+
+TEST(varint, survives_every_length_and_refuses_what_is_cut)
+{
+    for (unsigned bits = 0; bits < 64; bits++) {
+        uint64_t v = ((uint64_t)1 << bits) - (bits & 1), back = 0;
+        uint8_t bytes[VARINT_BYTES_MAX];
+        size_t n = varint_put(bytes, v);
+        const uint8_t *p = bytes;
+        assert_true(varint_get(&p, bytes + n, &back));
+        assert_int_equal(back, v);
+        assert_ptr_equal(p, bytes + n);
+        p = bytes;
+        assert_false(varint_get(&p, bytes + n - 1, &back));
+        assert_ptr_equal(p, bytes);
+    }
+}
+
+TEST(json, writes_what_it_reads)
+{
+    frz_error e;
+    struct buf b = BUF_INIT(NULL, 0);
+    struct jw w = JW_INIT(&b, &e);
+    frz__jw_object(&w);
+    frz__jw_key(&w, "a\"\n");
+    frz__jw_array(&w);
+    frz__jw_int(&w, INT64_MIN);
+    frz__jw_real(&w, 0.1);
+    frz__jw_real(&w, 3);
+    frz__jw_str(&w, slice_of("x\0\x01", 3));
+    frz__jw_array_end(&w);
+    frz__jw_key(&w, "b");
+    frz__jw_null(&w);
+    frz__jw_object_end(&w);
+    OK(frz__jw_end(&w), &e);
+    const char *want = "{\"a\\\"\\n\":[-9223372036854775808,0.1,3.0,\"x\\u0000\\u0001\"],\"b\":null}";
+    assert_int_equal(b.len, strlen(want));
+    assert_memory_equal(b.data, want, b.len);
+    struct json *j = NULL;
+    OK(frz__json_parse(buf_slice(&b), &j, &e), &e);
+    assert_true(frz__json_int(frz__json_at(frz__json_get(j, "a\"\n"), 0)) == INT64_MIN);
+    frz__json_free(j);
+    buf_clear(&b);
+}
+
+TEST(json, names_line_and_column_of_a_mistake)
+{
+    frz_error e;
+    struct json *j;
+    FAILS(frz__json_parse(slice_str("{\"a\":1,\n \"a\":2}"), &j, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "line 2");
+}
