@@ -1,5 +1,7 @@
 #include "iceberg/ice_avro.h"
 
+#include "base/utf8.h"
+
 static const char *kind_name(enum avro_kind k)
 {
     static const char *const names[] = {"null", "a boolean", "a number", "a real", "bytes", "a list", "a record"};
@@ -59,6 +61,21 @@ int frz__ice_get_bytes(struct arena *ar, const struct avro_value *record, struct
 int frz__ice_need_bytes(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err)
 {
     return frz__avro_field(record, f.id) ? frz__ice_get_bytes(ar, record, f, out, err) : missing(f, err);
+}
+
+int frz__ice_get_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err)
+{
+    slice s = slice_of(NULL, 0);
+    TRY(frz__ice_get_bytes(ar, record, f, &s, err));
+    if (!s.data) return FRZ_OK;
+    if (frz__utf8_check(s) != s.len) return frz__err_corrupt(err, "%s (%" PRId32 ") is no UTF-8", f.name, f.id);
+    *out = s;
+    return FRZ_OK;
+}
+
+int frz__ice_need_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err)
+{
+    return frz__avro_field(record, f.id) ? frz__ice_get_text(ar, record, f, out, err) : missing(f, err);
 }
 
 int frz__ice_no_key(const struct avro_value *record, struct ice_field f, frz_error *err)

@@ -121,7 +121,7 @@ static int parse_row(struct arena *ar, const struct avro_value *row, struct ice_
     const int64_t big = INT64_MAX;
     int64_t spec_id = 0;
     *f = (struct ice_manifest){.added_files = -1, .existing_files = -1, .deleted_files = -1, .added_rows = -1, .existing_rows = -1, .deleted_rows = -1, .first_row_id = -1};
-    TRY(frz__ice_need_bytes(ar, row, (struct ice_field){500, "manifest_path"}, &f->path, err));
+    TRY(frz__ice_need_text(ar, row, (struct ice_field){500, "manifest_path"}, &f->path, err));
     TRY(frz__ice_need_long(row, (struct ice_field){501, "manifest_length"}, 0, big, &f->length, err));
     TRY(frz__ice_need_long(row, (struct ice_field){502, "partition_spec_id"}, 0, INT32_MAX, &spec_id, err));
     f->spec_id = (int32_t)spec_id;
