@@ -295,7 +295,6 @@ int frz__inflate_raw(slice in, size_t max, struct buf *out, frz_error *err)
         if (zrc != Z_OK && zrc != Z_STREAM_END && !(zrc == Z_BUF_ERROR && (z.avail_in || in_left)))
             CHECK(frz__err_corrupt(err, "deflate: after %zu bytes: %s", made, z.msg ? z.msg : zError(zrc)));
     } while (zrc != Z_STREAM_END);
-    if (z.avail_in || in_left) rc = frz__err_corrupt(err, "deflate: %zu bytes behind its end", (size_t)z.avail_in + in_left);
 done:
     inflateEnd(&z);
     return rc;
