@@ -19,7 +19,8 @@ slice frz__ice_summary(const struct ice_snapshot *s, const char *key);
 FRZ_NODISCARD int frz__ice_list_parse(const allocator *a, struct arena *ar, slice avro, struct ice_tree *out, frz_error *err);
 /* Loads M->entries, applying inheritance: snapshot id, sequence numbers, first row ids (formats.md §2.8, §2.10). */
 FRZ_NODISCARD int frz__ice_manifest_parse(const allocator *a, struct arena *ar, slice avro, struct ice_manifest *m, frz_error *err);
-/* ADDED entries are written with null sequence numbers unless they carry one of their own older than SEQUENCE; others explicitly. SPEC_JSON: the fields array of the spec. */
+/* ADDED entries are written with null sequence numbers unless they carry one of their own older than SEQUENCE, and with null row ids; others explicitly. An entry whose snapshot id is 0
+ * gets SNAPSHOT_ID. FRZ_UNSUPPORTED where M's spec is partitioned: entries do not hold partition values. */
 FRZ_NODISCARD int frz__ice_manifest_print(const allocator *a, const struct ice_meta *m, int32_t content, const struct ice_entry *const *entries, size_t count, int64_t snapshot_id, int64_t sequence,
                                           struct buf *out, frz_error *err);
 FRZ_NODISCARD int frz__ice_list_print(const allocator *a, const struct ice_meta *m, const struct ice_snapshot *s, const struct ice_manifest *const *manifests, size_t count, struct buf *out, frz_error *err);
