@@ -52,6 +52,7 @@ static int check_added(const struct ice_work *w, const struct ice_file *f)
     frz_error *err = w->err;
     bool vector = ice_is_dv(f);
     if (!f->path.data || f->path.len == 0) return frz__err(err, FRZ_INVALID, "an added file has no path");
+    if (f->format.len == 0) return frz__err(err, FRZ_INVALID, "added file %.*s: its format is not given", PATH_ARGS(f->path));
     if (f->record_count < 0 || f->file_size <= 0)
         return frz__err(err, FRZ_INVALID, "added file %.*s: %" PRId64 " rows in %" PRId64 " bytes: readers trust both", PATH_ARGS(f->path), f->record_count, f->file_size);
     if (f->content == ICE_DATA) return vector ? frz__err(err, FRZ_INVALID, "added file %.*s: a Puffin file holds no data", PATH_ARGS(f->path)) : FRZ_OK;

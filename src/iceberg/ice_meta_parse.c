@@ -171,6 +171,44 @@ static int parse_head(struct parse *p)
     return FRZ_OK;
 }
 
+struct order { int64_t key; size_t index; };
+static int cmp_order(const void *a, const void *b)
+{
+    const struct order *x = (const struct order *)a, *y = (const struct order *)b;
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->index > y->index) - (x->index < y->index);
+}
+
+/* A schema by the spec, ours or not. */
+static int check_schema_shape(struct parse *p, const struct json *v)
+{
+    const struct json *fields = NULL;
+    TRY(get_kind(p, v, "fields", JK_ARRAY, true, &fields));
+    for (size_t i = 0; i < frz__json_len(fields); i++) {
+        const struct json *f = frz__json_at(fields, i), *type = frz__json_get(f, "type"), *required = frz__json_get(f, "required");
+        int32_t id = 0;
+        slice name = {0};
+        TRY(need_object(p, f));
+        TRY(get_i32(p, f, "id", true, &id));
+        TRY(get_str(p, f, "name", true, &name));
+        if (frz__json_kind(required) != JK_BOOL) return bad_key(p, "required", "a boolean", required);
+        if (frz__json_kind(type) != JK_STRING && frz__json_kind(type) != JK_OBJECT) return bad_key(p, "type", "a string or an object", type);
+        if (id > p->m->last_column_id) p->m->last_column_id = id; /* new columns must not take it */
+    }
+    return FRZ_OK;
+}
+
+/* NULL where it is not one of ours: nested or unknown types, names that differ only in case, a key that is none for us. */
+static int parse_schema(struct parse *p, const struct json *v, frz_schema **out)
+{
+    TRY(check_schema_shape(p, v));
+    int rc = frz__schema_from_json(p->a, v, out, p->err);
+    if (rc >= 0) return FRZ_OK;
+    *out = NULL;
+    if (rc != FRZ_UNSUPPORTED && rc != FRZ_INVALID) return rc;
+    frz__err_clear(p->err);
+    return FRZ_OK;
+}
+
 static int parse_schemas(struct parse *p)
 {
     struct ice_meta *m = p->m;
@@ -181,26 +219,24 @@ static int parse_schemas(struct parse *p)
     m->schemas = (frz_schema **)frz__ice_array(p->ar, n, sizeof *m->schemas, p->err);
     m->schema_json = (slice *)frz__ice_array(p->ar, n, sizeof *m->schema_json, p->err);
     m->schema_ids = (int32_t *)frz__ice_array(p->ar, n, sizeof *m->schema_ids, p->err);
-    if (!m->schemas || !m->schema_json || !m->schema_ids) return FRZ_NO_MEMORY;
+    struct order *by = (struct order *)frz__ice_array(p->ar, n, sizeof *by, p->err);
+    if (!m->schemas || !m->schema_json || !m->schema_ids || !by) return FRZ_NO_MEMORY;
     bool current = false;
     for (size_t i = 0; i < n; i++) {
         const struct json *v = frz__json_at(list, i);
         at(p, "schemas", i);
         TRY(need_object(p, v));
         TRY(get_i32(p, v, "schema-id", n > 1, &m->schema_ids[i]));
-        for (size_t k = 0; k < i; k++)
-            if (m->schema_ids[k] == m->schema_ids[i]) return frz__err_corrupt(p->err, "table metadata: %sschema-id %d is there twice", p->where, m->schema_ids[i]);
+        by[i] = (struct order){m->schema_ids[i], i};
         TRY(dump(p, v, &m->schema_json[i]));
-        int rc = frz__schema_from_json(p->a, v, &m->schemas[i], p->err);
+        TRY(parse_schema(p, v, &m->schemas[i]));
         m->schema_count = i + 1;
-        if (rc < 0) m->schemas[i] = NULL;
-        if (rc == FRZ_UNSUPPORTED) frz__err_clear(p->err); /* nested or unknown types: carried as text */
-        else if (rc == FRZ_INVALID) return as_corrupt(p, p->where);
-        else if (rc < 0) return rc;
-        if (m->schemas[i] && m->schemas[i]->last_column_id > m->last_column_id) m->last_column_id = m->schemas[i]->last_column_id;
         current |= m->schema_ids[i] == m->current_schema_id;
     }
     at_root(p);
+    qsort(by, n, sizeof *by, cmp_order);
+    for (size_t i = 1; i < n; i++)
+        if (by[i].key == by[i - 1].key) return frz__err_corrupt(p->err, "table metadata: schema-id %" PRId64 " is there twice", by[i].key);
     if (!current) return frz__err_corrupt(p->err, "table metadata: current-schema-id %d is not among the %zu schemas", m->current_schema_id, n);
     return FRZ_OK;
 }
@@ -264,13 +300,6 @@ static int parse_snapshot(struct parse *p, const struct json *v, struct ice_snap
     TRY(get_int(p, v, "added-rows", false, &s->added_rows));
     if (s->first_row_id < -1 || s->added_rows < -1) return frz__err_corrupt(p->err, "table metadata: %sfirst-row-id or added-rows is negative", p->where);
     return keep_extra(p, v, known, FRZ_ARRAY_LEN(known), &s->extra);
-}
-
-struct order { int64_t key; size_t index; };
-static int cmp_order(const void *a, const void *b)
-{
-    const struct order *x = (const struct order *)a, *y = (const struct order *)b;
-    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->index > y->index) - (x->index < y->index);
 }
 
 /* By sequence number; those of one number as they came. */

@@ -53,6 +53,7 @@ static int plan_added(struct ice_work *w, int32_t content, struct plan *p)
         if ((f->content == ICE_DATA) != (content == 0)) continue;
         entries[i] = (struct ice_entry){ICE_ADDED, w->env->snapshot_id, w->snap.sequence_number, w->snap.sequence_number, *f};
         entries[i].file.first_row_id = -1;
+        if (ice_is_dv(f)) entries[i].file.format = slice_str("PUFFIN");
         if (content == 0 && e->data_sequence_number) entries[i].sequence_number = e->data_sequence_number;
         p->refs[p->count++] = (struct ref){&entries[i], ICE_ADDED};
         p->live++;
