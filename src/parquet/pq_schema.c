@@ -1,6 +1,7 @@
 #include "parquet/pq_schema.h"
 
 #define DEPTH_MAX 64
+#define PATH_BYTES_MAX 256
 
 /* ── reading ── */
 
@@ -132,11 +133,16 @@ static bool has_signed_stats(const struct pq_leaf *l)
     return (l->col.phys == PQ_BOOLEAN || l->col.phys == PQ_INT32 || l->col.phys == PQ_INT64 || l->col.phys == PQ_FLOAT || l->col.phys == PQ_DOUBLE) && l->meaning != PQ_UINT32 && l->meaning != PQ_UINT64;
 }
 
-/* "a.b.c" of the names of the groups open above, and of the leaf. */
+/* "a.b.c" of the names of the groups open above, and of the leaf; the leaf's alone where that would be long (a long group's name over many leaves would take memory without bound). */
 static const char *join_path(struct arena *ar, const slice *names, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) n += names[i].len + 1;
+    if (n > PATH_BYTES_MAX) {
+        names += count - 1;
+        count = 1;
+        n = names[0].len + 1;
+    }
     char *out = (char *)arena_alloc(ar, n, 1), *p = out;
     if (!out) return NULL;
     for (size_t i = 0; i < count; i++) {
@@ -150,11 +156,10 @@ static const char *join_path(struct arena *ar, const slice *names, size_t count)
 
 static int read_leaf(struct arena *ar, const struct pq_elem *e, const slice *path, size_t depth, struct pq_leaf *l, frz_error *err)
 {
-    size_t bytes = 1;
     if (e->type < PQ_BOOLEAN || e->type > PQ_FLBA) return frz__err_corrupt(err, "schema: column %.*s: physical type %d", (int)e->name.len, e->name.data, e->type);
     if (e->type == PQ_FLBA && e->type_length < 0) return frz__err_corrupt(err, "schema: column %.*s: a fixed length without the length", (int)e->name.len, e->name.data);
     l->col.name = join_path(ar, path, depth);
-    if (!l->col.name) return frz__err_no_memory(err, bytes);
+    if (!l->col.name) return frz__err_no_memory(err, e->name.len);
     l->col.field_id = e->has_field_id ? e->field_id : -1;
     l->col.phys = (enum pq_phys)e->type;
     l->col.phys_length = e->type == PQ_FLBA ? e->type_length : 0;
