@@ -122,9 +122,9 @@ static void minmax_fixed(const struct pq_values *v, struct pq_minmax *out)
 /* The first 8 bytes as a number that orders as they do, zeroes behind a shorter value. */
 static inline uint64_t head8(const struct pq_values *v, struct pq_span s)
 {
+    if (s.len == 0) return 0;
     const uint8_t *p = v->data + s.at;
     if (s.len >= 8) return load_u64_be(p);
-    if (s.len == 0) return 0;
     if (v->data_bytes - s.at >= 8) return load_u64_be(p) & ~(uint64_t)0 << (64 - 8 * s.len);
     uint64_t h = 0;
     for (uint32_t i = 0; i < s.len; i++) h |= (uint64_t)p[i] << (56 - 8 * i);
