@@ -8,6 +8,7 @@ uint64_t frz__hash64(slice s);
 uint64_t frz__xxh64(slice s); /* seed 0 */
 /* CRC-32C (Castagnoli), of BYTES behind what gave CRC; 0 to begin. */
 uint32_t frz__crc32c(uint32_t crc, const void *bytes, size_t len);
+uint32_t frz__test_crc32c_portable(uint32_t crc, const void *bytes, size_t len); /* what machines without the instruction run */
 /* CRC-32 (zlib's). */
 uint32_t frz__crc32(uint32_t crc, const void *bytes, size_t len);
 #endif

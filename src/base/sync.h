@@ -6,6 +6,7 @@
 #ifndef FRZ_BASE_SYNC_H
 #define FRZ_BASE_SYNC_H
 #include <pthread.h>
+#include <stdatomic.h>
 #include "base/status.h"
 
 enum lock_rank {
