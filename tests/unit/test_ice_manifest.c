@@ -326,6 +326,22 @@ TEST(manifest, refuses_to_write_for_partitioned_tables)
     assert_int_equal(b.len, 0);
 }
 
+TEST(manifest, of_format_2_takes_no_deletion_vector)
+{
+    frz_error err;
+    struct buf b;
+    struct ice_entry e = entry_of(ICE_EXISTING, "file:///t/data/x.puffin", 2);
+    e.file.content = ICE_POSITION_DELETES;
+    e.file.format = slice_str("PUFFIN");
+    e.file.referenced_data_file = slice_str("file:///t/data/a.parquet");
+    e.file.content_offset = 4;
+    e.file.content_size = 46;
+    FAILS(print(NULL, 2, 1, &e, 1, &b, &err), FRZ_INVALID, &err);
+    buf_clear(&b);
+    OK(print(NULL, 3, 1, &e, 1, &b, &err), &err);
+    buf_clear(&b);
+}
+
 /* ── other writers ── */
 
 /* A manifest of the caller's own schema and records. */
