@@ -680,7 +680,7 @@ static void unpacked(struct buf *b)
     struct buf out = BUF_INIT(NULL, 0), body = BUF_INIT(NULL, 0);
     const uint8_t *sync = b->data + b->len - 16, *codec = (const uint8_t *)memmem(b->data, b->len, "\x0e" "deflate", 8);
     const uint8_t *at = (const uint8_t *)memmem(b->data, b->len, sync, 16), *end = b->data + b->len;
-    uint64_t count, bytes;
+    uint64_t count = 0, bytes = 0;
     assert_true(codec && at && at < sync);
     OK(buf_append(&out, b->data, (size_t)(codec - b->data), &err), &err);
     OK(buf_append(&out, "\x08null", 5, &err), &err);
