@@ -10,6 +10,9 @@ FRZ_NODISCARD int frz__ice_meta_print(const struct ice_meta *m, struct buf *out,
 const struct ice_snapshot *frz__ice_snapshot(const struct ice_meta *m, int64_t id); /* NULL = none */
 frz_schema *frz__ice_schema(const struct ice_meta *m, int32_t schema_id); /* borrowed; NULL = none or not ours */
 slice frz__ice_property(const struct ice_meta *m, const char *key); /* data NULL = absent */
+/* OTHERWISE where it is absent, no number or below MIN: a bad value from elsewhere must not stop publishing. */
+int64_t frz__ice_property_int(const struct ice_meta *m, const char *key, int64_t min, int64_t otherwise);
+bool frz__ice_property_bool(const struct ice_meta *m, const char *key, bool otherwise);
 slice frz__ice_summary(const struct ice_snapshot *s, const char *key);
 
 /* Rows only; entries are not loaded. */
