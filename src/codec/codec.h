@@ -15,7 +15,7 @@ bool frz__codec_parse(slice name, int *codec); /* "zstd", "snappy", "gzip", "lz4
 FRZ_NODISCARD int frz__compress(struct codec_ctx *c, int codec, int level, slice in, struct buf *out, frz_error *err);
 /* Exactly LEN bytes into OUT, or FRZ_CORRUPT. FRZ_UNSUPPORTED for a codec that is not built in. */
 FRZ_NODISCARD int frz__decompress(struct codec_ctx *c, int codec, slice in, void *out, size_t len, frz_error *err);
-/* Raw DEFLATE (RFC 1951), as Avro's codec has it; at most MAX bytes out. */
+/* Raw DEFLATE (RFC 1951), as Avro's codec has it; at most MAX bytes out. What is behind its end is passed over: fastavro leaves three bytes of zlib's checksum there. */
 FRZ_NODISCARD int frz__deflate_raw(slice in, struct buf *out, frz_error *err);
 FRZ_NODISCARD int frz__inflate_raw(slice in, size_t max, struct buf *out, frz_error *err);
 #endif

@@ -58,8 +58,7 @@ struct mem_cursor { const void *leaf; unsigned slot; };
 const struct mem_key *frz__mem_first(const struct mem *m, struct mem_cursor *c);
 const struct mem_key *frz__mem_next(const struct mem *m, struct mem_cursor *c);
 static inline slice mem_key_slice(const struct mem_key *k) { return slice_of(k->key, k->len); }
-/* True if K was inserted after a delete by a later put within this memtable and a put came before it, or the first op of the key here is a delete: that is, whether the newest put continues
- * the life of an older row (lineage: false = a delete lies between). */
+/* True if K's newest version is a put, and a delete of this memtable lies somewhere below it: the put begins a new life of the key. False: it continues the life of the row that the files
+ * may hold (row lineage keeps its id). */
 bool frz__mem_key_deleted_between(const struct mem_key *k);
-/* Test door: the writer stops inside an insert, between writing the entry and publishing it, until RESUME is called. */
 #endif
