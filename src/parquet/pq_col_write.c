@@ -432,14 +432,15 @@ done:
     return rc;
 }
 
-#define ICEBERG_CUT 16 /* code points of a string, bytes of the others: Iceberg's truncate(16) */
+#define ICEBERG_CUT 16 /* code points of a string, bytes of a binary: Iceberg's truncate(16) */
+#define ICEBERG_FIXED_MAX 256 /* a fixed value's bound has the length of its type, so it is not cut; wider ones have none */
 int frz__pq_wcolumn_finish_stats(struct pq_wcolumn *c, frz_error *err)
 {
     struct pq_extent *x = &c->file_extent;
-    bool exact, has_upper = true, bytes = c->text || c->type.id == FRZ_BINARY || c->type.id == FRZ_FIXED;
+    bool exact, has_upper = true, bytes = c->form.phys == PQ_BYTE_ARRAY;
     buf_reset(&c->lower);
     buf_reset(&c->upper);
-    if (!x->has) return FRZ_OK;
+    if (!x->has || (c->form.width > ICEBERG_FIXED_MAX && !c->bounds_full)) return FRZ_OK;
     TRY(buf_reserve(&c->lower, 1, err)); /* an empty bound is one */
     TRY(buf_reserve(&c->upper, 1, err));
     if (bytes && !c->bounds_full) {

@@ -1,42 +1,23 @@
 #include "parquet/pq_enc.h"
 
-/* Bytes of the least fixed length that holds ±(10^P - 1): parquet's README for decimals, Iceberg's appendix A. */
-static uint32_t decimal_bytes(int precision)
-{
-    static const uint8_t bytes[39] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8, 8, 9, 9, 9, 10, 10, 11, 11, 11, 12, 12, 13, 13, 13, 14, 14, 15, 15, 16, 16, 16};
-    return bytes[precision];
-}
+#include "parquet/pq_schema.h"
 
 int frz__pq_form(frz_type t, struct pq_form *out, frz_error *err)
 {
-    switch (t.id) {
-    case FRZ_BOOLEAN: *out = (struct pq_form){PQ_BOOLEAN, PQ_CMP_BYTES, 0}; return FRZ_OK;
-    case FRZ_INT:
-    case FRZ_DATE: *out = (struct pq_form){PQ_INT32, PQ_CMP_I32, 4}; return FRZ_OK;
-    case FRZ_LONG:
-    case FRZ_TIME:
-    case FRZ_TIMESTAMP:
-    case FRZ_TIMESTAMPTZ:
-    case FRZ_TIMESTAMP_NS:
-    case FRZ_TIMESTAMPTZ_NS: *out = (struct pq_form){PQ_INT64, PQ_CMP_I64, 8}; return FRZ_OK;
-    case FRZ_FLOAT: *out = (struct pq_form){PQ_FLOAT, PQ_CMP_F32, 4}; return FRZ_OK;
-    case FRZ_DOUBLE: *out = (struct pq_form){PQ_DOUBLE, PQ_CMP_F64, 8}; return FRZ_OK;
-    case FRZ_DECIMAL:
-        if (t.precision < 1 || t.precision > 38) break;
-        if (t.precision <= 9) *out = (struct pq_form){PQ_INT32, PQ_CMP_I32, 4};
-        else if (t.precision <= 18) *out = (struct pq_form){PQ_INT64, PQ_CMP_I64, 8};
-        else *out = (struct pq_form){PQ_FLBA, PQ_CMP_SIGNED_BE, decimal_bytes(t.precision)};
-        return FRZ_OK;
-    case FRZ_STRING:
-    case FRZ_BINARY: *out = (struct pq_form){PQ_BYTE_ARRAY, PQ_CMP_BYTES, 0}; return FRZ_OK;
-    case FRZ_UUID: *out = (struct pq_form){PQ_FLBA, PQ_CMP_BYTES, 16}; return FRZ_OK;
-    case FRZ_FIXED:
-        if (t.length < 1) break;
-        *out = (struct pq_form){PQ_FLBA, PQ_CMP_BYTES, (uint32_t)t.length};
-        return FRZ_OK;
-    default: break;
+    if (t.id < FRZ_BOOLEAN || t.id > FRZ_BINARY) return frz__err(err, FRZ_INVALID, "a Parquet column cannot be of type %d", t.id);
+    if (t.id == FRZ_DECIMAL && (t.precision < 1 || t.precision > 38)) return frz__err(err, FRZ_INVALID, "a decimal of precision %d", t.precision);
+    if (t.id == FRZ_FIXED && t.length < 1) return frz__err(err, FRZ_INVALID, "a fixed type of %d bytes", t.length);
+    int32_t length = 0;
+    enum pq_phys phys = frz__pq_phys_of(t, &length);
+    switch (phys) {
+    case PQ_INT32: *out = (struct pq_form){phys, PQ_CMP_I32, 4}; break;
+    case PQ_INT64: *out = (struct pq_form){phys, PQ_CMP_I64, 8}; break;
+    case PQ_FLOAT: *out = (struct pq_form){phys, PQ_CMP_F32, 4}; break;
+    case PQ_DOUBLE: *out = (struct pq_form){phys, PQ_CMP_F64, 8}; break;
+    case PQ_FLBA: *out = (struct pq_form){phys, t.id == FRZ_DECIMAL ? PQ_CMP_SIGNED_BE : PQ_CMP_BYTES, (uint32_t)length}; break;
+    default: *out = (struct pq_form){phys, PQ_CMP_BYTES, 0}; break;
     }
-    return frz__err(err, FRZ_INVALID, "a Parquet column cannot be of type %d (precision %d, length %d)", t.id, t.precision, t.length);
+    return FRZ_OK;
 }
 
 void frz__pq_scratch_clear(struct pq_scratch *s)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include "parquet/pq_col_write.h"
+#include "parquet/pq_schema.h"
 
 #define ROW_GROUP_ROWS ((uint64_t)1 << 20)
 #define ROW_GROUP_BYTES ((uint64_t)128 << 20)
@@ -419,54 +420,18 @@ int frz__pq_writer_kv(struct pq_writer *w, const char *key, const char *value, f
     return FRZ_OK;
 }
 
-/* formats.md §1.10 */
-static struct pq_elem leaf(const struct pq_wcolumn *c)
-{
-    struct pq_elem e = {.type = c->form.phys, .type_length = c->form.phys == PQ_FLBA ? (int32_t)c->form.width : -1, .repetition = c->required ? PQ_REQUIRED : PQ_OPTIONAL,
-                        .name = slice_str(c->name), .children = -1, .converted = PQ_CT_NONE, .scale = -1, .precision = -1, .has_field_id = c->field_id >= 0, .field_id = c->field_id};
-    switch (c->type.id) {
-    case FRZ_DECIMAL:
-        e.converted = PQ_CT_DECIMAL;
-        e.logical = (struct pq_logical){.id = PQ_LT_DECIMAL, .precision = c->type.precision, .scale = c->type.scale};
-        e.precision = c->type.precision;
-        e.scale = c->type.scale;
-        break;
-    case FRZ_DATE:
-        e.converted = PQ_CT_DATE;
-        e.logical.id = PQ_LT_DATE;
-        break;
-    case FRZ_TIME:
-        e.converted = PQ_CT_TIME_MICROS;
-        e.logical = (struct pq_logical){.id = PQ_LT_TIME, .unit = PQ_MICROS};
-        break;
-    case FRZ_TIMESTAMP:
-    case FRZ_TIMESTAMPTZ:
-        e.converted = PQ_CT_TIMESTAMP_MICROS;
-        e.logical = (struct pq_logical){.id = PQ_LT_TIMESTAMP, .utc = c->type.id == FRZ_TIMESTAMPTZ, .unit = PQ_MICROS};
-        break;
-    case FRZ_TIMESTAMP_NS:
-    case FRZ_TIMESTAMPTZ_NS: e.logical = (struct pq_logical){.id = PQ_LT_TIMESTAMP, .utc = c->type.id == FRZ_TIMESTAMPTZ_NS, .unit = PQ_NANOS}; break;
-    case FRZ_STRING:
-        e.converted = PQ_CT_UTF8;
-        e.logical.id = PQ_LT_STRING;
-        break;
-    case FRZ_UUID: e.logical.id = PQ_LT_UUID; break;
-    default: break;
-    }
-    return e;
-}
-
 static int footer(struct pq_writer *w, struct buf *out, frz_error *err)
 {
-    struct pq_footer f = {.version = 1, .elem_count = w->count + 1, .group_count = w->group_count, .kv_count = w->kv_count, .order_count = w->count, .rows = (int64_t)w->rows,
+    struct pq_footer f = {.version = 1, .group_count = w->group_count, .kv_count = w->kv_count, .order_count = w->count, .rows = (int64_t)w->rows,
                           .kvs = w->kvs, .created_by = slice_str(w->created_by)};
     size_t groups = w->group_count ? w->group_count : 1;
-    f.elems = (struct pq_elem *)arena_alloc(&w->ar, f.elem_count * sizeof *f.elems, 8);
+    struct pq_wcol *specs = (struct pq_wcol *)arena_alloc(&w->ar, w->count * sizeof *specs, 8);
     f.orders = (uint8_t *)arena_alloc(&w->ar, w->count, 1);
     f.groups = (struct pq_group *)arena_alloc(&w->ar, groups * sizeof *f.groups, 8);
-    if (!f.elems || !f.orders || !f.groups) return frz__err_no_memory(err, f.elem_count * sizeof *f.elems);
-    f.elems[0] = (struct pq_elem){.type = -1, .type_length = -1, .repetition = -1, .name = slice_str("table"), .children = (int32_t)w->count, .converted = PQ_CT_NONE, .scale = -1, .precision = -1};
-    for (size_t i = 0; i < w->count; i++) f.elems[i + 1] = leaf(&w->cols[i]);
+    if (!specs || !f.orders || !f.groups) return frz__err_no_memory(err, w->count * sizeof *specs);
+    for (size_t i = 0; i < w->count; i++)
+        specs[i] = (struct pq_wcol){.name = w->cols[i].name, .field_id = w->cols[i].field_id, .type = w->cols[i].type, .required = w->cols[i].required};
+    TRY(frz__pq_schema_write(&w->ar, specs, w->count, &f.elems, &f.elem_count, err));
     for (size_t i = 0; i < w->group_count; i++) f.groups[i] = w->groups[i].meta;
     memset(f.orders, PQ_ORDER_TYPE, w->count);
     TRY(frz__pq_footer_print(&f, out, err));
