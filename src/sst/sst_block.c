@@ -90,7 +90,10 @@ int frz__sst_props_encode(const struct sst_props *p, struct buf *out, frz_error 
     TRY(buf_append_u32(out, (uint32_t)p->first_key.len, err));
     TRY(buf_append_slice(out, p->first_key, err));
     TRY(buf_append_u32(out, (uint32_t)p->last_key.len, err));
-    return buf_append_slice(out, p->last_key, err);
+    TRY(buf_append_slice(out, p->last_key, err));
+    FRZ_ASSERT(p->key_columns.len % 8 == 0);
+    TRY(buf_append_u32(out, (uint32_t)(p->key_columns.len / 8), err));
+    return buf_append_slice(out, p->key_columns, err);
 }
 
 static bool take_slice(const uint8_t **p, const uint8_t *end, slice *out)
@@ -107,13 +110,20 @@ static bool take_slice(const uint8_t **p, const uint8_t *end, slice *out)
 int frz__sst_props_decode(slice bytes, const char *name, struct sst_props *out, frz_error *err)
 {
     const uint8_t *p = bytes.data + 20, *end = bytes.data + bytes.len;
-    if (bytes.len < 28) return frz__err_corrupt(err, "%s: properties of %zu bytes are cut", name, bytes.len);
+    uint32_t columns = 0;
+    if (bytes.len < 32) return frz__err_corrupt(err, "%s: properties of %zu bytes are cut", name, bytes.len);
     if (bytes.data[0] != SST_KEY_CODEC_VERSION) return frz__err(err, FRZ_NEWER_FORMAT, "%s: keys of encoding %u; this is frazil %s, which reads %u", name, bytes.data[0], frz_version(), SST_KEY_CODEC_VERSION);
     if (bytes.data[2] != 10) return frz__err(err, FRZ_NEWER_FORMAT, "%s: key pages of 2^%u rows; this is frazil %s, which reads 2^10", name, bytes.data[2], frz_version());
     out->level_hint = bytes.data[1];
     out->seq_first = load_u64(bytes.data + 4);
     out->seq_last = load_u64(bytes.data + 12);
-    if (!take_slice(&p, end, &out->first_key) || !take_slice(&p, end, &out->last_key) || p != end)
+    bool whole = take_slice(&p, end, &out->first_key) && take_slice(&p, end, &out->last_key) && end - p >= 4;
+    if (whole) {
+        columns = load_u32(p);
+        p += 4;
+        out->key_columns = slice_of(p, (size_t)(end - p));
+    }
+    if (!whole || out->key_columns.len != (uint64_t)columns * 8)
         return frz__err_corrupt(err, "%s: properties of %zu bytes do not hold the keys that they say", name, bytes.len);
     return FRZ_OK;
 }

@@ -1,7 +1,8 @@
 /* sst_block.h — the private block of a table file: the bytes between the page indexes and Parquet's footer, both ways. No I/O.
  *
  *     "FRZX" | u16 version | u16 sections | u64 rows | u64 table's uuid, hashed | sections × {u32 type, u32 crc32c, u64 offset, u64 length} | u32 crc32c of all that precedes | the sections
- *     PROPS   u8 version of the key encoding | u8 level hint | u8 log2 of the rows of a key page | u8 0 | u64 first sequence | u64 last | u32 length, first key | u32 length, last key
+ *     PROPS   u8 version of the key encoding | u8 level hint | u8 log2 of the rows of a key page | u8 0 | u64 first sequence | u64 last | u32 length, first key | u32 length, last key |
+ *             u32 count, {i32 field id, i32 type} of each key column, in key order
  *     FENCE   u32 count | u32 prefix length | u64 heads × count | u32 offsets × (count + 1) | prefix | heap: each key behind the prefix
  *     FILTER  32-byte blocks | u32 crc32c of each unit of 128 blocks
  *
@@ -39,6 +40,7 @@ struct sst_props {
     uint8_t level_hint;
     uint64_t seq_first, seq_last;
     slice first_key, last_key; /* borrowed */
+    slice key_columns;         /* 8 bytes a column: little-endian field id, type id */
 };
 FRZ_NODISCARD int frz__sst_props_encode(const struct sst_props *p, struct buf *out, frz_error *err);
 FRZ_NODISCARD int frz__sst_props_decode(slice bytes, const char *name, struct sst_props *out, frz_error *err);

@@ -269,13 +269,13 @@ TEST(sst_block, place_is_two_numbers)
 TEST(sst_block, properties_come_back_and_bear_every_cut)
 {
     struct buf b = BUF_INIT(NULL, 0);
-    struct sst_props p = {3, 17, UINT64_C(1) << 50, slice_str("first"), slice_of("", 0)}, d;
+    struct sst_props p = {3, 17, UINT64_C(1) << 50, slice_str("first"), slice_of("", 0), slice_str("idididid")}, d;
     OK(frz__sst_props_encode(&p, &b, &err), &err);
     OK(frz__sst_props_decode(buf_slice(&b), "f", &d, &err), &err);
     assert_int_equal(d.level_hint, 3);
     assert_int_equal(d.seq_first, 17);
     assert_true(d.seq_last == UINT64_C(1) << 50);
-    assert_true(slice_eq(d.first_key, p.first_key) && d.last_key.len == 0);
+    assert_true(slice_eq(d.first_key, p.first_key) && d.last_key.len == 0 && slice_eq(d.key_columns, p.key_columns));
     for (size_t cut = 0; cut < b.len; cut++) FAILS(frz__sst_props_decode(slice_of(b.data, cut), "f", &d, &err), FRZ_CORRUPT, &err);
     OK(buf_append_byte(&b, 0, &err), &err);
     FAILS(frz__sst_props_decode(buf_slice(&b), "f", &d, &err), FRZ_CORRUPT, &err);
