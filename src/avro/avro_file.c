@@ -1,6 +1,8 @@
 #include "avro/avro_int.h"
 
 #include "base/hash.h"
+#include "base/utf8.h"
+#include "codec/codec.h"
 
 #define MAGIC           "Obj\x01"
 #define SYNC_BYTES      16
@@ -62,7 +64,7 @@ static int close_block(struct avro_writer *w, frz_error *err)
     struct buf packed = BUF_INIT(w->a, 0);
     int rc = FRZ_OK;
     if (w->records == 0) return FRZ_OK;
-    if (w->deflate) CHECK(frz__avro_deflate(buf_slice(&w->block), &packed, err));
+    if (w->deflate) CHECK(frz__deflate_raw(buf_slice(&w->block), &packed, err));
     slice body = buf_slice(w->deflate ? &packed : &w->block);
     CHECK(frz__avro_put_long(&w->file, w->records, err));
     CHECK(frz__avro_put_bytes(&w->file, body, err));
@@ -110,6 +112,7 @@ struct avro_reader {
     struct avro_cursor file, block;
     uint64_t records_left, record_number;
     size_t block_at;        /* where the block began, for messages */
+    struct codec_ctx *codec_ctx;
     struct buf unpacked;
     bool failed;
 };
@@ -154,7 +157,8 @@ static int read_codec(struct avro_reader *r, frz_error *err)
             r->codec = (enum avro_codec)i;
             return FRZ_OK;
         }
-    return frz__err(err, FRZ_UNSUPPORTED, "Avro codec \"%.*s\"", (int)(name.len < 60 ? name.len : 60), name.data);
+    if (frz__utf8_check(name) != name.len) return frz__err_corrupt(err, "avro.codec is no UTF-8");
+    return frz__err(err, FRZ_UNSUPPORTED, "codec \"%.*s\"", (int)frz__utf8_prefix(name, 20), name.data);
 }
 
 static int read_header(struct avro_reader *r, frz_error *err)
@@ -216,7 +220,7 @@ static int open_block(struct avro_reader *r, frz_error *err)
     c->at += bytes + SYNC_BYTES;
     if (r->codec != AVRO_CODEC_NULL && (count > 0 || bytes > 0)) {
         buf_reset(&r->unpacked);
-        TRY(frz__avro_unpack(r->codec, body, &r->unpacked, err));
+        TRY(frz__avro_unpack(r->a, &r->codec_ctx, r->codec, body, &r->unpacked, err));
         body = buf_slice(&r->unpacked);
     }
     if (r->schema->bytes_min && (uint64_t)count > body.len / r->schema->bytes_min) return frz__err_corrupt(err, "%" PRId64 " records in %zu bytes", count, body.len);
@@ -262,6 +266,7 @@ int frz__avro_next(struct avro_reader *r, const struct avro_value **out, frz_err
 void frz__avro_reader_free(struct avro_reader *r)
 {
     if (!r) return;
+    frz__codec_ctx_free(r->codec_ctx);
     buf_clear(&r->unpacked);
     frz__arena_clear(&r->record);
     frz__arena_clear(&r->kept);

@@ -28,7 +28,7 @@ FRZ_NODISCARD int frz__avro_get_long(struct avro_cursor *c, int64_t *out, frz_er
 FRZ_NODISCARD int frz__avro_get_bytes(struct avro_cursor *c, slice *out, frz_error *err);
 
 enum avro_codec { AVRO_CODEC_NULL, AVRO_CODEC_DEFLATE, AVRO_CODEC_SNAPPY, AVRO_CODEC_ZSTD };
-/* Appends the block's bytes to OUT: no more than the input could honestly hold. */
-FRZ_NODISCARD int frz__avro_unpack(enum avro_codec codec, slice in, struct buf *out, frz_error *err);
-FRZ_NODISCARD int frz__avro_deflate(slice in, struct buf *out, frz_error *err);
+struct codec_ctx;
+/* Appends the block's bytes to OUT: no more than the input could honestly hold. *CTX: made at need, the caller's. */
+FRZ_NODISCARD int frz__avro_unpack(const allocator *a, struct codec_ctx **ctx, enum avro_codec codec, slice in, struct buf *out, frz_error *err);
 #endif

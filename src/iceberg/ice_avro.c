@@ -1,5 +1,7 @@
 #include "iceberg/ice_avro.h"
 
+#include "base/utf8.h"
+
 static const char *kind_name(enum avro_kind k)
 {
     static const char *const names[] = {"null", "a boolean", "a number", "a real", "bytes", "a list", "a record"};
@@ -61,6 +63,21 @@ int frz__ice_need_bytes(struct arena *ar, const struct avro_value *record, struc
     return frz__avro_field(record, f.id) ? frz__ice_get_bytes(ar, record, f, out, err) : missing(f, err);
 }
 
+int frz__ice_get_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err)
+{
+    slice s = slice_of(NULL, 0);
+    TRY(frz__ice_get_bytes(ar, record, f, &s, err));
+    if (!s.data) return FRZ_OK;
+    if (frz__utf8_check(s) != s.len) return frz__err_corrupt(err, "%s (%" PRId32 ") is no UTF-8", f.name, f.id);
+    *out = s;
+    return FRZ_OK;
+}
+
+int frz__ice_need_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err)
+{
+    return frz__avro_field(record, f.id) ? frz__ice_get_text(ar, record, f, out, err) : missing(f, err);
+}
+
 int frz__ice_no_key(const struct avro_value *record, struct ice_field f, frz_error *err)
 {
     const struct avro_value *v;
@@ -75,7 +92,7 @@ int frz__ice_check_version(const struct avro_reader *r, frz_error *err)
     int n = 0;
     if (!v.data) return FRZ_OK; /* v1's may lack it */
     for (size_t i = 0; i < v.len; i++) {
-        if (v.data[i] < '0' || v.data[i] > '9' || n > 1000) return frz__err_corrupt(err, "metadata key format-version: \"%.*s\"", (int)(v.len < 20 ? v.len : 20), v.data);
+        if (v.data[i] < '0' || v.data[i] > '9' || n > 1000) return frz__err_corrupt(err, "metadata key format-version is no number");
         n = n * 10 + (v.data[i] - '0');
     }
     if (n > ICE_FORMAT_VERSION_MAX) return frz__err(err, FRZ_NEWER_FORMAT, "format version %d, at most %d is known", n, ICE_FORMAT_VERSION_MAX);

@@ -23,6 +23,9 @@ FRZ_NODISCARD int frz__ice_need_long(const struct avro_value *record, struct ice
 FRZ_NODISCARD int frz__ice_get_int(const struct avro_value *record, struct ice_field f, int32_t min, int32_t max, int32_t *out, frz_error *err);
 /* Copied into AR; not NULL where present. */
 FRZ_NODISCARD int frz__ice_get_bytes(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err);
+/* As _need_bytes and _get_bytes; UTF-8. */
+FRZ_NODISCARD int frz__ice_need_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err);
+FRZ_NODISCARD int frz__ice_get_text(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err);
 FRZ_NODISCARD int frz__ice_need_bytes(struct arena *ar, const struct avro_value *record, struct ice_field f, slice *out, frz_error *err);
 /* *OUT NULL where absent or null. */
 FRZ_NODISCARD int frz__ice_get_kind(const struct avro_value *record, struct ice_field f, enum avro_kind kind, const struct avro_value **out, frz_error *err);

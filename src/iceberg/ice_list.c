@@ -1,6 +1,7 @@
 #include "iceberg/ice_meta.h"
 
 #include <stdio.h>
+#include "base/utf8.h"
 #include "iceberg/ice_avro.h"
 
 #define SUMMARY                                                                                                                            \
@@ -33,7 +34,7 @@ static void put_partitions(struct ice_put *p, const struct ice_meta *m, const st
 static int put_row(struct ice_put *p, const struct ice_meta *m, const struct ice_manifest *f)
 {
     if (f->added_files < 0 || f->existing_files < 0 || f->deleted_files < 0 || f->added_rows < 0 || f->existing_rows < 0 || f->deleted_rows < 0)
-        return frz__err(p->err, FRZ_BUG, "manifest %.*s: its counts are not known: it must be loaded before it is listed again", (int)f->path.len, f->path.data);
+        return frz__err(p->err, FRZ_BUG, "manifest %.*s: its counts are not known: it must be loaded before it is listed again", (int)frz__utf8_prefix(f->path, 100), f->path.data);
     buf_reset(&p->out);
     frz__ice_put_bytes(p, f->path);
     frz__ice_put_long(p, f->length);
@@ -121,7 +122,7 @@ static int parse_row(struct arena *ar, const struct avro_value *row, struct ice_
     const int64_t big = INT64_MAX;
     int64_t spec_id = 0;
     *f = (struct ice_manifest){.added_files = -1, .existing_files = -1, .deleted_files = -1, .added_rows = -1, .existing_rows = -1, .deleted_rows = -1, .first_row_id = -1};
-    TRY(frz__ice_need_bytes(ar, row, (struct ice_field){500, "manifest_path"}, &f->path, err));
+    TRY(frz__ice_need_text(ar, row, (struct ice_field){500, "manifest_path"}, &f->path, err));
     TRY(frz__ice_need_long(row, (struct ice_field){501, "manifest_length"}, 0, big, &f->length, err));
     TRY(frz__ice_need_long(row, (struct ice_field){502, "partition_spec_id"}, 0, INT32_MAX, &spec_id, err));
     f->spec_id = (int32_t)spec_id;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "base/utf8.h"
 #include "iceberg/ice_avro.h"
 
 #define MAP(name, id, key, value, type)                                                                                                    \
@@ -120,9 +121,9 @@ static int check_entry(const struct ice_entry *e, int version, int32_t content, 
     const struct ice_file *f = &e->file;
     FRZ_VERIFY((f->content == ICE_DATA) == (content == 0), err);
     FRZ_VERIFY(e->status != ICE_ADDED || e->sequence_number <= sequence, err);
-    FRZ_VERIFY(version >= 3 || f->content_offset < 0, err); /* deletion vectors came with v3 */
-    FRZ_VERIFY(!has_format(f, "PUFFIN") || (f->content_offset >= 0 && f->content_size >= 0 && f->referenced_data_file.data), err);
     FRZ_VERIFY(f->path.len > 0 && f->record_count >= 0 && f->file_size >= 0, err);
+    FRZ_VERIFY(!has_format(f, "PUFFIN") || (f->content_offset >= 0 && f->content_size >= 0 && f->referenced_data_file.data), err);
+    if (version < 3 && (has_format(f, "PUFFIN") || f->content_offset >= 0)) return frz__err(err, FRZ_INVALID, "format %d has no deletion vectors", version);
     return FRZ_OK;
 }
 
@@ -246,7 +247,7 @@ static int load_metrics(struct loader *l, const struct avro_value *df, struct ic
 static int load_format(struct loader *l, const struct avro_value *df, struct ice_file *f)
 {
     static const char *const known[] = {"PARQUET", "PUFFIN", "AVRO", "ORC"};
-    TRY(frz__ice_need_bytes(l->ar, df, (struct ice_field){101, "file_format"}, &f->format, l->err));
+    TRY(frz__ice_need_text(l->ar, df, (struct ice_field){101, "file_format"}, &f->format, l->err));
     for (size_t i = 0; i < FRZ_ARRAY_LEN(known); i++)
         if (f->format.len == strlen(known[i]) && strncasecmp((const char *)f->format.data, known[i], f->format.len) == 0) f->format = slice_str(known[i]);
     return FRZ_OK;
@@ -291,7 +292,7 @@ static int load_file(struct loader *l, const struct avro_value *df, int32_t mani
     *f = (struct ice_file){.sort_order_id = -1, .first_row_id = -1, .content_offset = -1, .content_size = -1};
     TRY(frz__ice_get_int(df, (struct ice_field){134, "content"}, 0, 2, &content, l->err));
     f->content = (enum ice_content)content;
-    TRY(frz__ice_need_bytes(l->ar, df, (struct ice_field){100, "file_path"}, &f->path, l->err));
+    TRY(frz__ice_need_text(l->ar, df, (struct ice_field){100, "file_path"}, &f->path, l->err));
     if (f->path.len == 0) return frz__err_corrupt(l->err, "file_path (100) is empty");
     if ((content == ICE_DATA) != (manifest_content == 0)) return frz__err_corrupt(l->err, "content (134) is %" PRId32 " in a manifest of %s", content, manifest_content ? "deletes" : "data");
     TRY(load_format(l, df, f));
@@ -302,7 +303,7 @@ static int load_file(struct loader *l, const struct avro_value *df, int32_t mani
     TRY(load_lists(l, df, f));
     TRY(frz__ice_get_int(df, (struct ice_field){140, "sort_order_id"}, 0, INT32_MAX, &f->sort_order_id, l->err));
     TRY(frz__ice_get_long(df, (struct ice_field){142, "first_row_id"}, 0, big, &f->first_row_id, l->err));
-    TRY(frz__ice_get_bytes(l->ar, df, (struct ice_field){143, "referenced_data_file"}, &f->referenced_data_file, l->err));
+    TRY(frz__ice_get_text(l->ar, df, (struct ice_field){143, "referenced_data_file"}, &f->referenced_data_file, l->err));
     TRY(frz__ice_get_long(df, (struct ice_field){144, "content_offset"}, 0, big, &f->content_offset, l->err));
     TRY(frz__ice_get_long(df, (struct ice_field){145, "content_size_in_bytes"}, 0, big, &f->content_size, l->err));
     if (has_format(f, "PUFFIN") && (f->content_offset < 0 || f->content_size < 0 || !f->referenced_data_file.data))
@@ -395,7 +396,7 @@ int frz__ice_manifest_parse(const allocator *a, struct arena *ar, slice avro, st
     m->loaded = true;
     rc = FRZ_OK;
 done:
-    if (rc < 0) frz__err_context(err, "manifest %.*s", (int)(m->path.len < 300 ? m->path.len : 300), m->path.data ? (const char *)m->path.data : "");
+    if (rc < 0) frz__err_context(err, "manifest %.*s", (int)frz__utf8_prefix(m->path, 100), m->path.data ? (const char *)m->path.data : "");
     frz__avro_reader_free(r);
     frz__free(a, entries);
     frz__free(a, l.ids);

@@ -122,21 +122,47 @@ static bool reads_back(const char *text, double v, bool single)
     return single ? strtof_l(text, NULL, c_locale()) == (float)v : strtod_l(text, NULL, c_locale()) == v;
 }
 
+/* "-d.ddde±XX" → digits with a point where the exponent is small, else "d.ddde±XX": 100.0, 0.001, 1e+20, 1.5e-07 */
+static size_t lay_out(const char *e, char out[40])
+{
+    char digits[20];
+    int n = 0, exponent = atoi(strchr(e, 'e') + 1);
+    char *p = out;
+    if (*e == '-') *p++ = *e++;
+    for (; *e != 'e'; e++)
+        if (is_digit((uint8_t)*e)) digits[n++] = *e;
+    if (exponent < -4 || exponent > 15) {
+        *p++ = digits[0];
+        if (n > 1) *p++ = '.';
+        for (int i = 1; i < n; i++) *p++ = digits[i];
+        p += snprintf(p, 8, "e%+03d", exponent);
+        return (size_t)(p - out);
+    }
+    int at = 0;
+    if (exponent < 0) *p++ = '0';
+    for (; at <= exponent; at++) *p++ = at < n ? digits[at] : '0';
+    *p++ = '.';
+    for (int i = exponent + 1; i < 0; i++) *p++ = '0';
+    if (at >= n) *p++ = '0';
+    for (; at < n; at++) *p++ = digits[at];
+    return (size_t)(p - out);
+}
+
 /* The fewest digits that read back; V is finite. If n digits do, so do n + 1 (but for a rare power of two): bisect, beginning where most numbers are. */
 static size_t print_finite(double v, bool single, char out[40])
 {
     locale_t mine = uselocale(c_locale());
-    int low = 1, high = single ? 9 : 17, digits = single ? 6 : 15, n = 0;
+    int low = 1, high = single ? 9 : 17, digits = single ? 6 : 15;
     while (low < high) {
         snprintf(out, 40, "%.*g", digits, v);
         if (reads_back(out, v, single)) high = digits;
         else low = digits + 1;
         digits = (low + high) / 2;
     }
-    n = snprintf(out, 40, "%.*g", low, v);
+    char e[40];
+    snprintf(e, sizeof e, "%.*e", low - 1, v);
     uselocale(mine);
-    if (!strpbrk(out, ".e")) n += snprintf(out + n, 40 - (size_t)n, ".0");
-    return (size_t)n;
+    return lay_out(e, out);
 }
 
 static int print_float(double v, bool single, struct buf *out, frz_error *err)
