@@ -27,7 +27,7 @@ static size_t decode(slice in, unsigned width, uint32_t *out, size_t count)
     const uint8_t *p = in.data, *end = in.data + in.len;
     size_t n = 0;
     while (n < count) {
-        uint64_t head;
+        uint64_t head = 0;
         assert_true(varint_get(&p, end, &head));
         assert_true(head >> 1 > 0);
         if (head & 1) {
