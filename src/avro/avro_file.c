@@ -1,6 +1,7 @@
 #include "avro/avro_int.h"
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "codec/codec.h"
 
 #define MAGIC           "Obj\x01"
@@ -156,7 +157,8 @@ static int read_codec(struct avro_reader *r, frz_error *err)
             r->codec = (enum avro_codec)i;
             return FRZ_OK;
         }
-    return frz__err(err, FRZ_UNSUPPORTED, "Avro codec \"%.*s\"", (int)(name.len < 60 ? name.len : 60), name.data);
+    if (frz__utf8_check(name) != name.len) return frz__err_corrupt(err, "avro.codec is no UTF-8");
+    return frz__err(err, FRZ_UNSUPPORTED, "codec \"%.*s\"", (int)frz__utf8_prefix(name, 20), name.data);
 }
 
 static int read_header(struct avro_reader *r, frz_error *err)

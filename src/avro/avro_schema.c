@@ -1,5 +1,7 @@
 #include "avro/avro_int.h"
 
+#include "base/utf8.h"
+
 #define SCHEMA_BYTES_MAX ((size_t)16 << 20)
 #define NAMES_MAX        4096
 
@@ -76,7 +78,7 @@ static int define(struct parser *p, const struct json *j, slice ns, const struct
     const struct json *own = frz__json_get(j, "namespace");
     if (name.len == 0) return frz__err_corrupt(p->err, "a record, enum or fixed without a name");
     TRY(full_name(p, name, frz__json_kind(own) == JK_STRING ? frz__json_str(own) : ns, &full));
-    if (lookup(p, full)) return frz__err_corrupt(p->err, "type \"%.*s\" is defined twice", (int)(full.len < 200 ? full.len : 200), full.data);
+    if (lookup(p, full)) return frz__err_corrupt(p->err, "type \"%.*s\" is defined twice", (int)frz__utf8_prefix(full, 60), full.data);
     if (++p->name_count > NAMES_MAX) return frz__err(p->err, FRZ_TOO_LARGE, "more than %d named types", NAMES_MAX);
     struct name *n = (struct name *)take(p, 1, sizeof *n);
     if (!n) return frz__err_no_memory(p->err, sizeof *n);
@@ -97,7 +99,7 @@ static int named(struct parser *p, slice name, slice ns, const struct avro_schem
     if (name.len) TRY(full_name(p, name, ns, &full));
     *out = lookup(p, full);
     if (!*out) *out = lookup(p, name);
-    if (!*out) return frz__err_corrupt(p->err, "unknown type \"%.*s\"", (int)(name.len < 200 ? name.len : 200), name.data);
+    if (!*out) return frz__err_corrupt(p->err, "unknown type \"%.*s\"", (int)frz__utf8_prefix(name, 60), name.data);
     return FRZ_OK;
 }
 
@@ -116,7 +118,7 @@ static int parse_field_id(struct parser *p, const struct json *field, int32_t *o
     *out = -1;
     if (!id) return FRZ_OK;
     if (frz__json_kind(id) != JK_INT || frz__json_int(id) < 0 || frz__json_int(id) > INT32_MAX)
-        return frz__err_corrupt(p->err, "field \"%.100s\": field-id is not a number from 0 to 2147483647", (const char *)frz__json_str(frz__json_get(field, "name")).data);
+        return frz__err_corrupt(p->err, "a field-id is no number from 0 to 2147483647");
     *out = (int32_t)frz__json_int(id);
     return FRZ_OK;
 }

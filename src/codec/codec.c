@@ -16,6 +16,7 @@ struct codec_ctx {
     bool has_inflate, has_deflate;
     int deflate_level;
     z_stream inflate_z, deflate_z;
+    struct buf scratch[CODEC_SCRATCH_SLOTS];
 };
 
 static const struct { int codec; const char *name; } codecs[] = {
@@ -53,7 +54,21 @@ int frz__codec_ctx_new(const allocator *a, struct codec_ctx **out, frz_error *er
 {
     TRY(ALLOC_NEW(out, a, struct codec_ctx, err));
     (*out)->a = a;
+    for (size_t i = 0; i < CODEC_SCRATCH_SLOTS; i++) (*out)->scratch[i] = BUF_INIT(a, 0);
     return FRZ_OK;
+}
+
+#define SCRATCH_BYTES_KEPT ((size_t)8 << 20)
+struct buf *frz__codec_scratch(struct codec_ctx *c, unsigned slot)
+{
+    FRZ_ASSERT(slot < CODEC_SCRATCH_SLOTS);
+    struct buf *b = &c->scratch[slot];
+    if (b->cap > SCRATCH_BYTES_KEPT) buf_clear(b); /* one huge page does not stay */
+#if defined(__SANITIZE_ADDRESS__)
+    buf_clear(b); /* fresh memory shows the sanitizer what is read out of turn */
+#endif
+    buf_reset(b);
+    return b;
 }
 
 void frz__codec_ctx_free(struct codec_ctx *c)
@@ -63,6 +78,7 @@ void frz__codec_ctx_free(struct codec_ctx *c)
     ZSTD_freeDCtx(c->zstd_d);
     if (c->has_inflate) inflateEnd(&c->inflate_z);
     if (c->has_deflate) deflateEnd(&c->deflate_z);
+    for (size_t i = 0; i < CODEC_SCRATCH_SLOTS; i++) buf_clear(&c->scratch[i]);
     frz__free(c->a, c);
 }
 

@@ -9,6 +9,9 @@ enum codec { CODEC_NONE = 0, CODEC_SNAPPY = 1, CODEC_GZIP = 2, CODEC_ZSTD = 6, C
 struct codec_ctx;
 FRZ_NODISCARD int frz__codec_ctx_new(const allocator *a, struct codec_ctx **out, frz_error *err);
 void frz__codec_ctx_free(struct codec_ctx *c);
+/* Bytes of the context's that a caller may fill and use until its own next call with the same SLOT: what a decoder needs for each page without asking the allocator each time. Reset, not cleared. */
+#define CODEC_SCRATCH_SLOTS 4
+struct buf *frz__codec_scratch(struct codec_ctx *c, unsigned slot);
 const char *frz__codec_name(int codec); /* "zstd", … ; NULL for one that is not known */
 bool frz__codec_parse(slice name, int *codec); /* "zstd", "snappy", "gzip", "lz4_raw", "uncompressed" / "none", any case */
 /* Appends to OUT. LEVEL: zstd 1 to 19, gzip 1 to 9, 0 = default (3, 6). */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/recover.h"
+#include "engine/write.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -200,6 +201,10 @@ static void free_db(struct db *db)
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
     for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
+    for (size_t i = 0; i < db->batch_count; i++) {
+        frz__write_batch_clear(db->batches[i]);
+        frz__free(a, db->batches[i]);
+    }
     if (db->fs) frz__lock_release(db);
     frz__fs_free(db->fs);
     if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));

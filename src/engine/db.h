@@ -126,9 +126,11 @@ struct db {
     struct cond tick;
     struct pool_job tick_job;
     bool tick_woken; /* tick_mu */
-    struct mutex codec_mu; /* spare decompression contexts */
+    struct mutex codec_mu; /* spare compression contexts and batches */
     struct codec_ctx *codecs[16];
     size_t codec_count;
+    struct write_batch *batches[16]; /* spare ones; codec_mu */
+    size_t batch_count;
 
     _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
 };
@@ -159,6 +161,7 @@ struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
+FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err);
 frz_schema *frz__table_schema(struct table *t); /* counted */
 void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct buf *json, struct wal_table *out);

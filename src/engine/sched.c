@@ -8,11 +8,11 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Looks after T; when it wants to be looked at again. */
 static int64_t tend(struct table *t, int64_t now)
 {
-    int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns), interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
+    int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns);
     if (t->broken || atomic_load(&t->dropped)) return next;
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
-    int64_t retry = t->retry_at_ns;
+    int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
     frz__mutex_unlock(&t->view_mu);
     if (failed && retry > now) return min64(next, retry);
     if (failed || waiting) frz__flush_schedule(t);

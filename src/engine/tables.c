@@ -422,6 +422,30 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     return rc;
 }
 
+/* ── properties ── */
+
+int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err)
+{
+    struct ice_kv kv = {slice_str(key), value ? slice_str(value) : (slice){0}};
+    struct commit_request r = {.edit = {.no_snapshot = true, .set = &kv, .set_count = 1}};
+    const char *values[1] = {value ? value : ""};
+    const frz_table_options as = {.struct_size = sizeof as, .property_keys = &key, .property_values = values, .property_count = 1};
+    struct ice_kv checked;
+    struct table_settings settings;
+    TRY(collect_properties(&as, &checked, err));
+    if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
+    frz__mutex_lock(&t->flush_mu);
+    int rc = frz__commit(t, &r, err);
+    if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
+    if (rc == FRZ_OK) {
+        frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
+        t->settings = settings;
+        frz__mutex_unlock(&t->view_mu);
+    }
+    frz__mutex_unlock(&t->flush_mu);
+    return rc;
+}
+
 /* ── drop ── */
 
 static int remove_tree(struct db *db, const char *dir, frz_error *err)

@@ -420,10 +420,9 @@ static void lead(struct db *db, struct writer *self)
 
 static int wait_for_room(struct table *t, frz_error *err)
 {
-    if (((struct view *)atomic_load_explicit(&t->view, memory_order_relaxed)) == NULL) return FRZ_OK;
     int rc = FRZ_OK;
-    size_t max = t->settings.frazil_immutable_memtables_max;
     frz__mutex_lock(&t->view_mu);
+    size_t max = t->settings.frazil_immutable_memtables_max;
     if (atomic_load(&t->view)->mem_count > max / 2 + 1) { /* getting full: a millisecond for the flush to catch up, once a write */
         int64_t since = frz__clock_mono_ns();
         if (atomic_load(&t->view)->mem_count <= max) {

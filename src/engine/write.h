@@ -24,6 +24,9 @@ struct write_batch {
     struct buf key, row; /* scratch */
 };
 void frz__write_batch_init(struct write_batch *b, struct db *db);
+/* One of the database's spare ones: single operations allocate nothing. */
+FRZ_NODISCARD int frz__write_batch_take(struct db *db, struct write_batch **out, frz_error *err);
+void frz__write_batch_give(struct db *db, struct write_batch *b);
 void frz__write_batch_reset(struct write_batch *b); /* keeps memory */
 void frz__write_batch_clear(struct write_batch *b);
 /* VALUES by column, of the table's schema; converted. */

@@ -78,3 +78,29 @@ int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, f
 {
     return add(b, t, OP_DELETE, EXPECT_ANY, key, slice_of("", 0), err);
 }
+
+#define SPARE_BYTES_MAX ((size_t)1 << 20) /* a batch that grew beyond it gives its memory back */
+
+int frz__write_batch_take(struct db *db, struct write_batch **out, frz_error *err)
+{
+    frz__mutex_lock(&db->codec_mu);
+    *out = db->batch_count ? db->batches[--db->batch_count] : NULL;
+    frz__mutex_unlock(&db->codec_mu);
+    if (*out) return FRZ_OK;
+    TRY(ALLOC_NEW(out, db->a, struct write_batch, err));
+    frz__write_batch_init(*out, db);
+    return FRZ_OK;
+}
+
+void frz__write_batch_give(struct db *db, struct write_batch *b)
+{
+    frz__write_batch_reset(b);
+    if (b->bytes.cap + b->row.cap + b->resolved.cap > SPARE_BYTES_MAX) frz__write_batch_clear(b);
+    frz__mutex_lock(&db->codec_mu);
+    bool kept = db->batch_count < FRZ_ARRAY_LEN(db->batches);
+    if (kept) db->batches[db->batch_count++] = b;
+    frz__mutex_unlock(&db->codec_mu);
+    if (kept) return;
+    frz__write_batch_clear(b);
+    frz__free(db->a, b);
+}

@@ -92,7 +92,7 @@ int frz__ice_check_version(const struct avro_reader *r, frz_error *err)
     int n = 0;
     if (!v.data) return FRZ_OK; /* v1's may lack it */
     for (size_t i = 0; i < v.len; i++) {
-        if (v.data[i] < '0' || v.data[i] > '9' || n > 1000) return frz__err_corrupt(err, "metadata key format-version: \"%.*s\"", (int)(v.len < 20 ? v.len : 20), v.data);
+        if (v.data[i] < '0' || v.data[i] > '9' || n > 1000) return frz__err_corrupt(err, "metadata key format-version is no number");
         n = n * 10 + (v.data[i] - '0');
     }
     if (n > ICE_FORMAT_VERSION_MAX) return frz__err(err, FRZ_NEWER_FORMAT, "format version %d, at most %d is known", n, ICE_FORMAT_VERSION_MAX);

@@ -88,6 +88,8 @@ int frz__ice_edit_check(struct ice_work *w)
         return frz__err(w->err, FRZ_INVALID, "data sequence number %" PRId64 " is not from 1 to %" PRId64, e->data_sequence_number, b->last_sequence_number + 1);
     if (e->added_count && b->partitioned) return frz__err(w->err, FRZ_UNSUPPORTED, "partitioned tables are not written: partition spec %d has fields", b->default_spec_id);
     for (size_t i = 0; i < e->added_count; i++) TRY(check_added(w, &e->added[i]));
+    for (size_t i = 0; i < e->removed_count + e->removed_dv_count; i++)
+        if ((i < e->removed_count ? e->removed[i] : e->removed_dvs[i - e->removed_count]).len == 0) return frz__err(w->err, FRZ_INVALID, "a removed file has no path");
     for (size_t i = 0; w->base_tree && i < w->base_tree->count; i++)
         if (!w->base_tree->manifests[i].loaded) return frz__err(w->err, FRZ_MISUSE, "manifest %.*s is not loaded", PATH_ARGS(w->base_tree->manifests[i].path));
     return FRZ_OK;

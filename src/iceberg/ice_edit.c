@@ -24,6 +24,7 @@ static int apply_schema(struct ice_work *w)
     const struct ice_meta *b = w->base;
     const frz_schema *s = w->edit->schema;
     if (!s) return FRZ_OK;
+    if (!s->sealed) return frz__err(w->err, FRZ_MISUSE, "the schema is not sealed");
     TRY(frz__schema_check_format(s, b->format_version, w->err));
     for (size_t i = 0; i < b->schema_count; i++)
         if (b->schema_ids[i] == s->schema_id) return frz__err(w->err, FRZ_CONFLICT, "schema %d is there already: the table's schema was changed by another commit", s->schema_id);

@@ -1,6 +1,7 @@
 #include "iceberg/ice_meta.h"
 
 #include <stdio.h>
+#include "base/utf8.h"
 #include "iceberg/ice_avro.h"
 
 #define SUMMARY                                                                                                                            \
@@ -33,7 +34,7 @@ static void put_partitions(struct ice_put *p, const struct ice_meta *m, const st
 static int put_row(struct ice_put *p, const struct ice_meta *m, const struct ice_manifest *f)
 {
     if (f->added_files < 0 || f->existing_files < 0 || f->deleted_files < 0 || f->added_rows < 0 || f->existing_rows < 0 || f->deleted_rows < 0)
-        return frz__err(p->err, FRZ_BUG, "manifest %.*s: its counts are not known: it must be loaded before it is listed again", (int)f->path.len, f->path.data);
+        return frz__err(p->err, FRZ_BUG, "manifest %.*s: its counts are not known: it must be loaded before it is listed again", (int)frz__utf8_prefix(f->path, 100), f->path.data);
     buf_reset(&p->out);
     frz__ice_put_bytes(p, f->path);
     frz__ice_put_long(p, f->length);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "base/utf8.h"
 #include "iceberg/ice_avro.h"
 
 #define MAP(name, id, key, value, type)                                                                                                    \
@@ -120,9 +121,9 @@ static int check_entry(const struct ice_entry *e, int version, int32_t content, 
     const struct ice_file *f = &e->file;
     FRZ_VERIFY((f->content == ICE_DATA) == (content == 0), err);
     FRZ_VERIFY(e->status != ICE_ADDED || e->sequence_number <= sequence, err);
-    FRZ_VERIFY(version >= 3 || f->content_offset < 0, err); /* deletion vectors came with v3 */
-    FRZ_VERIFY(!has_format(f, "PUFFIN") || (f->content_offset >= 0 && f->content_size >= 0 && f->referenced_data_file.data), err);
     FRZ_VERIFY(f->path.len > 0 && f->record_count >= 0 && f->file_size >= 0, err);
+    FRZ_VERIFY(!has_format(f, "PUFFIN") || (f->content_offset >= 0 && f->content_size >= 0 && f->referenced_data_file.data), err);
+    if (version < 3 && (has_format(f, "PUFFIN") || f->content_offset >= 0)) return frz__err(err, FRZ_INVALID, "format %d has no deletion vectors", version);
     return FRZ_OK;
 }
 
@@ -395,7 +396,7 @@ int frz__ice_manifest_parse(const allocator *a, struct arena *ar, slice avro, st
     m->loaded = true;
     rc = FRZ_OK;
 done:
-    if (rc < 0) frz__err_context(err, "manifest %.*s", (int)(m->path.len < 300 ? m->path.len : 300), m->path.data ? (const char *)m->path.data : "");
+    if (rc < 0) frz__err_context(err, "manifest %.*s", (int)frz__utf8_prefix(m->path, 100), m->path.data ? (const char *)m->path.data : "");
     frz__avro_reader_free(r);
     frz__free(a, entries);
     frz__free(a, l.ids);

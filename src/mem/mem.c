@@ -12,9 +12,10 @@ int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out,
     m->a = a;
     atomic_init(&m->refs, 1);
     m->arena = ARENA_INIT(a);
+    m->nodes = ARENA_INIT(a);
     int rc = frz__mem_tree_init(m, err);
     if (rc < 0) {
-        frz__arena_clear(&m->arena);
+        frz__arena_clear(&m->nodes);
         frz__free(a, m);
         return rc;
     }
@@ -34,6 +35,7 @@ void frz__mem_release(struct mem *m)
     if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1) return;
     if (m->schema) frz__schema_release(m->schema);
     frz__arena_clear(&m->arena);
+    frz__arena_clear(&m->nodes);
     frz__free(m->a, m);
 }
 

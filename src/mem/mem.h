@@ -29,7 +29,8 @@ struct mem_key {
 struct mem {
     const allocator *a;
     _Atomic uint32_t refs;
-    struct arena arena;
+    struct arena arena; /* keys and rows */
+    struct arena nodes; /* the tree's: side by side they share pages, and the processor's translations of them */
     _Atomic(void *) root;
     _Atomic uint64_t keys, versions, deletes;
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
@@ -41,7 +42,7 @@ struct mem {
 FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);
 struct mem *frz__mem_acquire(struct mem *m);
 void frz__mem_release(struct mem *m); /* NULL is fine */
-static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena); }
+static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena) + arena_bytes(&m->nodes); }
 static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
 
 FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);

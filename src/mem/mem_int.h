@@ -39,9 +39,9 @@ struct leaf {
 struct inner {
     struct node n;
     uint64_t heads[INNER_SLOTS];
-    struct mem_key *keys[INNER_SLOTS];
     _Atomic(struct node *) first;
     _Atomic(struct node *) child[INNER_SLOTS];
+    struct mem_key *keys[INNER_SLOTS]; /* last: read only where heads are equal */
 };
 static_assert(sizeof(struct leaf) == 256, "a leaf is four cache lines");
 static_assert(sizeof(struct inner) == 384, "an inner node is six cache lines");
@@ -74,7 +74,7 @@ static inline int key_cmp(const struct mem_key *k, slice key, size_t skip)
     return slice_cmp(slice_of(k->key + skip, k->len - skip), slice_of(key.data + skip, key.len - skip));
 }
 /* How many of the entries that PERM shows are smaller than KEY; *EQUAL: the slot of KEY itself, or -1. */
-static inline unsigned node_rank(const uint64_t *heads, struct mem_key *const *keys, uint64_t perm, slice key, size_t skip, int *equal)
+static inline __attribute__((always_inline)) unsigned node_rank(const uint64_t *heads, struct mem_key *const *keys, uint64_t perm, slice key, size_t skip, int *equal)
 {
     unsigned count = perm_count(perm), less = 0, same = 0;
     uint64_t head = head_at(key.data, key.len, skip);

@@ -36,7 +36,7 @@ static uint32_t common_prefix(const struct mem_key *low, const struct mem_key *h
 
 static void *node_new(struct mem *m, size_t bytes, bool is_leaf, frz_error *err)
 {
-    struct node *n = (struct node *)arena_alloc(&m->arena, bytes, 64);
+    struct node *n = (struct node *)arena_alloc(&m->nodes, bytes, 64);
     if (!n) {
         (void)frz__err_no_memory(err, bytes);
         return NULL;
@@ -108,6 +108,7 @@ static int descend(const struct mem *m, slice key, struct way *w, frz_error *err
 struct rise {
     struct node *left, *right;
     struct mem_key *separator;
+    bool ascends; /* RIGHT holds but the newest key, and more like it are to come */
 };
 
 static void child_set(struct inner *in, uint64_t perm, unsigned pos, struct node *child)
@@ -154,7 +155,29 @@ static int inner_split(struct mem *m, const struct step *s, struct rise *r, frz_
     struct mem_key *separator = keys[half - 1];
     inner_fill(left, common_prefix(s->low, separator, in->n.skip), keys, children, half - 1);
     inner_fill(right, common_prefix(separator, s->high, in->n.skip), keys + half, children + half, INNER_SLOTS + 1 - half);
-    *r = (struct rise){&left->n, &right->n, separator};
+    *r = (struct rise){&left->n, &right->n, separator, false};
+    return FRZ_OK;
+}
+
+/* The full node of step S, which grows at its end, stays as it is, and R's right begins a new one; as in leaf_split, a copy that skips a prefix may take its place. */
+static int inner_append(struct mem *m, const struct step *s, uint64_t perm, struct rise *r, frz_error *err)
+{
+    struct inner *in = s->node, *stays = in, *next = (struct inner *)node_new(m, sizeof *next, false, err);
+    if (!next) return FRZ_NO_MEMORY;
+    uint32_t skip = common_prefix(s->low, r->separator, in->n.skip);
+    bool tie = skip > in->n.skip && in->heads[perm_slot(perm, 0)] == in->heads[perm_slot(perm, INNER_SLOTS - 1)];
+    if (tie || r->left != inner_child(in, perm, INNER_SLOTS)) {
+        struct mem_key *keys[INNER_SLOTS];
+        struct node *children[INNER_SLOTS + 1];
+        for (unsigned i = 0; i < INNER_SLOTS; i++) keys[i] = in->keys[perm_slot(perm, i)];
+        for (unsigned i = 0; i < INNER_SLOTS; i++) children[i] = inner_child(in, perm, i);
+        children[INNER_SLOTS] = r->left;
+        stays = (struct inner *)node_new(m, sizeof *stays, false, err);
+        if (!stays) return FRZ_NO_MEMORY;
+        inner_fill(stays, skip, keys, children, INNER_SLOTS);
+    }
+    inner_fill(next, common_prefix(r->separator, s->high, in->n.skip), NULL, &r->right, 0);
+    *r = (struct rise){&stays->n, &next->n, r->separator, true};
     return FRZ_OK;
 }
 
@@ -177,12 +200,8 @@ static int raise_split(struct mem *m, struct way *w, struct rise r, frz_error *e
             if (r.left != old) child_set(in, perm, s->pos, r.left); /* below S->POS, PERM shows the same as the new one */
             return FRZ_OK;
         }
-        if (s->pos == INNER_SLOTS && r.left == old) { /* growing at the end: this one stays full, a new one begins */
-            struct inner *next = (struct inner *)node_new(m, sizeof *next, false, err);
-            if (!next) return FRZ_NO_MEMORY;
-            inner_fill(next, common_prefix(r.separator, s->high, in->n.skip), NULL, &r.right, 0);
-            r.left = &in->n;
-            r.right = &next->n;
+        if (r.ascends && s->pos == INNER_SLOTS) {
+            TRY(inner_append(m, s, perm, &r, err));
         } else {
             TRY(inner_split(m, s, &r, err));
         }
@@ -231,16 +250,27 @@ static int leaf_split(struct mem *m, struct way *w, unsigned pos, struct mem_key
     struct leaf *right = (struct leaf *)node_new(m, sizeof *right, true, err);
     if (!right) return FRZ_NO_MEMORY;
     if (ascends) {
-        leaf_fill(right, common_prefix(key, w->high, old->n.skip), &key, 1, old, next);
-        TRY(raise_split(m, w, (struct rise){&old->n, &right->n, key}, err));
-        leaf_show_links(old, right, right, next);
+        /* OLD has an upper bound now, and perhaps a prefix: where its heads tell nothing, a copy that skips the prefix takes its place. */
+        uint32_t skip = common_prefix(w->low, key, old->n.skip);
+        struct leaf *stays = old;
+        if (skip > old->n.skip && old->heads[perm_slot(perm, 0)] == old->heads[LEAF_SLOTS - 1]) {
+            struct mem_key *keys[LEAF_SLOTS];
+            for (unsigned i = 0; i < LEAF_SLOTS; i++) keys[i] = old->keys[perm_slot(perm, i)];
+            stays = (struct leaf *)node_new(m, sizeof *stays, true, err);
+            if (!stays) return FRZ_NO_MEMORY;
+            leaf_fill(stays, skip, keys, LEAF_SLOTS, prev, right);
+        }
+        leaf_fill(right, common_prefix(key, w->high, old->n.skip), &key, 1, stays, next);
+        TRY(raise_split(m, w, (struct rise){&stays->n, &right->n, key, true}, err));
+        if (stays == old) leaf_show_links(old, right, right, next);
+        else leaf_show_links(prev, stays, right, next);
         return FRZ_OK;
     }
     if (descends) {
         struct leaf *left = right;
         struct mem_key *separator = old->keys[perm_slot(perm, 0)];
         leaf_fill(left, common_prefix(w->low, separator, old->n.skip), &key, 1, prev, old);
-        TRY(raise_split(m, w, (struct rise){&left->n, &old->n, separator}, err));
+        TRY(raise_split(m, w, (struct rise){&left->n, &old->n, separator, false}, err));
         leaf_show_links(prev, left, left, old);
         return FRZ_OK;
     }
@@ -252,7 +282,7 @@ static int leaf_split(struct mem *m, struct way *w, unsigned pos, struct mem_key
     struct mem_key *separator = keys[half];
     leaf_fill(left, common_prefix(w->low, separator, old->n.skip), keys, half, prev, right);
     leaf_fill(right, common_prefix(separator, w->high, old->n.skip), keys + half, LEAF_SLOTS + 1 - half, left, next);
-    TRY(raise_split(m, w, (struct rise){&left->n, &right->n, separator}, err));
+    TRY(raise_split(m, w, (struct rise){&left->n, &right->n, separator, false}, err));
     leaf_show_links(prev, left, right, next);
     return FRZ_OK;
 }

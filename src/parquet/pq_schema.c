@@ -2,6 +2,7 @@
 
 #define DEPTH_MAX 64
 #define PATH_BYTES_MAX 256
+#define FLBA_BYTES_MAX (1 << 20)
 
 /* ── reading ── */
 
@@ -18,7 +19,7 @@ static struct found decimal(const struct pq_elem *e, int32_t precision, int32_t 
     switch (e->type) {
     case PQ_INT32:
     case PQ_INT64: f.meaning = PQ_DECIMAL_INT; return f;
-    case PQ_FLBA:
+    case PQ_FLBA: return e->type_length < 1 || e->type_length > FLBA_BYTES_MAX ? NOT_OURS : f;
     case PQ_BYTE_ARRAY: return f;
     default: return NOT_OURS;
     }
@@ -65,7 +66,7 @@ static struct found by_physical(const struct pq_elem *e)
     case PQ_DOUBLE: return found(FRZ_DOUBLE, PQ_AS_IS);
     case PQ_BYTE_ARRAY: return found(FRZ_BINARY, PQ_AS_IS);
     case PQ_FLBA:
-        if (e->type_length < 1 || e->type_length > 1 << 20) return NOT_OURS;
+        if (e->type_length < 1 || e->type_length > FLBA_BYTES_MAX) return NOT_OURS;
         f = found(FRZ_FIXED, PQ_AS_IS);
         f.type.length = e->type_length;
         return f;

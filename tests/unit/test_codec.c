@@ -164,7 +164,8 @@ TEST(deflate, gives_back_what_it_took_and_holds_its_bound)
         }
         buf_reset(&back);
         OK(buf_append_byte(&z, 0, &err), &err);
-        FAILS(frz__inflate_raw(buf_slice(&z), sizeof in, &back, &err), FRZ_CORRUPT, &err);
+        OK(frz__inflate_raw(buf_slice(&z), sizeof in, &back, &err), &err); /* leftovers behind the end are fastavro's habit */
+        assert_int_equal(back.len, sizeof in);
         buf_clear(&z);
         buf_clear(&back);
     }

@@ -120,7 +120,7 @@ static void check_gets(struct mem *m, const struct model *mo, uint64_t seq)
 
 /* ── key shapes ── */
 
-enum shape { RANDOM_SHORT, DECIMALS, BIG_ENDIANS, ASCENDING, DESCENDING, ZERO_BYTES, PREFIXES, TWO_RUNS, LONG_PREFIX, SHAPES };
+enum shape { RANDOM_SHORT, DECIMALS, BIG_ENDIANS, ASCENDING, DESCENDING, ZERO_BYTES, PREFIXES, TWO_RUNS, LONG_PREFIX, PREFIX_RUN, SHAPES };
 
 static slice shape_key(enum shape s, struct rng *r, uint64_t i, uint64_t space, uint8_t *out)
 {
@@ -144,6 +144,7 @@ static slice shape_key(enum shape s, struct rng *r, uint64_t i, uint64_t space, 
     case TWO_RUNS:
         store_u64_be(out, (i & 1) << 40 | i);
         return slice_of(out, 8);
+    case PREFIX_RUN: return slice_of(out, (size_t)sprintf((char *)out, "a-prefix-longer-than-any-head/%08llu", (unsigned long long)i));
     default: return slice_of(out, (size_t)sprintf((char *)out, "a-prefix-longer-than-any-head/%llu/%llu", (unsigned long long)(n % 7), (unsigned long long)n));
     }
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/bits.h"
 #include "base/rand.h"
 #include "types/int128.h"
 #include "types/row.h"
