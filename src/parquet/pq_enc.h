@@ -45,7 +45,7 @@ static inline uint64_t pq_plain_bytes(const struct pq_values *v)
 }
 FRZ_NODISCARD int frz__pq_plain_encode(const struct pq_values *v, struct buf *out, frz_error *err);
 /* TO := bits [FROM, FROM + COUNT) of SRC, from bit 0; what is left of the last byte is zero. */
-void frz__pq_bits_copy(uint8_t *to, const uint8_t *src, size_t from, size_t count);
+void frz__pq_bits_extract(uint8_t *to, const uint8_t *src, size_t from, size_t count);
 
 /* ── RLE / bit-packed hybrid ── */
 

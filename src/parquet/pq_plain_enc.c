@@ -29,7 +29,7 @@ void frz__pq_scratch_clear(struct pq_scratch *s)
     s->span_cap = 0;
 }
 
-void frz__pq_bits_copy(uint8_t *to, const uint8_t *src, size_t from, size_t count)
+void frz__pq_bits_extract(uint8_t *to, const uint8_t *src, size_t from, size_t count)
 {
     size_t bytes = bits_bytes(count), shift = from & 7, last = (from + count - 1) >> 3; /* last: byte of SRC that may be read */
     if (count == 0) return;
@@ -143,7 +143,7 @@ static int gather_bits(struct pq_scratch *s, const struct vec *v, size_t from, s
     TRY(buf_append_zero(&s->dense, bits_bytes(count), err));
     uint8_t *bits = s->dense.data;
     if (out->count == count) {
-        frz__pq_bits_copy(bits, v->data, from, count);
+        frz__pq_bits_extract(bits, v->data, from, count);
     } else {
         size_t n = 0;
         for (size_t i = 0; i < count; i++) {

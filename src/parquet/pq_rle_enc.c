@@ -105,7 +105,7 @@ int frz__pq_levels_encode(struct pq_scratch *s, const struct vec *v, size_t from
     } else {
         buf_reset(&s->bits);
         TRY(buf_reserve(&s->bits, bits_bytes(count), err));
-        frz__pq_bits_copy(s->bits.data, v->validity, from, count);
+        frz__pq_bits_extract(s->bits.data, v->validity, from, count);
         TRY(frz__pq_rle_bits(s->bits.data, count, out, err));
     }
     store_u32(out->data + at, (uint32_t)(out->len - at - 4));

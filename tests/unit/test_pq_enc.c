@@ -27,7 +27,7 @@ static size_t decode(slice in, unsigned width, uint32_t *out, size_t count)
     const uint8_t *p = in.data, *end = in.data + in.len;
     size_t n = 0;
     while (n < count) {
-        uint64_t head;
+        uint64_t head = 0;
         assert_true(varint_get(&p, end, &head));
         assert_true(head >> 1 > 0);
         if (head & 1) {
@@ -128,7 +128,7 @@ TEST(pq_rle, decodes_to_the_bits_that_went_in_from_any_offset)
     for (int round = 0; round < 300; round++) {
         for (size_t i = 0; i < sizeof bits; i++) bits[i] = (uint8_t)(round % 3 == 0 || rng_below(&r, 8) == 0 ? rng_next(&r) : round % 2 ? 0xFF : 0);
         size_t from = rng_below(&r, 40), n = rng_below(&r, N - 40);
-        frz__pq_bits_copy(copy, bits, from, n);
+        frz__pq_bits_extract(copy, bits, from, n);
         struct buf b = BUF_INIT(NULL, 0);
         OK(frz__pq_rle_bits(copy, n, &b, &e), &e);
         assert_int_equal(decode(buf_slice(&b), 1, out, n), b.len);

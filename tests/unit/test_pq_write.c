@@ -45,7 +45,7 @@ static struct pq_footer parse_footer(slice file, struct arena *ar)
 static void rle_decode(const uint8_t *p, const uint8_t *end, unsigned width, uint32_t *out, size_t count)
 {
     for (size_t n = 0; n < count;) {
-        uint64_t head;
+        uint64_t head = 0;
         assert_true(varint_get(&p, end, &head));
         size_t groups = (size_t)(head >> 1), bytes = head & 1 ? groups * width : (width + 7) / 8;
         assert_true(groups > 0 && (size_t)(end - p) >= bytes);
