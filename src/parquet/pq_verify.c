@@ -78,6 +78,7 @@ static int check_levels(struct verify *v, const struct pq_page *p, const struct 
     size_t top, zeroes;
     TRY(frz__pq_page_body(p, l, pq_chunk_of(v->f, v->group, v->column)->codec, v->ctx, &b, e));
     TRY(frz__pq_dec_levels_check(b.rep, p->h.rep_encoding, l->max_rep, (size_t)p->h.values, &top, &zeroes, e));
+    if (v->page == 0 && l->max_rep && p->h.values && !frz__pq_dec_levels_begin_0(b.rep, p->h.rep_encoding, l->max_rep)) return frz__err_corrupt(e, "the first repetition level is not 0");
     return frz__pq_dec_levels_check(b.def, p->h.def_encoding, l->max_def, (size_t)p->h.values, &top, &zeroes, e);
 }
 
@@ -184,6 +185,11 @@ int frz__pq_verify(struct pq_file *f, struct codec_ctx *codec, int (*fn)(void *c
     *pages = 0;
     TRY(f->src.read(f->src.ctx, 0, magic, sizeof magic, err));
     if (memcmp(magic, "PAR1", 4) != 0) TRY(fn(ctx, f->src.name, "it does not begin with PAR1"));
+    if ((uint64_t)f->foot.rows != frz__pq_rows(f)) {
+        char what[100];
+        snprintf(what, sizeof what, "%" PRId64 " rows said, %" PRIu64 " in the row groups", f->foot.rows, frz__pq_rows(f));
+        TRY(fn(ctx, f->src.name, what));
+    }
     for (v.group = 0; v.group < f->foot.group_count; v.group++)
         for (v.column = 0; v.column < f->leaf_count; v.column++) TRY(verify_column(&v));
     return FRZ_OK;
