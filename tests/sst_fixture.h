@@ -13,7 +13,7 @@ static frz_error err;
 
 /* ── values ── */
 
-static frz_schema *fx_schema(const char *columns, const char *key)
+static inline frz_schema *fx_schema(const char *columns, const char *key)
 {
     frz_schema *s = NULL;
     OK(frz__schema_parse_text(NULL, slice_str(columns), slice_str(key), &s, &err), &err);
@@ -21,7 +21,7 @@ static frz_schema *fx_schema(const char *columns, const char *key)
     return s;
 }
 
-static frz_value fx_value(struct rng *r, frz_type t, size_t len_max, struct arena *ar)
+static inline frz_value fx_value(struct rng *r, frz_type t, size_t len_max, struct arena *ar)
 {
     frz_value v = {t.id, 0, {0}};
     size_t len = rng_below(r, len_max + 1);
@@ -61,16 +61,16 @@ struct fx_table {
     struct arena ar;
 };
 
-static int fx_by_key(const void *a, const void *b) { return slice_cmp(((const struct fx_row *)a)->key, ((const struct fx_row *)b)->key); }
+static inline int fx_by_key(const void *a, const void *b) { return slice_cmp(((const struct fx_row *)a)->key, ((const struct fx_row *)b)->key); }
 
-static slice fx_keep(struct arena *ar, const struct buf *b)
+static inline slice fx_keep(struct arena *ar, const struct buf *b)
 {
     uint8_t *p = arena_alloc(ar, b->len + 1, 1);
     if (b->len) memcpy(p, b->data, b->len);
     return slice_of(p, b->len);
 }
 
-static void fx_push(struct fx_table *t, const frz_value *values)
+static inline void fx_push(struct fx_table *t, const frz_value *values)
 {
     struct buf b = BUF_INIT(NULL, 0);
     struct fx_row *row = &t->rows[t->n];
@@ -85,7 +85,7 @@ static void fx_push(struct fx_table *t, const frz_value *values)
     buf_clear(&b);
 }
 
-static void fx_sort(struct fx_table *t)
+static inline void fx_sort(struct fx_table *t)
 {
     size_t n = 0;
     qsort(t->rows, t->n, sizeof *t->rows, fx_by_key);
@@ -94,13 +94,13 @@ static void fx_sort(struct fx_table *t)
     t->n = n;
 }
 
-static void fx_table_new(struct fx_table *t, const char *columns, const char *key, size_t cap)
+static inline void fx_table_new(struct fx_table *t, const char *columns, const char *key, size_t cap)
 {
     *t = (struct fx_table){.schema = fx_schema(columns, key), .rows = calloc(cap + 1, sizeof *t->rows), .ar = ARENA_INIT(NULL)};
 }
 
 /* N distinct random keys, or as many as there are */
-static void fx_table_random(struct fx_table *t, const char *columns, const char *key, size_t n, uint64_t seed)
+static inline void fx_table_random(struct fx_table *t, const char *columns, const char *key, size_t n, uint64_t seed)
 {
     struct rng r = {seed};
     fx_table_new(t, columns, key, 2 * n + 4);
@@ -125,7 +125,7 @@ static void fx_table_random(struct fx_table *t, const char *columns, const char 
     free(values);
 }
 
-static void fx_table_clear(struct fx_table *t)
+static inline void fx_table_clear(struct fx_table *t)
 {
     free(t->rows);
     frz__arena_clear(&t->ar);
@@ -143,7 +143,7 @@ struct fx {
     struct sst_env env;
 };
 
-static int fx_try_open(struct fx *x, const allocator *a, size_t cache_bytes)
+static inline int fx_try_open(struct fx *x, const allocator *a, size_t cache_bytes)
 {
     memset(x, 0, sizeof *x);
     x->a = a;
@@ -154,21 +154,21 @@ static int fx_try_open(struct fx *x, const allocator *a, size_t cache_bytes)
     return FRZ_OK;
 }
 
-static void fx_open(struct fx *x, size_t cache_bytes) { OK(fx_try_open(x, NULL, cache_bytes), &err); }
+static inline void fx_open(struct fx *x, size_t cache_bytes) { OK(fx_try_open(x, NULL, cache_bytes), &err); }
 
-static void fx_close(struct fx *x)
+static inline void fx_close(struct fx *x)
 {
     if (x->cache) frz__cache_free(x->cache);
     frz__codec_ctx_free(x->codec);
     if (x->fs) frz__fs_free(x->fs);
 }
 
-static struct sst_writer_options fx_options(const struct fx_table *t)
+static inline struct sst_writer_options fx_options(const struct fx_table *t)
 {
     return (struct sst_writer_options){.schema = t->schema, .codec = CODEC_ZSTD, .filter_bits = 10, .dictionary = true, .lineage = true, .level_hint = 2, .uuid_hash = 99, .seq_first = 5, .seq_last = 9000};
 }
 
-static int fx_try_write(struct fx *x, const char *path, const struct fx_table *t, const struct sst_writer_options *o, struct ice_file *out, struct arena *ar)
+static inline int fx_try_write(struct fx *x, const char *path, const struct fx_table *t, const struct sst_writer_options *o, struct ice_file *out, struct arena *ar)
 {
     struct file *f = NULL;
     struct sst_writer *w = NULL;
@@ -183,7 +183,7 @@ done:
     return rc;
 }
 
-static struct ice_file fx_write(struct fx *x, const char *path, const struct fx_table *t, const struct sst_writer_options *o)
+static inline struct ice_file fx_write(struct fx *x, const char *path, const struct fx_table *t, const struct sst_writer_options *o)
 {
     struct arena ar = ARENA_INIT(NULL);
     struct ice_file out;
@@ -192,7 +192,7 @@ static struct ice_file fx_write(struct fx *x, const char *path, const struct fx_
     return out;
 }
 
-static struct sst *fx_reader(struct fx *x, const char *path, uint64_t file_no, const frz_schema *schema)
+static inline struct sst *fx_reader(struct fx *x, const char *path, uint64_t file_no, const frz_schema *schema)
 {
     struct sst *s = NULL;
     OK(frz__sst_open(&x->env, path, file_no, schema, UINT64_MAX, UINT64_MAX, &s, &err), &err);
@@ -200,7 +200,7 @@ static struct sst *fx_reader(struct fx *x, const char *path, uint64_t file_no, c
 }
 
 /* writes T as PATH and opens it */
-static struct sst *fx_file(struct fx *x, const char *path, uint64_t file_no, const struct fx_table *t, const struct sst_writer_options *o)
+static inline struct sst *fx_file(struct fx *x, const char *path, uint64_t file_no, const struct fx_table *t, const struct sst_writer_options *o)
 {
     struct ice_file f = fx_write(x, path, t, o);
     struct sst *s = NULL;
@@ -210,7 +210,7 @@ static struct sst *fx_file(struct fx *x, const char *path, uint64_t file_no, con
 
 /* ── expectations ── */
 
-static void fx_expect(const struct fx_table *t, size_t i, frz_value *values, struct buf *scratch)
+static inline void fx_expect(const struct fx_table *t, size_t i, frz_value *values, struct buf *scratch)
 {
     frz_value key[8];
     buf_reset(scratch);
@@ -221,13 +221,13 @@ static void fx_expect(const struct fx_table *t, size_t i, frz_value *values, str
     }
 }
 
-static void fx_same(const frz_value *a, const frz_value *b, const char *what, size_t row, size_t column)
+static inline void fx_same(const frz_value *a, const frz_value *b, const char *what, size_t row, size_t column)
 {
     if (!frz__value_eq(a, b)) fail_msg("%s: row %zu, column %zu differs", what, row, column);
 }
 
 /* the first row at or above KEY */
-static size_t fx_lower(const struct fx_table *t, slice key)
+static inline size_t fx_lower(const struct fx_table *t, slice key)
 {
     size_t i = 0;
     while (i < t->n && slice_cmp(t->rows[i].key, key) < 0) i++;
