@@ -50,6 +50,11 @@ static int put_value(const frz_value *v, frz_type t, bool last, struct buf *out,
     }
 }
 
+int frz__key_put(const frz_schema *s, size_t key_index, const frz_value *v, struct buf *out, frz_error *err)
+{
+    return put_value(v, s->columns[s->key[key_index]].type, key_index + 1 == s->key_count, out, err);
+}
+
 /* On failure OUT is as it was. */
 static int finish(struct buf *out, size_t from, int rc, frz_error *err)
 {
