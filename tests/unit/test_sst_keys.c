@@ -24,7 +24,7 @@ static frz_value random_value(struct rng *r, frz_type t, uint8_t *room)
     case FRZ_BOOLEAN: v.as.boolean = rng_below(r, 2); break;
     case FRZ_INT:
     case FRZ_DATE: v.as.i32 = (int32_t)rng_next(r); break;
-    case FRZ_DECIMAL: v.as.dec = (frz_decimal){rng_next(r) >> 20, 0}; if (rng_below(r, 2)) v.as.dec = (frz_decimal){~v.as.dec.lo, -1}; break;
+    case FRZ_DECIMAL: v.as.dec = (frz_decimal){rng_below(r, 1000000000), 0}; if (rng_below(r, 2)) v.as.dec = (frz_decimal){~v.as.dec.lo, -1}; break;
     case FRZ_TIME: v.as.i64 = (int64_t)rng_below(r, UINT64_C(86400000000)); break;
     case FRZ_UUID:
     case FRZ_FIXED: len = frz__type_width(t); /* fall through */
