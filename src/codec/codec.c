@@ -1,5 +1,7 @@
 #include "codec/codec.h"
 
+#include "base/coding.h"
+
 #include <ctype.h>
 #include <lz4.h>
 #include <snappy-c.h>
@@ -20,7 +22,7 @@ struct codec_ctx {
 };
 
 static const struct { int codec; const char *name; } codecs[] = {
-    {CODEC_NONE, "uncompressed"}, {CODEC_SNAPPY, "snappy"}, {CODEC_GZIP, "gzip"}, {CODEC_ZSTD, "zstd"}, {CODEC_LZ4_RAW, "lz4_raw"}, {CODEC_NONE, "none"},
+    {CODEC_NONE, "uncompressed"}, {CODEC_SNAPPY, "snappy"}, {CODEC_GZIP, "gzip"}, {CODEC_ZSTD, "zstd"}, {CODEC_LZ4_RAW, "lz4_raw"}, {CODEC_LZ4, "lz4"}, {CODEC_NONE, "none"},
 };
 
 const char *frz__codec_name(int codec)
@@ -44,10 +46,10 @@ bool frz__codec_parse(slice name, int *codec)
 /* Names for messages; also of those that are not built in. */
 static const char *message_name(int codec)
 {
-    static const char *const others[] = {[3] = "lzo", [4] = "brotli", [5] = "lz4 in Hadoop's framing"};
+    static const char *const others[] = {[3] = "lzo", [4] = "brotli"};
     const char *name = frz__codec_name(codec);
     if (name) return name;
-    return codec >= 3 && codec <= 5 ? others[codec] : "unknown";
+    return codec >= 3 && codec <= 4 ? others[codec] : "unknown";
 }
 
 int frz__codec_ctx_new(const allocator *a, struct codec_ctx **out, frz_error *err)
@@ -211,6 +213,27 @@ static int decompress_lz4(slice in, void *out, size_t len, frz_error *err)
     return FRZ_OK;
 }
 
+/* Hadoop's framing: blocks of u32 BE length, u32 BE compressed length, LZ4 block. False where IN is not exactly that. */
+static bool lz4_hadoop(slice in, uint8_t *out, size_t len)
+{
+    size_t made = 0;
+    while (in.len >= 8) {
+        uint32_t raw = load_u32_be(in.data), packed = load_u32_be(in.data + 4);
+        if (packed > in.len - 8 || packed > INT32_MAX || raw > len - made || raw > INT32_MAX) return false;
+        if (LZ4_decompress_safe((const char *)in.data + 8, (char *)out + made, (int)packed, (int)raw) != (int)raw) return false;
+        made += raw;
+        in = slice_of(in.data + 8 + packed, in.len - 8 - packed);
+    }
+    return in.len == 0 && made == len;
+}
+
+/* The deprecated LZ4 was written in Hadoop's framing by some, as a bare block by others. */
+static int decompress_lz4_any(slice in, void *out, size_t len, frz_error *err)
+{
+    if (lz4_hadoop(in, (uint8_t *)out, len)) return FRZ_OK;
+    return decompress_lz4(in, out, len, err);
+}
+
 /* Members may follow one another, as RFC 1952 has it. */
 static int decompress_gzip(struct codec_ctx *c, slice in, void *out, size_t len, frz_error *err)
 {
@@ -267,6 +290,7 @@ int frz__decompress(struct codec_ctx *c, int codec, slice in, void *out, size_t 
     case CODEC_GZIP: return decompress_gzip(c, in, out, len, err);
     case CODEC_ZSTD: return decompress_zstd(c, in, out, len, err);
     case CODEC_LZ4_RAW: return decompress_lz4(in, out, len, err);
+    case CODEC_LZ4: return decompress_lz4_any(in, out, len, err);
     default: return frz__err(err, FRZ_UNSUPPORTED, "codec %d (%s) is not built in", codec, message_name(codec));
     }
 }

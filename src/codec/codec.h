@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 /* Parquet's numbers. */
-enum codec { CODEC_NONE = 0, CODEC_SNAPPY = 1, CODEC_GZIP = 2, CODEC_ZSTD = 6, CODEC_LZ4_RAW = 7 };
+enum codec { CODEC_NONE = 0, CODEC_SNAPPY = 1, CODEC_GZIP = 2, CODEC_LZ4 = 5 /* deprecated: read only */, CODEC_ZSTD = 6, CODEC_LZ4_RAW = 7 };
 struct codec_ctx;
 FRZ_NODISCARD int frz__codec_ctx_new(const allocator *a, struct codec_ctx **out, frz_error *err);
 void frz__codec_ctx_free(struct codec_ctx *c);

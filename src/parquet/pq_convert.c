@@ -82,15 +82,13 @@ static float half_to_float(uint16_t h)
     return h & 0x8000 ? -v : v;
 }
 
-/* INT96: nanoseconds of the day, Julian day. */
+/* INT96: nanoseconds of the day, Julian day. Sums wrap, as Spark's do, which so writes and reads years that Julian days and nanoseconds alone do not reach. */
 #define JULIAN_EPOCH 2440588
 #define DAY_US INT64_C(86400000000)
-static bool int96_us(const uint8_t *p, int64_t *out)
+static uint64_t int96_us(const uint8_t *p)
 {
-    int64_t ns = (int64_t)load_u64(p), day = (int64_t)load_u32(p + 8) - JULIAN_EPOCH, us;
-    int64_t part = ns / 1000 - (ns % 1000 < 0);
-    if (__builtin_mul_overflow(day, DAY_US, &us)) return false;
-    return !__builtin_add_overflow(us, part, out);
+    int64_t ns = (int64_t)load_u64(p), day = (int64_t)(int32_t)load_u32(p + 8) - JULIAN_EPOCH;
+    return (uint64_t)day * (uint64_t)DAY_US + (uint64_t)(ns / 1000 - (ns % 1000 < 0));
 }
 
 /* A loop over values of loads, with one check at its end where a value may not fit. */
@@ -152,15 +150,7 @@ int frz__pq_convert(const struct pq_plan *plan, const uint8_t *in, size_t count,
         }
         if (bad) return frz__err(err, FRZ_UNSUPPORTED, "a time of day in nanoseconds is no whole microsecond");
         break;
-    case PQ_CONV_I96_US:
-        EACH
-        {
-            v = 0;
-            bad |= !int96_us(in + i * 12, &v);
-            store_u64(out + i * 8, (uint64_t)v);
-        }
-        if (bad) return frz__err(err, FRZ_UNSUPPORTED, "an INT96 timestamp does not fit 64 bits of microseconds");
-        break;
+    case PQ_CONV_I96_US: EACH store_u64(out + i * 8, int96_us(in + i * 12)); break;
     case PQ_CONV_I32_DEC: EACH store_dec(out + i * 16, (int32_t)load_u32(in + i * 4)); break;
     case PQ_CONV_I64_DEC: EACH store_dec(out + i * 16, (int64_t)load_u64(in + i * 8)); break;
     case PQ_CONV_BYTES_DEC:

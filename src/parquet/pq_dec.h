@@ -39,6 +39,8 @@ FRZ_NODISCARD int frz__pq_dec_levels_take(slice *in, int encoding, int max, size
 FRZ_NODISCARD int frz__pq_dec_validity(slice levels, int encoding, size_t count, uint8_t *bits, size_t at, size_t *valid, frz_error *err);
 /* Levels of any column, checked: each ≤ MAX. *AT_MAX = how many are MAX, *ZEROES = how many are 0. */
 FRZ_NODISCARD int frz__pq_dec_levels_check(slice levels, int encoding, int max, size_t count, size_t *at_max, size_t *zeroes, frz_error *err);
+/* The first of checked levels is 0: a row begins there. */
+bool frz__pq_dec_levels_begin_0(slice levels, int encoding, int max);
 
 /* ── PLAIN: pq_plain.c ── */
 FRZ_NODISCARD int frz__pq_dec_plain_fixed(slice in, size_t width, size_t count, void *out, frz_error *err);

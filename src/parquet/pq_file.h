@@ -2,7 +2,7 @@
  *
  * Design      what is parsed at open is immutable. What is loaded on demand, of each chunk (page positions, column index, dictionary), hangs off an atomic pointer in `slots`: whoever loads it
  *             first publishes it, a loser of the race frees its own.
- * Invariants  (1) every group has a chunk for each leaf, and rows that sum up to the file's  (2) a published pointer never changes until free                              */
+ * Invariants  (1) every group has a chunk for each leaf; a flat one has the group's rows as values  (2) a published pointer never changes until free                              */
 #ifndef FRZ_PARQUET_PQ_FILE_H
 #define FRZ_PARQUET_PQ_FILE_H
 #include <stdatomic.h>

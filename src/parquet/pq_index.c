@@ -8,7 +8,7 @@
 int frz__pq_chunk_range(const struct pq_file *f, size_t group, size_t column, uint64_t *from, uint64_t *to, frz_error *err)
 {
     const struct pq_chunk *k = pq_chunk_of(f, group, column);
-    if (!k->has_meta) return frz__err(err, FRZ_UNSUPPORTED, "the column is encrypted");
+    if (!k->has_meta || k->encrypted) return frz__err(err, FRZ_UNSUPPORTED, "the column is encrypted");
     if (k->file_path.len) return frz__err(err, FRZ_UNSUPPORTED, "the column is in another file, %.*s", (int)k->file_path.len, k->file_path.data);
     uint64_t start = (uint64_t)k->data_page_offset;
     if (k->dictionary_page_offset > 0 && (uint64_t)k->dictionary_page_offset < start) start = (uint64_t)k->dictionary_page_offset;
@@ -16,7 +16,7 @@ int frz__pq_chunk_range(const struct pq_file *f, size_t group, size_t column, ui
         return frz__err_corrupt(err, "%" PRId64 " bytes at %" PRIu64 " reach beyond %" PRIu64 ", where the footer begins", k->compressed_bytes, start, f->footer_offset);
     *from = start;
     *to = start + (uint64_t)k->compressed_bytes;
-    if (k->dictionary_page_offset > 0) *to += f->footer_offset - *to < CHUNK_SLACK ? f->footer_offset - *to : CHUNK_SLACK;
+    *to += f->footer_offset - *to < CHUNK_SLACK ? f->footer_offset - *to : CHUNK_SLACK;
     return FRZ_OK;
 }
 

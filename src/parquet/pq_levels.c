@@ -80,3 +80,9 @@ int frz__pq_dec_levels_check(slice levels, int encoding, int max, size_t count, 
     *zeroes = zero;
     return FRZ_OK;
 }
+
+bool frz__pq_dec_levels_begin_0(slice levels, int encoding, int max)
+{
+    size_t top, zeroes;
+    return frz__pq_dec_levels_check(levels, encoding, max, 1, &top, &zeroes, NULL) == FRZ_OK && zeroes == 1;
+}

@@ -285,10 +285,18 @@ static void read_size_statistics(struct thrift_r *r, struct thrift_field sf, str
     }
 }
 
+/* Numbers that were something else in writers of drafts. */
+static void read_optional_int(struct thrift_r *r, struct thrift_field f, int64_t *out)
+{
+    if (f.type >= TT_I8 && f.type <= TT_I64) *out = frz__tr_int(r, f);
+    else frz__tr_skip(r, f);
+}
+
 static void read_chunk_meta(struct thrift_r *r, struct arena *ar, struct pq_chunk *c)
 {
     struct thrift_field f;
     uint32_t seen = 0;
+    int64_t bloom_bytes = -1;
     frz__tr_begin(r);
     while (frz__tr_next(r, &f)) {
         seen |= seen_bit(f.id);
@@ -309,13 +317,14 @@ static void read_chunk_meta(struct thrift_r *r, struct arena *ar, struct pq_chun
             c->has_statistics = true;
             break;
         case 13: read_encoding_stats(r, ar, f, c); break;
-        case 14: c->bloom_offset = frz__tr_int(r, f); break;
-        case 15: c->bloom_bytes = frz__tr_i32(r, f); break;
+        case 14: read_optional_int(r, f, &c->bloom_offset); break;
+        case 15: read_optional_int(r, f, &bloom_bytes); break;
         case 16: read_size_statistics(r, f, c); break;
         default: frz__tr_skip(r, f);
         }
     }
     r_need(r, seen, 1u << 1 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 9, "column metadata");
+    if (bloom_bytes >= 0 && bloom_bytes <= INT32_MAX) c->bloom_bytes = (int32_t)bloom_bytes;
     c->has_meta = true;
 }
 
@@ -336,6 +345,10 @@ static void read_chunk(struct thrift_r *r, struct arena *ar, struct pq_chunk *c)
         case 5: c->offset_index_bytes = frz__tr_i32(r, f); break;
         case 6: c->column_index_offset = frz__tr_int(r, f); break;
         case 7: c->column_index_bytes = frz__tr_i32(r, f); break;
+        case 8:
+            c->encrypted = true;
+            frz__tr_skip(r, f);
+            break;
         default: frz__tr_skip(r, f);
         }
     }

@@ -67,7 +67,8 @@ struct pq_encoding_stats { int32_t page_type, encoding, count; };
 struct pq_chunk {
     slice file_path;
     int64_t file_offset; /* write 0 */
-    bool has_meta;       /* false: encrypted */
+    bool has_meta;       /* false: encrypted, metadata and all */
+    bool encrypted;
     int32_t type;        /* enum pq_phys */
     size_t encoding_count, path_count, kv_count, encoding_stats_count;
     int32_t *encodings;

@@ -4,7 +4,7 @@
 /* Can BYTES of CODEC be LEN bytes decompressed? The most that each format can make of a byte, generously: what is beyond is a damaged header, and no memory is taken for it. */
 static bool plausible(int codec, size_t bytes, size_t len)
 {
-    size_t ratio = codec == CODEC_NONE ? 1 : codec == CODEC_SNAPPY ? 64 : codec == CODEC_LZ4_RAW ? 256 : codec == CODEC_GZIP ? 1100 : (size_t)1 << 16;
+    size_t ratio = codec == CODEC_NONE ? 1 : codec == CODEC_SNAPPY ? 64 : codec == CODEC_LZ4_RAW || codec == CODEC_LZ4 ? 256 : codec == CODEC_GZIP ? 1100 : (size_t)1 << 16;
     return len / ratio <= bytes;
 }
 

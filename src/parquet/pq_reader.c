@@ -65,8 +65,7 @@ static int check_groups(struct pq_file *f, frz_error *err)
         }
     }
     f->first_rows[f->foot.group_count] = rows;
-    if (rows != (uint64_t)f->foot.rows) return frz__err_corrupt(err, "%s: %" PRId64 " rows said, %" PRIu64 " in the row groups", f->src.name, f->foot.rows, rows);
-    return FRZ_OK;
+    return FRZ_OK; /* that the footer's own count may differ (old writers left it 0) is verify's to say */
 }
 
 static int open_with(struct pq_file *f, slice tail, frz_error *err)
@@ -137,7 +136,7 @@ void frz__pq_free(struct pq_file *f)
 
 /* ── what the footer tells ── */
 
-uint64_t frz__pq_rows(const struct pq_file *f) { return (uint64_t)f->foot.rows; }
+uint64_t frz__pq_rows(const struct pq_file *f) { return f->first_rows[f->foot.group_count]; }
 size_t frz__pq_col_count(const struct pq_file *f) { return f->leaf_count; }
 const struct pq_rcol *frz__pq_col(const struct pq_file *f, size_t column) { return &f->leaves[column].col; }
 
