@@ -29,7 +29,8 @@ struct mem_key {
 struct mem {
     const allocator *a;
     _Atomic uint32_t refs;
-    struct arena arena;
+    struct arena arena; /* keys and rows */
+    struct arena nodes; /* the tree's: side by side they share pages, and the processor's translations of them */
     _Atomic(void *) root;
     _Atomic uint64_t keys, versions, deletes;
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
@@ -41,7 +42,7 @@ struct mem {
 FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);
 struct mem *frz__mem_acquire(struct mem *m);
 void frz__mem_release(struct mem *m); /* NULL is fine */
-static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena); }
+static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena) + arena_bytes(&m->nodes); }
 static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
 
 FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);
@@ -58,8 +59,7 @@ struct mem_cursor { const void *leaf; unsigned slot; };
 const struct mem_key *frz__mem_first(const struct mem *m, struct mem_cursor *c);
 const struct mem_key *frz__mem_next(const struct mem *m, struct mem_cursor *c);
 static inline slice mem_key_slice(const struct mem_key *k) { return slice_of(k->key, k->len); }
-/* True if K was inserted after a delete by a later put within this memtable and a put came before it, or the first op of the key here is a delete: that is, whether the newest put continues
- * the life of an older row (lineage: false = a delete lies between). */
+/* True if K's newest version is a put, and a delete of this memtable lies somewhere below it: the put begins a new life of the key. False: it continues the life of the row that the files
+ * may hold (row lineage keeps its id). */
 bool frz__mem_key_deleted_between(const struct mem_key *k);
-/* Test door: the writer stops inside an insert, between writing the entry and publishing it, until RESUME is called. */
 #endif
