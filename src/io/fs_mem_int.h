@@ -34,8 +34,8 @@ struct memfs_tree {
     void (*free_shadow)(struct memfs_tree *t, struct memfs_inode *inode); /* NULL if there are none */
 };
 
-FRZ_NODISCARD int frz__memfs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
-void frz__memfs_tree_clear(struct memfs_tree *t);
+FRZ_NODISCARD int frz__fs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
+void frz__fs_tree_clear(struct memfs_tree *t);
 
 FRZ_NODISCARD int frz__memfs_inode_new(struct memfs_tree *t, bool is_dir, struct memfs_inode **out, frz_error *err); /* counted once: the caller's */
 void frz__memfs_ref(struct memfs_inode *i);

@@ -295,7 +295,7 @@ int frz__memfs_stat(struct memfs_tree *t, const char *path, struct fs_stat *out,
 
 /* ── the tree ── */
 
-int frz__memfs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
+int frz__fs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
 {
     t->fs = (struct fs){.ops = ops, .a = a, .root = "/memory"};
     TRY(frz__memfs_inode_new(t, true, &t->root, err));
@@ -303,7 +303,7 @@ int frz__memfs_tree_init(struct memfs_tree *t, const allocator *a, const struct 
     return FRZ_OK;
 }
 
-void frz__memfs_tree_clear(struct memfs_tree *t)
+void frz__fs_tree_clear(struct memfs_tree *t)
 {
     frz__memfs_unref(t, t->root);
     t->root = NULL;
