@@ -43,6 +43,13 @@ extern "C" {
 #define FRZ_NODISCARD
 #endif
 
+/* A sized struct: zero but for its own size, so that an older program runs on a newer library. */
+#ifdef __cplusplus
+#define FRZ_INIT(type) {sizeof(type)}
+#else
+#define FRZ_INIT(type) {.struct_size = sizeof(type)}
+#endif
+
 #define FRZ_VERSION_MAJOR 0
 #define FRZ_VERSION_MINOR 1
 #define FRZ_VERSION_PATCH 0
@@ -225,7 +232,7 @@ typedef struct frz_db_options {
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
 } frz_db_options;
-#define FRZ_DB_OPTIONS_INIT {sizeof(frz_db_options)}
+#define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
 /* Opens the warehouse at PATH. Returns FRZ_BUSY (holder's pid in the message) if another process writes it, FRZ_NOT_FOUND without a warehouse and
  * without `create`, FRZ_CORRUPT or FRZ_NEWER_FORMAT as found. OPTIONS may be NULL. */
@@ -273,7 +280,7 @@ typedef struct frz_table_options {
     const char *const *property_values;
     size_t property_count;
 } frz_table_options;
-#define FRZ_TABLE_OPTIONS_INIT {sizeof(frz_table_options)}
+#define FRZ_TABLE_OPTIONS_INIT FRZ_INIT(frz_table_options)
 
 /* NAME is `namespace.table`, or `table` in namespace `main`; letters, digits, `_` and `-`. The table is on disk, readable by all, when this returns.
  * FRZ_EXISTS if there is one of this name. OUT may be NULL. */
@@ -348,7 +355,7 @@ typedef struct frz_write_options {
     uint32_t struct_size;
     int32_t durability; /* frz_durability for this write; 0 = the database's */
 } frz_write_options;
-#define FRZ_WRITE_OPTIONS_INIT {sizeof(frz_write_options)}
+#define FRZ_WRITE_OPTIONS_INIT FRZ_INIT(frz_write_options)
 
 /* Operations over any tables of one database, applied all or none, in order. A row is copied when it is added. */
 FRZ_API FRZ_NODISCARD int frz_batch_new(frz_db *, frz_batch **out, frz_error *);
@@ -373,7 +380,7 @@ FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t n
 
 /* ── reads ───────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* A state of the whole database that stays while writes and flushes go on. Opens in constant time. */
+/* A state of the whole database that stays while writes and flushes go on. Opens in time by the number of tables, not of rows. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
 /* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
@@ -398,7 +405,7 @@ typedef struct frz_scan_options {
     uint64_t limit;           /* 0 = none */
     uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384 */
 } frz_scan_options;
-#define FRZ_SCAN_OPTIONS_INIT {sizeof(frz_scan_options)}
+#define FRZ_SCAN_OPTIONS_INIT FRZ_INIT(frz_scan_options)
 
 /* Fills OUT (of this table's schema). FRZ_NOT_FOUND: OUT is cleared. COLUMNS as in a scan; NULL = all. */
 FRZ_API FRZ_NODISCARD int frz_get(frz_table *, frz_snapshot *, const frz_value *key, size_t nkey, frz_row *out, frz_error *);
@@ -465,7 +472,7 @@ typedef struct frz_parquet_options {
     int32_t compression_level;
     uint64_t row_group_rows; /* 0 = 1,048,576 */
 } frz_parquet_options;
-#define FRZ_PARQUET_OPTIONS_INIT {sizeof(frz_parquet_options)}
+#define FRZ_PARQUET_OPTIONS_INIT FRZ_INIT(frz_parquet_options)
 FRZ_API FRZ_NODISCARD int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_parquet_schema(const char *path, frz_schema **out, frz_error *); /* without a key */
 FRZ_API FRZ_NODISCARD int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *, uint64_t *rows, frz_error *);

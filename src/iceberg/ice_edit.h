@@ -6,8 +6,11 @@
  * Invariants  (1) every removed file is live in the base: else FRZ_CONFLICT, naming it; so is the data file that an added delete file or deletion vector is for  (2) totals in the summary
  *             equal those of the manifests  (3) timestamps never go back: max(now, last)  (4) untouched manifests are carried by reference; one that loses an entry is rewritten; one without live
  *             entries is dropped; when there are more than `manifests_max` of one content, the smallest are merged into one (explicit sequence numbers and row ids)
- *             (5) at most one live deletion vector a data file; none whose data file is gone
+ *             (an edit that names no file makes an empty snapshot, as a schema change needs); what is rewritten and small goes into one manifest with what is added
+ *             (5) at most one live deletion vector a data file; none whose data file is gone: a delete file that says which data file it is for goes with that
  *             (6) operation: append = only data added · delete = only data removed or deletes added · overwrite = both · replace = as the caller says
+ * Rebase      a path says which file, not what was known of it: who removes a data file or replaces a vector has folded in the masks of this very base. apply sees files that went and vectors that
+ *             came, not a vector that changed under the same data file; the rebase callback does
  * Source      Iceberg spec "Snapshots", "Sequence Numbers", "Row Lineage", "Optional Snapshot Summary Fields", "Snapshot Retention Policy"                                      */
 #ifndef FRZ_ICEBERG_ICE_EDIT_H
 #define FRZ_ICEBERG_ICE_EDIT_H
@@ -23,6 +26,7 @@ struct ice_edit {
     int64_t data_sequence_number;   /* of added data files: 0 = the new one; else explicit (compaction: its base's) */
     bool replace;                   /* operation `replace` */
     bool no_snapshot;               /* properties and schema only */
+    const frz_schema *schema;       /* becomes current; NULL = leave. Its id is new and its last_column_id not below the base's: else FRZ_CONFLICT, somebody else changed the schema */
     const struct ice_kv *set;       /* properties; value.data NULL = unset */
     size_t set_count;
     const char *flushed_log;        /* log uuid: with flushed_seq becomes frazil.flushed, as a maximum if the base's is of the same log; NULL = leave */
@@ -45,13 +49,16 @@ struct ice_result {
     struct ice_out_file *files; /* manifests and list: to be written and synced before the metadata */
     size_t file_count;
     slice metadata_json;        /* of v<N+1>.metadata.json */
-    slice *expired_metadata;    /* names of old metadata files that fell out of the log */
+    slice *expired_metadata;    /* old metadata files that fell out of the log, relative to the table: metadata/v3.metadata.json; none that lies elsewhere */
     size_t expired_metadata_count;
     int64_t *expired_snapshots;
     size_t expired_snapshot_count;
 };
 FRZ_NODISCARD int frz__ice_apply(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, const struct ice_edit *edit, const struct ice_env *env,
                                  struct ice_result *out, frz_error *err);
+/* TREE as the tree of M's current snapshot: paths live once, deletion vectors and targets as (1) and (5) say, counts and totals as (2) says, lineage within next-row-id. FRZ_CORRUPT says what is not so.
+ * Totals are compared where the summary has them. */
+FRZ_NODISCARD int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const struct ice_tree *tree, frz_error *err);
 /* v1: a new table without snapshot. LOCATION file:///…, no slash at the end. Sets frazil's default properties (design.md §3) under the given ones. */
 FRZ_NODISCARD int frz__ice_create(const allocator *a, struct arena *ar, const frz_schema *schema, int format_version, slice location, const struct ice_kv *properties, size_t property_count,
                                   int64_t now_ms, const char uuid[37], struct ice_result *out, frz_error *err);

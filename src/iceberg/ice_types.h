@@ -76,7 +76,7 @@ struct ice_entry {
     enum ice_status status;
     int64_t snapshot_id;      /* resolved by inheritance */
     int64_t sequence_number;  /* data sequence number, resolved */
-    int64_t file_sequence_number;
+    int64_t file_sequence_number; /* -1 = null, in manifests older than the field */
     struct ice_file file;
 };
 /* A row of the manifest list. */
@@ -86,9 +86,10 @@ struct ice_manifest {
     int32_t spec_id;
     int32_t content; /* 0 data, 1 deletes */
     int64_t sequence_number, min_sequence_number, added_snapshot_id;
-    int32_t added_files, existing_files, deleted_files;
+    int32_t added_files, existing_files, deleted_files; /* -1 where a v1 list has none: counted when the entries are read */
     int64_t added_rows, existing_rows, deleted_rows;
     int64_t first_row_id; /* v3; -1 = null */
+    slice partitions;     /* summaries of partitioned tables, kept as Avro's encoding of the list; data NULL = none */
     /* entries, once read; statuses resolved, ICE_DELETED ones kept */
     struct ice_entry *entries;
     size_t entry_count;

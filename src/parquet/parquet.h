@@ -31,9 +31,9 @@ struct pq_wcol {
     int32_t field_id;
     frz_type type;
     bool required;
-    uint8_t page_rows_log2; /* 5 to 20; 0 = chosen: 1024 rows, more while a page of sampled values stays under page_bytes */
+    uint8_t page_rows_log2; /* 1 to 20 (fewer for wide fixed types); 0 = chosen by sampled rows: the most, 2^5 to 2^14, whose values stay under page_bytes; below 2^5 only where 32 rows are beyond 8 MiB */
     bool dictionary;        /* try one; given up beyond dict_bytes */
-    bool bounds_full;       /* statistics untruncated in pq_colstats (position deletes' file_path); else cut at 16 characters or bytes there */
+    bool bounds_full;       /* statistics untruncated (position deletes' file_path); else strings and binaries are cut at 16 characters or bytes in pq_colstats (fixed types: none beyond 256 bytes), at 64 bytes in Parquet's */
 };
 struct pq_writer_options {
     int codec, level;          /* enum codec */
@@ -56,7 +56,8 @@ struct pq_colstats {
 struct pq_writer;
 FRZ_NODISCARD int frz__pq_writer_new(const allocator *a, const struct pq_writer_options *o, const struct pq_wcol *cols, size_t count, struct pq_sink sink, struct codec_ctx *codec,
                                      struct pq_writer **out, frz_error *err);
-/* Rows [FROM, FROM + COUNT) of COLS (one a column, of the column's type; a null in a required column is FRZ_INVALID). */
+/* Rows [FROM, FROM + COUNT) of COLS (one a column, of the column's type; a null in a required column is FRZ_INVALID, and no row was taken). FRZ_TOO_LARGE: the next row would make a page or a
+ * row group too big for the rows a page that were chosen at the file's start: the rows up to frz__pq_writer_rows are in; end this file and write the others to another. */
 FRZ_NODISCARD int frz__pq_write(struct pq_writer *w, const struct vec *const *cols, size_t from, size_t count, frz_error *err);
 uint64_t frz__pq_writer_bytes(const struct pq_writer *w); /* given to the sink so far, and an estimate of what is held */
 /* Ends the last row group and writes the page indexes; no rows after it. */

@@ -18,7 +18,10 @@ FRZ_NODISCARD int frz__key_encode(const frz_schema *s, const frz_value *values, 
 FRZ_NODISCARD int frz__key_encode_row(const frz_schema *s, const frz_value *row_values, struct buf *out, frz_error *err);
 /* The first COUNT key columns: what every key with these values begins with (even of the last column: then the whole key). Scalars are converted to the columns' types. */
 FRZ_NODISCARD int frz__key_encode_prefix(const frz_schema *s, const frz_value *values, size_t count, struct buf *out, frz_error *err);
-/* Values in key order; strings borrow from KEY or SCRATCH (not reset here). FRZ_CORRUPT where KEY is no key of S. */
+/* One column's part, KEY_INDEX in key order, of exactly its type; bytes of a string are not checked (bounds of ranges need not be UTF-8). */
+FRZ_NODISCARD int frz__key_put(const frz_schema *s, size_t key_index, const frz_value *v, struct buf *out, frz_error *err);
+/* Values in key order; strings borrow from KEY or SCRATCH. SCRATCH is not reset here, but may move: what earlier calls gave out of it dies, unless the caller reserved room for
+ * the bytes of all keys. FRZ_CORRUPT where KEY is no key of S. */
 FRZ_NODISCARD int frz__key_decode(const frz_schema *s, slice key, frz_value *out, struct buf *scratch, frz_error *err);
 /* For messages: (1, "abc") */
 FRZ_NODISCARD int frz__key_print(const frz_schema *s, slice key, struct buf *out, frz_error *err);

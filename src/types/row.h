@@ -13,18 +13,23 @@
 
 #define ROW_BYTES_MAX ((size_t)128 << 20)
 
-/* The public frz_row. Values' bytes are in `ar`, or borrowed where `borrows`. */
+/* The public frz_row. Values' bytes are in the column's `own`, which grows and is used again from row to row, or borrowed: in a fill or set without copy. */
 struct frz_row {
     const allocator *a;
     frz_schema *schema; /* counted */
     frz_value *values;
     uint8_t *set; /* bit a column: set or projected */
     bool borrows; /* a cursor's: the host may not set or free it */
-    struct arena ar;
-    struct buf scratch;
+    struct row_own { uint8_t *data; size_t cap; } *own; /* by column */
+    struct arena ar;    /* of one call: text and JSON on their way in */
+    struct buf scratch; /* keys decoded by a fill without copy */
 };
+/* Seals S if it is not. */
 FRZ_NODISCARD int frz__row_new(const allocator *a, const frz_schema *s, frz_row **out, frz_error *err);
-FRZ_NODISCARD int frz__row_set(frz_row *r, size_t column, const frz_value *v, bool copy, frz_error *err); /* checked and converted */
+void frz__row_free(frz_row *r); /* also one that borrows; NULL is fine */
+void frz__row_clear(frz_row *r); /* all unset; memory kept */
+/* Checked and converted. Not COPY: bytes stay V's. Null for a required column: FRZ_INVALID. */
+FRZ_NODISCARD int frz__row_set(frz_row *r, size_t column, const frz_value *v, bool copy, frz_error *err);
 
 /* VALUES by column (key columns ignored) → appended row bytes. A required column that is null: FRZ_INVALID names it. FRZ_TOO_LARGE beyond ROW_BYTES_MAX. */
 FRZ_NODISCARD int frz__row_encode(const frz_schema *s, const frz_value *values, struct buf *out, frz_error *err);

@@ -29,6 +29,8 @@ struct row_slot {
     uint32_t null_bit;
     uint32_t at; /* fixed: byte offset; variable: index of its end offset */
     uint32_t width; /* 0 = variable */
+    uint8_t type;   /* frz_type_id, here so that encoding reads slots alone */
+    bool required, is_key;
 };
 struct row_layout {
     struct row_slot *slots; /* by column; unused for key columns */
@@ -63,4 +65,14 @@ FRZ_NODISCARD int frz__schema_parse_text(const allocator *a, slice text, slice k
 FRZ_NODISCARD int frz__schema_from_json(const allocator *a, const struct json *j, frz_schema **out, frz_error *err); /* sealed, key optional */
 void frz__schema_to_json(const frz_schema *s, struct jw *w); /* Iceberg's, with schema-id and identifier-field-ids */
 FRZ_NODISCARD int frz__schema_to_text(const frz_schema *s, struct buf *out, frz_error *err);
+/* "a, `b c`" → column indexes, appended to KEY; names as frz__schema_parse_text quotes them. Allocated by the schema's allocator, the caller frees. */
+FRZ_NODISCARD int frz__schema_parse_key(const frz_schema *s, slice text, uint32_t **key, size_t *count, frz_error *err);
+static inline uint32_t layout_head(const struct row_layout *l) { return 2 + l->null_bytes + l->fixed_bytes + 4 * l->var_count; }
+/* Bytes of a name that a message shows, whole characters: printf("%.*s"). */
+int frz__name_shown(slice name);
+static inline int column_shown(const struct column *c) { return frz__name_shown(slice_of(c->name, c->name_len)); }
+#define COLUMN_FMT "column \"%.*s\""
+#define COLUMN_ARG(c) column_shown(c), (c)->name
+/* Puts "column "x": " before a message. */
+int frz__column_context(const struct column *c, int rc, frz_error *err);
 #endif

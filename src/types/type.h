@@ -14,5 +14,12 @@ int frz__type_format_min(frz_type t);     /* the least format version that has i
 /* "decimal(9, 2)" as Iceberg JSON has it; also accepted without the space. FRZ_INVALID says which types there are. */
 FRZ_NODISCARD int frz__type_parse(slice text, frz_type *out, frz_error *err);
 FRZ_NODISCARD int frz__type_print(frz_type t, struct buf *out, frz_error *err);
+/* Fields in their bounds, and nothing in those that the id does not use. */
+FRZ_NODISCARD int frz__type_check(frz_type t, frz_error *err);
+#define TYPE_TEXT_BYTES 32
+const char *frz__type_text(frz_type t, char out[TYPE_TEXT_BYTES]); /* for messages; gives OUT */
+const char *frz__type_id_name(int32_t id);                        /* "decimal"; "null" for FRZ_NULL, "an unknown type" else */
+#define FIXED_BYTES_MAX (1 << 20)
+#define DECIMAL_PRECISION_MAX 38
 bool frz__type_promotes(frz_type from, frz_type to); /* same, int→long, float→double, decimal(P,S)→decimal(P'≥P,S) */
 #endif

@@ -3,7 +3,7 @@
  * Text        Iceberg's JSON single-value serialisation without quotes: decimals "14.20" with exactly SCALE digits, dates "2017-11-16", times "22:31:08.123456", timestamps
  *             "2017-11-16T22:31:08.123456" (nine digits for _ns) and "+00:00" behind timestamptz, uuid lower case, fixed and binary hex; float and double shortest that read back, "NaN",
  *             "Infinity", "-Infinity". Parsing is as strict, but takes fewer fraction digits (none too), a space for the T, `Z` or any ±hh:mm offset for timestamptz.
- * Ranges      years -9999..9999 in text; everything that fits 64 bits by value                                                          */
+ * Ranges      everything that fits 64 bits (32 for dates); a year beyond 9999 is written, and read, with its sign: "+12017-11-16", "-0001-01-01" */
 #ifndef FRZ_TYPES_VALUE_H
 #define FRZ_TYPES_VALUE_H
 #include "base/arena.h"

@@ -1,0 +1,53 @@
+/* handle.h — what the host holds: small shells around what the engine has, so that a handle used after close is recognised.
+ *
+ * Design      a closed shell is marked dead and kept for a while (the last SHELLS_KEPT of the process) before its memory goes: use after close answers FRZ_MISUSE instead of reading freed memory. A shell
+ *             knows its database's; closing that one closes its tables' shells.
+ * Threads     as frazil.h says for each                                                                                                       */
+#ifndef FRZ_API_HANDLE_H
+#define FRZ_API_HANDLE_H
+#include "engine/scan.h"
+#include "engine/write.h"
+
+#define SHELLS_KEPT 1024
+enum shell_kind { SHELL_DB = 0x66726401, SHELL_TABLE, SHELL_SNAPSHOT, SHELL_CURSOR, SHELL_BATCH, SHELL_DEAD = 0x64656164 };
+
+struct frz_db {
+    _Atomic uint32_t kind;
+    struct db *db;
+    struct mutex mu;
+    frz_table *tables; /* open shells; mu */
+};
+struct frz_table {
+    _Atomic uint32_t kind;
+    frz_db *owner;
+    struct table *t;
+    frz_table *next, **prev; /* owner's list */
+};
+struct frz_snapshot {
+    _Atomic uint32_t kind;
+    frz_db *owner;
+    struct snapshot *s;
+};
+struct frz_cursor {
+    _Atomic uint32_t kind;
+    struct cursor *c;
+};
+struct frz_batch {
+    _Atomic uint32_t kind;
+    frz_db *owner;
+    struct write_batch b;
+};
+
+/* A dead shell's memory; freed when SHELLS_KEPT younger ones have died. Shells are malloc's. */
+void frz__shell_bury(void *shell);
+FRZ_NODISCARD int frz__shell_db(frz_db *h, struct db **out, frz_error *err);
+FRZ_NODISCARD int frz__shell_table(frz_table *h, struct table **out, frz_error *err); /* usable or not: see frz__table_usable */
+FRZ_NODISCARD int frz__shell_snapshot(frz_snapshot *h, struct snapshot **out, frz_error *err); /* NULL gives NULL */
+FRZ_NODISCARD int frz__shell_need(const void *p, const char *what, frz_error *err); /* a NULL argument */
+/* Takes T's count. */
+FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_error *err);
+/* ROW fits T's schema, by pointer or by shape. */
+FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
+/* NKEY values → encoded key of S, appended. */
+FRZ_NODISCARD int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err);
+#endif

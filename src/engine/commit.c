@@ -1,0 +1,191 @@
+/* commit.c — the one way to publish: everything that changes a table ends here.
+ *
+ *   1  ice_apply makes the next metadata and the small files, from the base at hand
+ *   2  manifests and list are written, then synced together with the data files, then their directories
+ *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
+ *   4  the hint moves
+ * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot the edit goes on from there; with another one it is
+ * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
+#include <stdio.h>
+
+#include "engine/db.h"
+
+#define TRIES_MAX 16
+
+static int fresh_snapshot_id(const struct ice_meta *m, int64_t *out, frz_error *err)
+{
+    uint64_t v;
+    do {
+        TRY(frz__random_bytes(&v, sizeof v, err));
+        *out = (int64_t)(v & INT64_MAX);
+    } while (*out == 0 || frz__ice_snapshot(m, *out));
+    return FRZ_OK;
+}
+
+static char *table_path(struct table *t, const char *fmt, slice name)
+{
+    char text[96];
+    size_t dir = strlen(t->dir);
+    int n = snprintf(text, sizeof text, fmt, (int)name.len, name.data);
+    char *p = n < 0 || (size_t)n >= sizeof text ? NULL : (char *)frz__alloc(t->a, dir + (size_t)n + 2);
+    if (!p) return NULL;
+    memcpy(p, t->dir, dir);
+    p[dir] = '/';
+    memcpy(p + dir + 1, text, (size_t)n + 1);
+    return p;
+}
+
+static int write_small_files(struct table *t, const struct ice_result *res, const struct commit_request *r, frz_error *err)
+{
+    const allocator *a = t->a;
+    struct durable_file *files = (struct durable_file *)frz__alloc_array(a, res->file_count + 1, sizeof *files);
+    int rc = files ? FRZ_OK : frz__err_no_memory(err, res->file_count * sizeof *files);
+    for (size_t i = 0; rc >= 0 && i < res->file_count; i++) {
+        files[i].bytes = res->files[i].bytes;
+        files[i].path = table_path(t, "%.*s", res->files[i].path);
+        if (!files[i].path) rc = frz__err_no_memory(err, res->files[i].path.len);
+    }
+    if (rc >= 0 && (res->file_count || r->data_file_count)) rc = frz__durable_batch(t->db->fs, files, res->file_count, r->data_files, r->data_file_count, err);
+    for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
+    frz__free(a, files);
+    return rc;
+}
+
+static int move_hint(struct table *t, int64_t number, frz_error *err)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%" PRId64, number);
+    char *temp = table_path(t, "metadata/%.*s", slice_str(".tmp-version-hint")), *hint = table_path(t, "metadata/%.*s", slice_str("version-hint.text"));
+    int rc = temp && hint ? frz__durable_replace(t->db->fs, temp, hint, slice_of(text, (size_t)n), false, err) : frz__err_no_memory(err, 64);
+    frz__free(t->a, temp);
+    frz__free(t->a, hint);
+    return rc;
+}
+
+/* Old versions that fell out of the metadata log. What can't be removed now is removed by a later sweep. */
+static void drop_old_metadata(struct table *t, const struct ice_result *res)
+{
+    for (size_t i = 0; i < res->expired_metadata_count; i++) {
+        char *path = NULL;
+        frz_error ignored;
+        if (frz__path_relative(t, res->expired_metadata[i], &path, &ignored) < 0) continue;
+        if (frz__fs_unlink(t->db->fs, path, &ignored) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s stays: %s", t->name, path, ignored.message);
+        frz__free(t->a, path);
+    }
+}
+
+static bool has_manifest(const struct ice_tree *tree, slice path)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (slice_eq(tree->manifests[i].path, path)) return true;
+    return false;
+}
+
+static void expire_path(struct table *t, slice path, int64_t added, int64_t removed)
+{
+    char *relative = NULL;
+    frz_error ignored;
+    if (frz__path_relative(t, path, &relative, &ignored) < 0 || frz__expire_add(t, relative, added, removed, &ignored) < 0)
+        frz__log(&t->db->log, FRZ_LOG_INFO, "%.*s is left to the next sweep", (int)path.len, path.data);
+}
+
+/* Manifests that the new snapshot no longer has, and the lists of snapshots that expired with it. */
+static void expire_metadata(struct table *t, const struct version *base, const struct version *next, const struct ice_result *res)
+{
+    for (size_t i = 0; i < base->tree.count; i++)
+        if (!has_manifest(&next->tree, base->tree.manifests[i].path))
+            expire_path(t, base->tree.manifests[i].path, base->tree.manifests[i].sequence_number, next->meta->last_sequence_number);
+    for (size_t i = 0; i < res->expired_snapshot_count; i++) {
+        const struct ice_snapshot *s = frz__ice_snapshot(base->meta, res->expired_snapshots[i]);
+        if (s) expire_path(t, s->manifest_list, s->sequence_number, s->sequence_number);
+    }
+}
+
+/* One try against T's version. FRZ_EXISTS: N+1 is somebody else's. */
+static int try_commit(struct table *t, struct commit_request *r, struct version *next, frz_error *err)
+{
+    struct db *db = t->db;
+    const struct version *base = t->version;
+    struct ice_env env = {.now_ms = frz__clock_wall_us() / 1000, .base_version = base->number};
+    struct ice_result res = {0};
+    char token[64], *temp = NULL, *name = NULL, file[64];
+    bool unknown = false;
+    int rc = FRZ_OK;
+    frz__db_token(db, base->number + 1, token);
+    env.name_token = token;
+    CHECK(fresh_snapshot_id(base->meta, &env.snapshot_id, err));
+    CHECK(frz__ice_apply(t->a, &next->ar, base->meta, &base->tree, &r->edit, &env, &res, err));
+    next->meta = res.meta;
+    next->tree = res.tree;
+    next->number = base->number + 1;
+    FAILPOINT_CHECK("commit.before_files", err);
+    CHECK(write_small_files(t, &res, r, err));
+    FAILPOINT_CHECK("commit.before_link", err);
+    snprintf(file, sizeof file, "v%" PRId64 ".metadata.json", next->number);
+    name = table_path(t, "metadata/%.*s", slice_str(file));
+    temp = table_path(t, "metadata/.tmp-%.*s", slice_str(token));
+    if (!name || !temp) {
+        rc = frz__err_no_memory(err, 64);
+        goto done;
+    }
+    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, &unknown, err);
+    if (unknown) { /* linked, and not known to survive: what a reader sees now is the commit; the log keeps the rows until a later commit's sync */
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s is linked, but syncing its directory failed: %s", t->name, name, err ? err->message : "");
+        goto done;
+    }
+    if (rc != FRZ_OK) goto done;
+    FAILPOINT_CHECK("commit.after_link", err);
+    frz_error hint_error;
+    if (move_hint(t, next->number, &hint_error) < 0)
+        frz__log(&db->log, FRZ_LOG_WARN, "%s: version-hint.text stays behind version %" PRId64 ": %s", t->name, next->number, hint_error.message);
+    drop_old_metadata(t, &res);
+    expire_metadata(t, base, next, &res);
+    r->number = next->number;
+    r->snapshot_id = r->edit.no_snapshot ? -1 : res.meta->current_snapshot_id;
+    r->sequence = res.meta->last_sequence_number;
+done:
+    frz__free(t->a, name);
+    frz__free(t->a, temp);
+    return rc;
+}
+
+int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
+{
+    int64_t since = frz__clock_mono_ns();
+    int rc = FRZ_OK;
+    frz__mutex_lock(&t->commit_mu);
+    for (int tries = 0;; tries++) {
+        struct version *next = NULL, *theirs = NULL;
+        rc = ALLOC_NEW(&next, t->a, struct version, err);
+        if (rc < 0) break;
+        next->a = t->a;
+        next->ar = ARENA_INIT(t->a);
+        atomic_store(&next->refs, 1);
+        rc = try_commit(t, r, next, err);
+        if (rc == FRZ_OK) {
+            frz__version_release(t->version);
+            t->version = next;
+            break;
+        }
+        frz__version_release(next);
+        if (rc != FRZ_EXISTS) break;
+        stat_add(&t->commit_conflicts, 1);
+        rc = frz__version_load(t, &theirs, err);
+        if (rc < 0) break;
+        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || tries == TRIES_MAX) {
+            rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
+            frz__version_release(theirs);
+            break;
+        }
+        frz__version_release(t->version);
+        t->version = theirs;
+    }
+    frz__mutex_unlock(&t->commit_mu);
+    uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
+    if (rc == FRZ_OK) {
+        stat_add(&t->commits, 1);
+        stat_add(&t->commit_us_total, us);
+        stat_max(&t->commit_us_max, us);
+    }
+    return rc;
+}

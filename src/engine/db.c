@@ -1,0 +1,334 @@
+/* db.c — opening and closing, in order.
+ *
+ * Open   root → lock and epoch → a first look at the log (whose is it?) → tables: metadata, files, masks → the log's rows into memtables → sweep of what a crash left → a new log segment → workers
+ * Close  no pins → publish → workers joined → log synced and closed → tables → lock. What cannot be published stays in the log. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/recover.h"
+#include "engine/write.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+#define FORK_MAGIC 0x6672617aU /* "fraz" */
+#define READ_TRIES 20
+
+/* ── fork ── */
+
+static int fork_page_new(struct db *db, frz_error *err)
+{
+    long bytes = sysconf(_SC_PAGESIZE);
+    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return frz__err_no_memory(err, (size_t)bytes);
+    (void)madvise(p, (size_t)bytes, MADV_WIPEONFORK);
+    *(volatile uint32_t *)p = FORK_MAGIC;
+    db->fork_page = p;
+    return FRZ_OK;
+}
+
+int frz__db_check(struct db *db, frz_error *err)
+{
+    if (*(volatile uint32_t *)db->fork_page != FORK_MAGIC) return frz__err(err, FRZ_MISUSE, "%s was opened before fork(): open it again in the child", db->root);
+    return FRZ_OK;
+}
+
+/* ── shared bits ── */
+
+int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err)
+{
+    frz__mutex_lock(&db->codec_mu);
+    *out = db->codec_count ? db->codecs[--db->codec_count] : NULL;
+    frz__mutex_unlock(&db->codec_mu);
+    return *out ? FRZ_OK : frz__codec_ctx_new(db->a, out, err);
+}
+
+void frz__codec_give(struct db *db, struct codec_ctx *c)
+{
+    if (!c) return;
+    frz__mutex_lock(&db->codec_mu);
+    bool kept = db->codec_count < FRZ_ARRAY_LEN(db->codecs);
+    if (kept) db->codecs[db->codec_count++] = c;
+    frz__mutex_unlock(&db->codec_mu);
+    if (!kept) frz__codec_ctx_free(c);
+}
+
+void frz__db_pin(struct db *db)
+{
+    frz__mutex_lock(&db->tables_mu);
+    db->pins++;
+    frz__mutex_unlock(&db->tables_mu);
+}
+
+void frz__db_unpin(struct db *db)
+{
+    frz__mutex_lock(&db->tables_mu);
+    db->pins--;
+    frz__mutex_unlock(&db->tables_mu);
+}
+
+void frz__db_token(struct db *db, int64_t version, char out[64])
+{
+    uint32_t noise = 0;
+    (void)!frz__random_bytes(&noise, sizeof noise, NULL);
+    snprintf(out, 64, "%" PRIx64 "-%" PRId64 "-%" PRIu64 "-%08x", db->epoch, version, atomic_fetch_add(&db->name_counter, 1), noise);
+}
+
+/* ── open ── */
+
+static int make_root(struct db *db, const char *path, frz_error *err)
+{
+    char real[PATH_MAX];
+    if (!path || !*path) return frz__err(err, FRZ_INVALID, "a database's path is empty");
+    TRY(frz__fs_posix_new(db->a, path, db->set.create, &db->fs, err));
+    if (!realpath(path, real)) return frz__err_os(err, errno, "%s", path);
+    size_t n = strlen(real);
+    db->root = frz__strdup(db->a, real);
+    db->root_uri = (char *)frz__alloc(db->a, n + 8);
+    if (!db->root || !db->root_uri) return frz__err_no_memory(err, n);
+    snprintf(db->root_uri, n + 8, "file://%s", real);
+    return FRZ_OK;
+}
+
+/* A warehouse is a directory with .frazil in it; what else is in a directory without one is left alone. */
+static int check_warehouse(struct db *db, frz_error *err)
+{
+    bool there = false;
+    TRY(frz__fs_exists(db->fs, ".frazil", &there, err));
+    if (there || db->set.create) return FRZ_OK;
+    return frz__err(err, FRZ_NOT_FOUND, "%s is not a frazil warehouse: it has no .frazil folder (open with `create` to make one)", db->root);
+}
+
+static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
+{
+    const struct wal_visitor none = {0};
+    int rc = frz__wal_read(db->a, NULL, db->fs, ".frazil/wal", &none, report, err);
+    if (rc < 0) return rc;
+    if (report->found) memcpy(db->log_uuid, report->log_uuid, sizeof db->log_uuid);
+    else TRY(frz__random_uuid(db->log_uuid, err));
+    if (report->writer_epoch >= db->epoch) db->epoch = report->writer_epoch + 1;
+    frz__uuid_format(db->log_uuid, db->log_uuid_text);
+    return FRZ_OK;
+}
+
+static int open_log(struct db *db, const struct wal_report *report, frz_error *err)
+{
+    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4};
+    struct wal_table *lines = (struct wal_table *)frz__alloc_array(db->a, db->table_count + 1, sizeof *lines);
+    size_t n = 0;
+    if (!lines) return frz__err_no_memory(err, db->table_count * sizeof *lines);
+    memcpy(o.log_uuid, db->log_uuid, sizeof o.log_uuid);
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
+        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, NULL, &lines[n++]);
+    }
+    int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
+    frz__free(db->a, lines);
+    return rc;
+}
+
+static void unload_tables(struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++) frz__table_release(db->tables[i]);
+    db->table_count = 0;
+}
+
+static int open_for_writing(struct db *db, frz_error *err)
+{
+    struct wal_report report = {0};
+    TRY(frz__lock_take(db, err));
+    TRY(look_at_log(db, &report, err));
+    TRY(frz__tables_load(db, err));
+    TRY(frz__recover_log(db, &report, err));
+    TRY(frz__trash_empty(db, err));
+    for (size_t i = 0; i < db->table_count; i++)
+        if (!db->tables[i]->broken) TRY(frz__recover_sweep(db->tables[i], err));
+    TRY(open_log(db, &report, err));
+    return frz__sched_start(db, err);
+}
+
+/* Beside a writer: metadata, then the log, then whether a publish moved rows from the one to the other meanwhile. */
+static int versions_moved(struct db *db, bool *moved, frz_error *err)
+{
+    *moved = false;
+    for (size_t i = 0; i < db->table_count && !*moved; i++) {
+        struct table *t = db->tables[i];
+        char path[512];
+        bool there = false;
+        if (!t->version) continue;
+        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
+        TRY(frz__fs_exists(db->fs, path, &there, err));
+        *moved = there;
+    }
+    return FRZ_OK;
+}
+
+static int load_for_reading(struct db *db, frz_error *err)
+{
+    int rc = FRZ_OK;
+    for (int tries = 0; tries < READ_TRIES; tries++) {
+        struct wal_report report = {0};
+        bool moved = false;
+        rc = look_at_log(db, &report, err);
+        if (rc >= 0) rc = frz__tables_load(db, err);
+        if (rc >= 0) rc = frz__recover_log(db, &report, err);
+        if (rc >= 0) rc = versions_moved(db, &moved, err);
+        if (rc >= 0 && !moved) return FRZ_OK;
+        if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_NOT_FOUND) return rc;
+        if (tries + 1 < READ_TRIES) unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
+    }
+    return rc < 0 ? rc : FRZ_OK;
+}
+
+static int make_parts(struct db *db, frz_error *err)
+{
+    TRY(fork_page_new(db, err));
+    TRY(frz__epoch_new(db->a, &db->epochs, err));
+    return frz__cache_new(db->a, (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
+}
+
+static void free_db(struct db *db)
+{
+    frz_allocator host = db->host;
+    const allocator *a = db->a ? &host : NULL;
+    unload_tables(db);
+    frz__epoch_free(db->epochs);
+    (void)frz__wal_close(db->wal, NULL);
+    frz__cache_free(db->cache);
+    for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
+    for (size_t i = 0; i < db->batch_count; i++) {
+        frz__write_batch_clear(db->batches[i]);
+        frz__free(a, db->batches[i]);
+    }
+    if (db->fs) frz__lock_release(db);
+    frz__fs_free(db->fs);
+    if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));
+    frz__mutex_clear(&db->tables_mu);
+    frz__mutex_clear(&db->log_mu);
+    frz__mutex_clear(&db->tick_mu);
+    frz__mutex_clear(&db->codec_mu);
+    frz__cond_clear(&db->tick);
+    frz__cond_clear(&db->idle);
+    frz__free(a, db->tables);
+    frz__free(a, db->root);
+    frz__free(a, db->root_uri);
+    frz__free(a, db);
+}
+
+int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err)
+{
+    struct db_settings set;
+    struct db *db = NULL;
+    const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
+    TRY(frz__db_settings(o, &set, err));
+    TRY(ALLOC_NEW(&db, host, struct db, err));
+    if (host) {
+        db->host = *host;
+        db->a = &db->host;
+    }
+    db->set = set;
+    if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
+    db->next_table_no = 1;
+    atomic_store(&db->next_file_no, 1);
+    frz__mutex_init(&db->tables_mu, RANK_DB_TABLES, "db.tables");
+    frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
+    frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
+    frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
+    frz__cond_init(&db->tick);
+    frz__cond_init(&db->idle);
+    int rc = make_root(db, path, err);
+    if (rc >= 0) rc = make_parts(db, err);
+    if (rc >= 0) rc = check_warehouse(db, err);
+    if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
+    if (rc != FRZ_OK) {
+        if (db->pool) frz__sched_stop(db);
+        free_db(db);
+        return rc;
+    }
+    *out = db;
+    return FRZ_OK;
+}
+
+int frz__db_close(struct db *db, frz_error *err)
+{
+    int rc = FRZ_OK;
+    frz__mutex_lock(&db->tables_mu);
+    size_t pins = db->pins;
+    frz__mutex_unlock(&db->tables_mu);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (!db->set.read_only && !db->set.no_close_flush) {
+        for (size_t i = 0; i < db->table_count; i++) {
+            if (db->tables[i]->broken) continue;
+            frz_error one;
+            int flushed = frz__flush(db->tables[i], rc < 0 ? &one : err);
+            rc = frz__first(rc, flushed);
+        }
+    }
+    if (db->pool) frz__sched_stop(db);
+    if (db->wal) rc = frz__first(rc, frz__wal_sync(db->wal, rc < 0 ? NULL : err));
+    free_db(db);
+    return rc;
+}
+
+/* ── refresh: a read-only database takes up what was published and logged since ── */
+
+/* OLD, which handles point to, becomes what FRESH is. */
+static void take_over(struct table *old, struct table *fresh)
+{
+    struct version *version = old->version;
+    struct view *view = atomic_exchange(&fresh->view, NULL);
+    frz__mutex_lock(&old->commit_mu);
+    old->version = fresh->version;
+    old->settings = fresh->settings;
+    old->format_version = fresh->format_version;
+    frz__mutex_unlock(&old->commit_mu);
+    fresh->version = version; /* goes with FRESH */
+    frz__mutex_lock(&old->view_mu);
+    old->active = fresh->active;
+    old->rot_seq = fresh->rot_seq;
+    if (view) frz__view_install_locked(old, view);
+    frz__mutex_unlock(&old->view_mu);
+    char *broken = old->broken;
+    old->broken = fresh->broken;
+    fresh->broken = broken;
+}
+
+int frz__db_refresh(struct db *db, frz_error *err)
+{
+    if (!db->set.read_only) return FRZ_OK;
+    frz__mutex_lock(&db->tables_mu);
+    struct table **old = db->tables;
+    size_t old_count = db->table_count, old_cap = db->table_cap;
+    db->tables = NULL;
+    db->table_count = db->table_cap = 0;
+    int rc = load_for_reading(db, err);
+    if (rc < 0) { /* what was readable stays so */
+        unload_tables(db);
+        frz__free(db->a, db->tables);
+        db->tables = old;
+        db->table_count = old_count;
+        db->table_cap = old_cap;
+        frz__mutex_unlock(&db->tables_mu);
+        return rc;
+    }
+    for (size_t k = 0; k < old_count; k++) {
+        size_t i = 0;
+        while (i < db->table_count && strcmp(db->tables[i]->uuid, old[k]->uuid) != 0) i++;
+        if (i == db->table_count) {
+            atomic_store(&old[k]->dropped, true);
+            frz__table_release(old[k]);
+            continue;
+        }
+        take_over(old[k], db->tables[i]);
+        frz__table_release(db->tables[i]);
+        db->tables[i] = old[k];
+    }
+    frz__free(db->a, old);
+    frz__mutex_unlock(&db->tables_mu);
+    return FRZ_OK;
+}

@@ -1,0 +1,220 @@
+/* db.h — the state that the verbs share: who may touch what, under which lock. No noun includes this.
+ *
+ * Locks, in the order in which they may be taken
+ *   tables_mu   db: names, tables, handles
+ *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included; guards dels, pending
+ *   commit_mu   table: version (swap); held across the small metadata writes of a commit
+ *   log_mu      db: the writers' queue, seq_next, the right to rotate, `active` of every table
+ *   view_mu     table: replacing the view, flush state, waiting for room
+ * Without a lock: seq_visible (atomic, published in order by the group's leader), view pointers (atomic; read inside an epoch, then counted), counters.
+ *
+ * Invariants  (1) seq_visible only grows; every sequence ≤ it is in a memtable or file of its table's view  (2) rotation happens under log_mu only; a memtable is immutable once
+ *             rotated and its `writers` are 0  (3) a view is installed only if its flushed_seq ≤ seq_visible  (4) version, dels and view files agree whenever flush_mu is free           */
+#ifndef FRZ_ENGINE_DB_H
+#define FRZ_ENGINE_DB_H
+#include "base/clock.h"
+#include "base/epoch.h"
+#include "base/failpoint.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/rand.h"
+#include "base/sync.h"
+#include "engine/options.h"
+#include "iceberg/ice_edit.h"
+#include "io/durable.h"
+#include "view/view.h"
+#include "wal/wal.h"
+
+/* Table metadata as last committed by us or read; counted, immutable. */
+struct version {
+    _Atomic uint32_t refs;
+    const allocator *a;
+    struct arena ar;
+    int64_t number; /* N of vN.metadata.json */
+    struct ice_meta *meta;
+    struct ice_tree tree;
+};
+/* A live position-delete file (v2) or deletion vector (v3) and the data files that it masks. */
+struct delfile {
+    char *path; /* Iceberg's: file:///… */
+    uint64_t positions;
+    size_t target_count; /* live data files */
+    char **targets;      /* their Iceberg paths */
+};
+/* A file that no current snapshot needs; goes when no retained one does and its grace is over. */
+struct pending_file {
+    char *path;            /* relative to the warehouse */
+    int64_t added, removed; /* sequence numbers of the snapshots that added and removed it: needed by those in [added, removed) */
+    int64_t since_us;      /* unreferenced since; 0 = still referenced */
+};
+
+struct table {
+    _Atomic uint32_t refs; /* handles, jobs, snapshots; one of the db's list */
+    struct db *db;
+    const allocator *a;
+    char *name; /* "main.flights" */
+    char *dir;  /* "main/flights" */
+    char *location; /* file:///… without a slash at the end */
+    char uuid[37];
+    uint64_t table_no;
+    _Atomic bool dropped;
+
+    struct mutex flush_mu, commit_mu, view_mu;
+    struct cond room; /* view_mu: a flush ended, or failed */
+    struct version *version;
+    _Atomic(struct view *) view;
+    struct mem *active; /* log_mu; borrowed from the view */
+    uint64_t rot_seq;   /* view_mu: all sequences ≤ this were ordered before the last rotation */
+    struct table_settings settings;
+    int format_version;
+
+    struct delfile *dels; /* flush_mu */
+    size_t del_count, del_cap;
+    struct pending_file *pending;
+    size_t pending_count, pending_cap;
+
+    bool flush_queued, flush_running; /* view_mu */
+    frz_error flush_error;            /* view_mu: of the last flush; code 0 = none */
+    int64_t retry_at_ns;
+    struct pool_job flush_job;
+    _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none */
+    char *broken; /* a table that can't be used: why; NULL = fine */
+    int broken_code;
+
+    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
+        files_absorbed, files_removed, stalls, stall_us_total, slowdowns, slowdown_us_total;
+};
+
+struct writer; /* write.c */
+struct db {
+    frz_allocator host;
+    const allocator *a;
+    struct logger log;
+    struct fs *fs;
+    char *root;      /* absolute, no slash at the end */
+    char *root_uri;  /* file:///… */
+    struct db_settings set;
+    uint8_t log_uuid[16];
+    char log_uuid_text[37];
+    uint64_t epoch;
+    struct file *lock_file;
+    void *fork_page; /* wiped in a forked child */
+    _Atomic bool closing;
+
+    struct mutex tables_mu;
+    struct table **tables;
+    size_t table_count, table_cap;
+    uint64_t next_table_no;
+    size_t pins; /* open snapshots, cursors, streams; tables_mu */
+
+    struct mutex log_mu;
+    struct writer *queue_head, *queue_tail;
+    bool writing; /* a leader is at work */
+    struct cond idle; /* log_mu: the leader stepped down */
+    struct wal *wal;
+    uint64_t seq_next;
+    frz_error write_error; /* log_mu: writes are stopped; code 0 = fine */
+    _Atomic uint64_t seq_visible;
+    _Atomic uint64_t seq_synced;
+
+    struct cache *cache;
+    struct epoch *epochs;
+    struct sst_counters counters;
+    _Atomic uint64_t next_file_no, name_counter;
+    struct pool *pool;
+    struct mutex tick_mu;
+    struct cond tick;
+    struct pool_job tick_job;
+    bool tick_woken; /* tick_mu */
+    struct mutex codec_mu; /* spare compression contexts and batches */
+    struct codec_ctx *codecs[16];
+    size_t codec_count;
+    struct write_batch *batches[16]; /* spare ones; codec_mu */
+    size_t batch_count;
+
+    _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
+};
+
+/* ── db.c ── */
+FRZ_NODISCARD int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err);
+int frz__db_close(struct db *db, frz_error *err);
+FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
+FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */
+FRZ_NODISCARD int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err);
+void frz__codec_give(struct db *db, struct codec_ctx *c);
+void frz__db_pin(struct db *db);
+void frz__db_unpin(struct db *db);
+/* A new name, never used before in this warehouse: "<epoch>-<version>-<n>-<random>" */
+void frz__db_token(struct db *db, int64_t version, char out[64]);
+/* ── lock.c ── */
+FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
+void frz__lock_release(struct db *db);
+/* ── tables.c: names, create, load, drop ── */
+FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
+FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
+FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
+FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
+FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
+FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
+int frz__collect_file_names(void *ctx, const char *name, bool is_dir); /* ctx = struct buf: names, each with a NUL */
+struct table *frz__table_acquire(struct table *t);
+void frz__table_release(struct table *t);
+/* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
+FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
+FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
+FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err);
+frz_schema *frz__table_schema(struct table *t); /* counted */
+void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct buf *json, struct wal_table *out);
+/* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
+FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_error *err);
+struct version *frz__version_acquire(struct table *t); /* counted, current */
+void frz__version_release(struct version *v);
+/* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
+FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
+void frz__delfile_clear(const allocator *a, struct delfile *d);
+FRZ_NODISCARD int frz__path_relative(struct table *t, slice iceberg_path, char **out, frz_error *err); /* FRZ_UNSUPPORTED outside the warehouse */
+uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
+/* ── write.c ── */
+struct write_batch;
+FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err);
+FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
+/* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
+FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
+FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
+FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
+void frz__log_release(struct db *db); /* recycles what every table has published */
+/* ── snapshot.c ── */
+/* A view and a sequence that go together (hazards 1). The view is counted. */
+struct view *frz__view_latest(struct table *t, uint64_t *seq);
+void frz__view_install_locked(struct table *t, struct view *v); /* view_mu; takes V's count */
+/* ── flush.c ── */
+FRZ_NODISCARD int frz__flush(struct table *t, frz_error *err); /* rotate, then publish all that is immutable; waits */
+void frz__flush_schedule(struct table *t);
+/* ── commit.c: flush_mu held ── */
+struct commit_request {
+    struct ice_edit edit;
+    struct file *const *data_files; /* written, not yet synced */
+    size_t data_file_count;
+    int64_t number;                 /* out: the version committed */
+    int64_t snapshot_id;            /* out: -1 = none made */
+    int64_t sequence;               /* out */
+};
+FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);
+/* ── expire.c ── */
+FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
+void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
+/* ── sched.c ── */
+FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
+void frz__sched_stop(struct db *db);
+void frz__sched_wake(struct db *db);
+/* ── stats.c ── */
+void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
+FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);
+static inline void stat_add(_Atomic uint64_t *c, uint64_t n) { atomic_fetch_add_explicit(c, n, memory_order_relaxed); }
+static inline uint64_t stat_get(_Atomic uint64_t *c) { return atomic_load_explicit(c, memory_order_relaxed); }
+static inline void stat_max(_Atomic uint64_t *c, uint64_t n)
+{
+    uint64_t old = stat_get(c);
+    while (n > old && !atomic_compare_exchange_weak_explicit(c, &old, n, memory_order_relaxed, memory_order_relaxed)) {}
+}
+#endif

@@ -1,0 +1,436 @@
+#include "engine/deletes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "iceberg/ice_posdel.h"
+#include "puffin/puffin.h"
+
+#define TARGETS_SCOPED_MAX 64 /* touched data files that get a delete file each */
+#define SCOPED_MAX         4  /* delete files of its own that a data file may have */
+#define SHARED_MAX         8  /* delete files for many data files */
+#define SHARED_RATIO       4
+
+void frz__deletes_init(struct delete_plan *p, struct table *t) { *p = (struct delete_plan){.t = t, .ar = ARENA_INIT(t->a)}; }
+
+static bool among(const slice *list, size_t count, const char *path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq(list[i], slice_str(path))) return true;
+    return false;
+}
+
+static int remove_delfile(struct delete_plan *p, const char *path, frz_error *err)
+{
+    if (among(p->removed, p->removed_count, path)) return FRZ_OK;
+    TRY(frz__grow(p->t->a, (void **)&p->removed, p->removed_count, &p->removed_cap, sizeof *p->removed, err));
+    p->removed[p->removed_count++] = slice_str(path);
+    return FRZ_OK;
+}
+
+/* ── positions by data file, gathered from fresh ones and old delete files ── */
+
+struct posset { slice path; struct buf positions; };
+struct gathering {
+    struct delete_plan *p;
+    struct posset *sets;
+    size_t count, cap;
+    const slice *gone;
+    size_t gone_count;
+    const char *only; /* take positions of this data file alone; NULL = of all that live */
+};
+
+static int add_set(struct gathering *g, slice path, const uint64_t *positions, size_t count, frz_error *err)
+{
+    size_t i = 0;
+    while (i < g->count && !slice_eq(g->sets[i].path, path)) i++;
+    if (i == g->count) {
+        TRY(frz__grow(g->p->t->a, (void **)&g->sets, g->count, &g->cap, sizeof *g->sets, err));
+        char *copy = frz__arena_strndup(&g->p->ar, (const char *)path.data, path.len);
+        if (!copy) return frz__err_no_memory(err, path.len);
+        g->sets[g->count++] = (struct posset){slice_of(copy, path.len), BUF_INIT(g->p->t->a, 0)};
+    }
+    return buf_append(&g->sets[i].positions, positions, count * sizeof *positions, err);
+}
+
+static int on_old_positions(void *ctx, slice path, const int64_t *positions, size_t count, frz_error *err)
+{
+    struct gathering *g = (struct gathering *)ctx;
+    for (size_t i = 0; i < g->gone_count; i++)
+        if (slice_eq(g->gone[i], path)) return FRZ_OK;
+    if (g->only && !slice_eq(path, slice_str(g->only))) return FRZ_OK;
+    return add_set(g, path, (const uint64_t *)(const void *)positions, count, err);
+}
+
+static int file_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
+
+static int gather_old(struct gathering *g, const char *iceberg_path, struct codec_ctx *codec, frz_error *err)
+{
+    struct table *t = g->p->t;
+    char *path = NULL;
+    struct file *f = NULL;
+    uint64_t bytes = 0, rows = 0;
+    int rc = FRZ_OK;
+    CHECK(frz__path_relative(t, slice_str(iceberg_path), &path, err));
+    rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, err);
+    if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: delete file %s is missing", t->name, path);
+    if (rc < 0) goto done;
+    CHECK(frz__file_size(f, &bytes, err));
+    struct pq_source source = {f, file_read, bytes, path};
+    CHECK(frz__posdel_read(t->a, source, codec, on_old_positions, g, &rows, err));
+done:
+    rc = frz__first(rc, frz__file_close(f, err));
+    frz__free(t->a, path);
+    return rc;
+}
+
+static int cmp_u64(const void *a, const void *b)
+{
+    uint64_t x = load_u64(a), y = load_u64(b);
+    return (x > y) - (x < y);
+}
+static int cmp_set(const void *a, const void *b) { return slice_cmp(((const struct posset *)a)->path, ((const struct posset *)b)->path); }
+
+static void clear_sets(struct gathering *g)
+{
+    for (size_t i = 0; i < g->count; i++) buf_clear(&g->sets[i].positions);
+    g->count = 0;
+}
+
+/* ── one new file ── */
+
+static int open_new(struct delete_plan *p, const char *name, struct file **out, slice *iceberg_path, frz_error *err)
+{
+    struct table *t = p->t;
+    char relative[1600], uri[4200];
+    size_t cap = p->open_cap;
+    TRY(frz__grow(t->a, (void **)&p->open, p->open_count, &cap, sizeof *p->open, err));
+    if (cap != p->open_cap) {
+        char **paths = (char **)frz__realloc(t->a, p->paths, cap * sizeof *paths);
+        if (!paths) return frz__err_no_memory(err, cap * sizeof *paths);
+        p->paths = paths;
+        p->open_cap = cap;
+    }
+    slice location = t->version->meta->location;
+    snprintf(relative, sizeof relative, "%s/data/%s", t->dir, name);
+    snprintf(uri, sizeof uri, "%.*s/data/%s", (int)location.len, location.data, name);
+    char *copy = frz__arena_strndup(&p->ar, uri, strlen(uri)), *path = frz__strdup(t->a, relative);
+    if (!copy || !path) {
+        frz__free(t->a, path);
+        return frz__err_no_memory(err, sizeof uri);
+    }
+    int rc = frz__fs_open(t->db->fs, relative, FS_OPEN_CREATE_NEW, out, err);
+    if (rc != FRZ_OK) {
+        frz__free(t->a, path);
+        return rc == FRZ_EXISTS ? frz__err(err, FRZ_BUG, "a fresh file name is taken: %s", relative) : rc;
+    }
+    p->paths[p->open_count] = path;
+    p->open[p->open_count++] = *out;
+    *iceberg_path = slice_str(copy);
+    return FRZ_OK;
+}
+
+static int next_added(struct delete_plan *p, struct ice_file **file, struct delfile **del, frz_error *err)
+{
+    size_t cap = p->added_cap;
+    TRY(frz__grow(p->t->a, (void **)&p->added, p->added_count, &cap, sizeof *p->added, err));
+    if (cap != p->added_cap) {
+        struct delfile *fresh = (struct delfile *)frz__realloc(p->t->a, p->fresh, cap * sizeof *fresh);
+        if (!fresh) return frz__err_no_memory(err, cap * sizeof *fresh);
+        p->fresh = fresh;
+        p->added_cap = cap;
+    }
+    *file = &p->added[p->added_count];
+    *del = &p->fresh[p->added_count++];
+    **file = (struct ice_file){0};
+    **del = (struct delfile){0};
+    return FRZ_OK;
+}
+
+static int name_target(struct delete_plan *p, struct delfile *d, slice path, frz_error *err)
+{
+    char **targets = (char **)frz__realloc(p->t->a, d->targets, (d->target_count + 1) * sizeof *targets);
+    if (!targets) return frz__err_no_memory(err, sizeof *targets);
+    d->targets = targets;
+    char *copy = frz__strndup(p->t->a, (const char *)path.data, path.len);
+    if (!copy) return frz__err_no_memory(err, path.len);
+    d->targets[d->target_count++] = copy;
+    return FRZ_OK;
+}
+
+struct file_sink { struct file *f; uint64_t at; };
+static int sink_append(void *ctx, slice bytes, frz_error *err)
+{
+    struct file_sink *s = (struct file_sink *)ctx;
+    TRY(frz__file_write(s->f, s->at, bytes.data, bytes.len, err));
+    s->at += bytes.len;
+    return FRZ_OK;
+}
+
+/* Sets → one position-delete file. */
+static int write_posdel(struct delete_plan *p, struct posset *sets, size_t count, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    struct table *t = p->t;
+    struct ice_file *file = NULL;
+    struct delfile *del = NULL;
+    struct file_sink sink = {0};
+    slice path;
+    char name[128];
+    int rc = FRZ_OK;
+    struct posdel_target *targets = (struct posdel_target *)frz__alloc_array(t->a, count, sizeof *targets);
+    if (!targets) return frz__err_no_memory(err, count * sizeof *targets);
+    qsort(sets, count, sizeof *sets, cmp_set);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *pos = (uint64_t *)(void *)sets[i].positions.data;
+        size_t n = sets[i].positions.len / sizeof *pos, k = 0;
+        qsort(pos, n, sizeof *pos, cmp_u64);
+        for (size_t j = 0; j < n; j++)
+            if (k == 0 || pos[k - 1] != pos[j]) pos[k++] = pos[j];
+        targets[i] = (struct posdel_target){sets[i].path, pos, k};
+    }
+    snprintf(name, sizeof name, "frz-%s-d%zu.parquet", token, p->open_count);
+    CHECK(open_new(p, name, &sink.f, &path, err));
+    CHECK(next_added(p, &file, &del, err));
+    CHECK(frz__posdel_write(t->a, targets, count, t->settings.codec, codec, (struct pq_sink){&sink, sink_append}, &p->ar, file, err));
+    file->path = path;
+    del->positions = (uint64_t)file->record_count;
+    del->path = frz__strndup(t->a, (const char *)path.data, path.len);
+    if (!del->path) rc = frz__err_no_memory(err, path.len);
+    for (size_t i = 0; rc >= 0 && i < count; i++) rc = name_target(p, del, targets[i].path, err);
+done:
+    frz__free(t->a, targets);
+    return rc;
+}
+
+/* ── v2 ── */
+
+static size_t scoped_count(const struct table *t, const char *path)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->del_count; i++) n += t->dels[i].target_count == 1 && strcmp(t->dels[i].targets[0], path) == 0;
+    return n;
+}
+
+static int make_scoped(struct delete_plan *p, const struct delete_change *c, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    struct table *t = p->t;
+    struct gathering g = {.p = p, .only = c->file->iceberg_path};
+    int rc = FRZ_OK;
+    CHECK(add_set(&g, slice_str(c->file->iceberg_path), c->fresh, c->fresh_count, err));
+    if (scoped_count(t, c->file->iceberg_path) >= SCOPED_MAX) {
+        for (size_t i = 0; i < t->del_count; i++) {
+            const struct delfile *d = &t->dels[i];
+            if (d->target_count != 1 || strcmp(d->targets[0], c->file->iceberg_path) != 0) continue;
+            CHECK(gather_old(&g, d->path, codec, err));
+            CHECK(remove_delfile(p, d->path, err));
+        }
+    }
+    CHECK(write_posdel(p, g.sets, g.count, codec, token, err));
+done:
+    clear_sets(&g);
+    frz__free(t->a, g.sets);
+    return rc;
+}
+
+static int cmp_del(const void *a, const void *b)
+{
+    const struct delfile *x = *(const struct delfile *const *)a, *y = *(const struct delfile *const *)b;
+    return (x->positions > y->positions) - (x->positions < y->positions);
+}
+
+static int make_shared(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    struct table *t = p->t;
+    struct gathering g = {.p = p, .gone = gone, .gone_count = gone_count};
+    size_t shared_count = 0, total = 0;
+    int rc = FRZ_OK;
+    struct delfile **shared = (struct delfile **)frz__alloc_array(t->a, t->del_count + 1, sizeof *shared);
+    if (!shared) return frz__err_no_memory(err, t->del_count * sizeof *shared);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(add_set(&g, slice_str(changes[i].file->iceberg_path), changes[i].fresh, changes[i].fresh_count, err));
+        total += changes[i].fresh_count;
+    }
+    for (size_t i = 0; i < t->del_count; i++)
+        if (t->dels[i].target_count > 1 && !among(p->removed, p->removed_count, t->dels[i].path)) shared[shared_count++] = &t->dels[i];
+    if (shared_count >= SHARED_MAX) {
+        qsort(shared, shared_count, sizeof *shared, cmp_del);
+        for (size_t i = 0; i < shared_count && shared[i]->positions <= total * SHARED_RATIO; i++) {
+            CHECK(gather_old(&g, shared[i]->path, codec, err));
+            CHECK(remove_delfile(p, shared[i]->path, err));
+            total += shared[i]->positions;
+        }
+    }
+    CHECK(write_posdel(p, g.sets, g.count, codec, token, err));
+done:
+    clear_sets(&g);
+    frz__free(t->a, g.sets);
+    frz__free(t->a, shared);
+    return rc;
+}
+
+static int make_v2(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    if (count > TARGETS_SCOPED_MAX) return make_shared(p, changes, count, gone, gone_count, codec, token, err);
+    for (size_t i = 0; i < count; i++) TRY(make_scoped(p, &changes[i], codec, token, err));
+    return FRZ_OK;
+}
+
+/* ── v3 ── */
+
+struct collect { struct buf *out; frz_error *err; };
+static int collect_positions(void *ctx, const uint64_t *positions, size_t count)
+{
+    struct collect *c = (struct collect *)ctx;
+    return buf_append(c->out, positions, count * sizeof *positions, c->err);
+}
+
+static bool has_live_dv(const struct table *t, const char *data_path)
+{
+    const struct ice_tree *tree = &t->version->tree;
+    for (size_t m = 0; m < tree->count; m++) {
+        if (tree->manifests[m].content != 1) continue;
+        for (size_t i = 0; i < tree->manifests[m].entry_count; i++) {
+            const struct ice_entry *e = &tree->manifests[m].entries[i];
+            if (e->status != ICE_DELETED && e->file.content_offset >= 0 && slice_eq(e->file.referenced_data_file, slice_str(data_path))) return true;
+        }
+    }
+    return false;
+}
+
+static int make_v3(struct delete_plan *p, const struct delete_change *changes, size_t count, const char *token, frz_error *err)
+{
+    struct table *t = p->t;
+    struct buf file = BUF_INIT(t->a, 0), positions = BUF_INIT(t->a, 0);
+    struct file *f = NULL;
+    slice path;
+    char name[128];
+    int rc = FRZ_OK;
+    struct puffin_blob *blobs = (struct puffin_blob *)frz__alloc_array(t->a, count, sizeof *blobs);
+    struct buf *bytes = (struct buf *)frz__alloc_array(t->a, count, sizeof *bytes);
+    if (!blobs || !bytes) {
+        rc = frz__err_no_memory(err, count * sizeof *blobs);
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct collect c = {&positions, err};
+        bytes[i] = BUF_INIT(t->a, 0);
+        buf_reset(&positions);
+        CHECK(frz__mask_walk(changes[i].mask, collect_positions, &c));
+        CHECK(frz__dv_encode((const uint64_t *)(void *)positions.data, positions.len / 8, &bytes[i], err));
+        blobs[i] = (struct puffin_blob){.referenced_data_file = slice_str(changes[i].file->iceberg_path), .cardinality = positions.len / 8, .bytes = buf_slice(&bytes[i])};
+        if (!has_live_dv(t, changes[i].file->iceberg_path)) continue;
+        CHECK(frz__grow(t->a, (void **)&p->removed_dvs, p->removed_dv_count, &p->removed_dv_cap, sizeof *p->removed_dvs, err));
+        p->removed_dvs[p->removed_dv_count++] = blobs[i].referenced_data_file;
+    }
+    CHECK(frz__puffin_write_dvs(blobs, count, &file, err));
+    snprintf(name, sizeof name, "frz-%s-dv.puffin", token);
+    CHECK(open_new(p, name, &f, &path, err));
+    CHECK(frz__file_write(f, 0, file.data, file.len, err));
+    for (size_t i = 0; i < count; i++) {
+        struct ice_file *add = NULL;
+        struct delfile *del = NULL;
+        CHECK(next_added(p, &add, &del, err));
+        *add = (struct ice_file){.content = ICE_POSITION_DELETES, .path = path, .format = slice_str("PUFFIN"), .record_count = (int64_t)blobs[i].cardinality, .file_size = (int64_t)file.len,
+            .sort_order_id = -1, .first_row_id = -1, .content_offset = (int64_t)blobs[i].offset, .content_size = (int64_t)blobs[i].bytes.len};
+        char *target = frz__arena_strndup(&p->ar, (const char *)blobs[i].referenced_data_file.data, blobs[i].referenced_data_file.len);
+        del->path = frz__strndup(t->a, (const char *)path.data, path.len);
+        if (!target || !del->path) {
+            rc = frz__err_no_memory(err, path.len);
+            goto done;
+        }
+        add->referenced_data_file = slice_str(target);
+        del->positions = blobs[i].cardinality;
+        CHECK(name_target(p, del, add->referenced_data_file, err));
+    }
+done:
+    for (size_t i = 0; bytes && i < count; i++) buf_clear(&bytes[i]);
+    frz__free(t->a, bytes);
+    frz__free(t->a, blobs);
+    buf_clear(&file);
+    buf_clear(&positions);
+    return rc;
+}
+
+/* ── the whole ── */
+
+/* Delete files whose every data file is gone with this commit. A deletion vector goes with its data file in ice_apply. */
+static int drop_dead(struct delete_plan *p, const slice *gone, size_t gone_count, frz_error *err)
+{
+    struct table *t = p->t;
+    for (size_t i = 0; i < t->del_count && gone_count; i++) {
+        size_t live = 0;
+        for (size_t k = 0; k < t->dels[i].target_count; k++) live += !among(gone, gone_count, t->dels[i].targets[k]);
+        size_t n = strlen(t->dels[i].path);
+        bool puffin = n > 7 && strcmp(t->dels[i].path + n - 7, ".puffin") == 0;
+        if (live == 0 && !puffin) TRY(remove_delfile(p, t->dels[i].path, err));
+    }
+    return FRZ_OK;
+}
+
+int frz__deletes_make(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, const char *token, frz_error *err)
+{
+    struct codec_ctx *codec = NULL;
+    int rc = FRZ_OK;
+    CHECK(frz__codec_take(p->t->db, &codec, err));
+    CHECK(drop_dead(p, gone, gone_count, err));
+    if (count) CHECK(p->t->format_version >= 3 ? make_v3(p, changes, count, token, err) : make_v2(p, changes, count, gone, gone_count, codec, token, err));
+done:
+    frz__codec_give(p->t->db, codec);
+    return rc;
+}
+
+void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_count, int64_t sequence)
+{
+    struct table *t = p->t;
+    size_t k = 0;
+    for (size_t i = 0; i < t->del_count; i++) {
+        struct delfile *d = &t->dels[i];
+        size_t live = 0;
+        bool replaced = among(p->removed, p->removed_count, d->path);
+        for (size_t j = 0; j < d->target_count; j++) {
+            size_t n = strlen(d->path);
+            bool dv = n > 7 && strcmp(d->path + n - 7, ".puffin") == 0;
+            if (among(gone, gone_count, d->targets[j]) || (dv && among(p->removed_dvs, p->removed_dv_count, d->targets[j]))) frz__free(t->a, d->targets[j]);
+            else d->targets[live++] = d->targets[j];
+        }
+        d->target_count = live;
+        if (live && !replaced) {
+            t->dels[k++] = *d;
+            continue;
+        }
+        bool shared = false; /* a Puffin file goes when its last deletion vector does */
+        for (size_t j = 0; j < k; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
+        for (size_t j = i + 1; j < t->del_count; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
+        char *relative = NULL;
+        if (!shared && frz__path_relative(t, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
+            frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, d->path);
+        frz__delfile_clear(t->a, d);
+    }
+    t->del_count = k;
+    for (size_t i = 0; i < p->added_count; i++) {
+        if (frz__grow(t->a, (void **)&t->dels, t->del_count, &t->del_cap, sizeof *t->dels, NULL) < 0) {
+            frz__delfile_clear(t->a, &p->fresh[i]); /* not known: it is merged later than it could be */
+            continue;
+        }
+        t->dels[t->del_count++] = p->fresh[i];
+        p->fresh[i] = (struct delfile){0};
+    }
+}
+
+void frz__deletes_clear(struct delete_plan *p, bool committed)
+{
+    struct table *t = p->t;
+    for (size_t i = 0; i < p->open_count; i++) {
+        (void)frz__file_close(p->open[i], NULL);
+        if (!committed && frz__fs_unlink(t->db->fs, p->paths[i], NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, p->paths[i]);
+        frz__free(t->a, p->paths[i]);
+    }
+    for (size_t i = 0; i < p->added_count; i++) frz__delfile_clear(t->a, &p->fresh[i]);
+    frz__free(t->a, p->open);
+    frz__free(t->a, p->paths);
+    frz__free(t->a, p->added);
+    frz__free(t->a, p->fresh);
+    frz__free(t->a, p->removed);
+    frz__free(t->a, p->removed_dvs);
+    frz__arena_clear(&p->ar);
+}

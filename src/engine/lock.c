@@ -1,0 +1,58 @@
+/* lock.c — one writing process: an OFD lock on .frazil/LOCK, whose body says who holds it, and a writer epoch that each open raises durably (hazards 21). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/db.h"
+
+#define LOCK_PATH ".frazil/LOCK"
+#define BODY_BYTES 512
+
+/* "epoch=7\npid=123\nhost=…\nlog=<uuid>\n" and spaces up to BODY_BYTES */
+static const char *field(const char *body, const char *key)
+{
+    const char *p = strstr(body, key);
+    return p && (p == body || p[-1] == '\n') ? p + strlen(key) : NULL;
+}
+
+static int ensure_dir(struct fs *fs, const char *dir, const char *parent, frz_error *err)
+{
+    int rc = frz__fs_mkdir(fs, dir, err);
+    if (rc == FRZ_EXISTS) return FRZ_OK;
+    return rc < 0 ? rc : frz__fs_sync_dir(fs, parent, err);
+}
+
+int frz__lock_take(struct db *db, frz_error *err)
+{
+    char body[BODY_BYTES + 1] = {0}, host[128] = "";
+    size_t got = 0;
+    bool locked = false;
+    TRY(ensure_dir(db->fs, ".frazil", "", err));
+    TRY(ensure_dir(db->fs, ".frazil/wal", ".frazil", err));
+    TRY(frz__fs_open(db->fs, LOCK_PATH, FS_OPEN_APPEND_OR_CREATE, &db->lock_file, err));
+    TRY(frz__file_read(db->lock_file, 0, body, BODY_BYTES, &got, err));
+    TRY(frz__file_lock(db->lock_file, &locked, err));
+    if (!locked) {
+        const char *pid = field(body, "pid="), *on = field(body, "host=");
+        return frz__err(err, FRZ_BUSY, "%s is open for writing by process %.*s on %.*s", db->root, pid ? (int)strcspn(pid, "\n") : 1, pid ? pid : "?", on ? (int)strcspn(on, "\n") : 1, on ? on : "?");
+    }
+    memset(body, 0, sizeof body); /* whoever held it may have written since */
+    TRY(frz__file_read(db->lock_file, 0, body, BODY_BYTES, &got, err));
+    const char *epoch = field(body, "epoch=");
+    db->epoch = (epoch ? strtoull(epoch, NULL, 10) : 0) + 1;
+    (void)gethostname(host, sizeof host - 1);
+    memset(body, ' ', BODY_BYTES);
+    int n = snprintf(body, sizeof body, "epoch=%" PRIu64 "\npid=%ld\nhost=%s\n", db->epoch, (long)getpid(), host);
+    body[n] = ' ';
+    body[BODY_BYTES - 1] = '\n';
+    TRY(frz__file_write(db->lock_file, 0, body, BODY_BYTES, err));
+    TRY(frz__file_sync(db->lock_file, err));
+    return frz__fs_sync_dir(db->fs, ".frazil", err);
+}
+
+void frz__lock_release(struct db *db)
+{
+    (void)frz__file_close(db->lock_file, NULL);
+    db->lock_file = NULL;
+}

@@ -1,0 +1,151 @@
+#include "engine/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/codec.h"
+
+struct option_row {
+    const char *name; /* with underscores, as in options.def */
+    uint64_t def, min, max;
+    const char *doc, *test;
+    size_t offset; /* in struct table_settings */
+};
+
+static const struct option_row table_options[] = {
+#define X_DB(name, def, min, max, doc, test)
+#define X_TABLE(name, def, min, max, doc, test) {#name, def, min, max, doc, #test, offsetof(struct table_settings, name)},
+#define X(kind, name, def, min, max, doc, test) X_##kind(name, def, min, max, doc, test)
+#include "engine/options.def"
+#undef X
+#undef X_DB
+#undef X_TABLE
+};
+
+static const struct option_row db_options[] = {
+#define X_DB(name, def, min, max, doc, test) {#name, def, min, max, doc, #test, 0},
+#define X_TABLE(name, def, min, max, doc, test)
+#define X(kind, name, def, min, max, doc, test) X_##kind(name, def, min, max, doc, test)
+#include "engine/options.def"
+#undef X
+#undef X_DB
+#undef X_TABLE
+};
+
+/* `write_parquet_page_size_bytes` → `write.parquet.page-size-bytes`: which underscores are dots follows from the known prefixes. */
+static void property_name(const char *field, char out[96])
+{
+    static const char *const prefixes[] = {"write_parquet_", "write_metadata_", "write_", "frazil_"};
+    snprintf(out, 96, "%s", field);
+    for (char *p = out; *p; p++)
+        if (*p == '_') *p = '-';
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(prefixes); i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strncmp(field, prefixes[i], n) != 0) continue;
+        for (size_t k = 0; k < n; k++)
+            if (out[k] == '-') out[k] = '.';
+        break;
+    }
+}
+
+const char *frz__table_option_name(size_t i, const char **doc, uint64_t *def, uint64_t *min, uint64_t *max, const char **test)
+{
+    static _Thread_local char name[96];
+    if (i >= FRZ_ARRAY_LEN(table_options)) return NULL;
+    const struct option_row *o = &table_options[i];
+    if (doc) *doc = o->doc;
+    if (def) *def = o->def;
+    if (min) *min = o->min;
+    if (max) *max = o->max;
+    if (test) *test = o->test;
+    property_name(o->name, name);
+    return name;
+}
+
+static int bound(const char *name, uint64_t v, uint64_t *out, frz_error *err)
+{
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db_options); i++) {
+        const struct option_row *o = &db_options[i];
+        if (strcmp(o->name, name) != 0) continue;
+        *out = v ? v : o->def;
+        if (v && (v < o->min || v > o->max))
+            return frz__err(err, FRZ_INVALID, "option %s = %" PRIu64 ": expected %" PRIu64 " to %" PRIu64 " (%s)", name, v, o->min, o->max, o->doc);
+        return FRZ_OK;
+    }
+    return frz__err(err, FRZ_BUG, "no row for option %s", name);
+}
+
+int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_error *err)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    if (given) {
+        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_db_options.struct_size = %u: use FRZ_DB_OPTIONS_INIT", given->struct_size);
+        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    }
+    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush};
+    out->durability = o.durability ? o.durability : FRZ_SYNC_FULL;
+    if (out->durability < FRZ_SYNC_FULL || out->durability > FRZ_SYNC_OFF)
+        return frz__err(err, FRZ_INVALID, "option durability = %d: expected FRZ_SYNC_FULL (1), FRZ_SYNC_INTERVAL (2) or FRZ_SYNC_OFF (3)", o.durability);
+    if (o.create && o.read_only) return frz__err(err, FRZ_INVALID, "options create and read_only exclude each other");
+    TRY(bound("memory_bytes", o.memory_bytes, &out->memory_bytes, err));
+    TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));
+    TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));
+    TRY(bound("sync_interval_ms", o.sync_interval_ms, &out->sync_interval_ms, err));
+    if (!out->memtable_bytes) {
+        out->memtable_bytes = out->memory_bytes / 4;
+        if (out->memtable_bytes > ((uint64_t)64 << 20)) out->memtable_bytes = (uint64_t)64 << 20;
+    }
+    return FRZ_OK;
+}
+
+static bool parse_u64(slice s, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (s.len == 0 || s.len > 19) return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9') return false;
+        v = v * 10 + (uint64_t)(s.data[i] - '0');
+    }
+    *out = v;
+    return true;
+}
+
+static const struct option_row *find_table_option(slice key)
+{
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(table_options); i++) {
+        char name[96];
+        property_name(table_options[i].name, name);
+        if (slice_eq(key, slice_str(name))) return &table_options[i];
+    }
+    return NULL;
+}
+
+static bool known_private(slice key)
+{
+    return slice_eq(key, slice_str("frazil.flushed")) || slice_eq(key, slice_str("frazil.table-no"));
+}
+
+int frz__table_settings(const struct ice_kv *properties, size_t count, bool strict, struct table_settings *out, frz_error *err)
+{
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(table_options); i++) {
+        const struct option_row *o = &table_options[i];
+        memcpy((char *)out + o->offset, &o->def, sizeof o->def);
+    }
+    out->codec = CODEC_ZSTD;
+    for (size_t i = 0; i < count; i++) {
+        slice key = properties[i].key, value = properties[i].value;
+        const struct option_row *o = find_table_option(key);
+        if (o) {
+            uint64_t v = 0;
+            if (!parse_u64(value, &v) || v < o->min || v > o->max)
+                return frz__err(err, FRZ_INVALID, "property %.*s = %.*s: expected %" PRIu64 " to %" PRIu64 " (%s)", (int)key.len, key.data, (int)value.len, value.data, o->min, o->max, o->doc);
+            memcpy((char *)out + o->offset, &v, sizeof v);
+        } else if (slice_eq(key, slice_str("write.parquet.compression-codec"))) {
+            if (!frz__codec_parse(value, &out->codec) || (out->codec != CODEC_ZSTD && out->codec != CODEC_SNAPPY && out->codec != CODEC_NONE))
+                return frz__err(err, FRZ_INVALID, "property %.*s = %.*s: expected zstd, snappy or uncompressed", (int)key.len, key.data, (int)value.len, value.data);
+        } else if (strict && slice_has_prefix(key, slice_str("frazil.")) && !known_private(key)) {
+            return frz__err(err, FRZ_INVALID, "property %.*s is not one of frazil's: see docs/options.md", (int)key.len, key.data);
+        }
+    }
+    return FRZ_OK;
+}

@@ -1,0 +1,27 @@
+/* options.h — options.def as structures, with bounds checked once. */
+#ifndef FRZ_ENGINE_OPTIONS_H
+#define FRZ_ENGINE_OPTIONS_H
+#include "iceberg/ice_types.h"
+
+struct db_settings {
+    bool create, read_only, no_close_flush;
+    int durability;
+    uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms;
+};
+struct table_settings {
+#define X_DB(name, def)
+#define X_TABLE(name, def) uint64_t name;
+#define X(kind, name, def, min, max, doc, test) X_##kind(name, def)
+#include "engine/options.def"
+#undef X
+#undef X_DB
+#undef X_TABLE
+    int codec; /* write.parquet.compression-codec */
+};
+/* O may be NULL, or of an older, shorter struct. FRZ_INVALID names the field and its bounds. */
+FRZ_NODISCARD int frz__db_settings(const frz_db_options *o, struct db_settings *out, frz_error *err);
+/* From a table's properties. A value that does not parse or is out of bounds: FRZ_INVALID names key, value and bounds. STRICT refuses unknown `frazil.` keys. */
+FRZ_NODISCARD int frz__table_settings(const struct ice_kv *properties, size_t count, bool strict, struct table_settings *out, frz_error *err);
+/* The property's name ("write.target-file-size-bytes") of row I of the table options, NULL past the last. */
+const char *frz__table_option_name(size_t i, const char **doc, uint64_t *def, uint64_t *min, uint64_t *max, const char **test);
+#endif

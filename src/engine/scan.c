@@ -1,0 +1,108 @@
+/* scan.c — the ordered cursor: memtables and files merged by key, newest first. */
+#include "engine/scan.h"
+
+struct cursor {
+    const allocator *a;
+    struct scan_base b;
+    struct iter *it;
+    frz_row *row;
+    uint8_t *read_mask, *wanted_mask; /* columns to fill; to show */
+    bool done;
+};
+
+static int add_sources(struct cursor *c, bool reverse, struct iter **sources, size_t *count, frz_error *err)
+{
+    const struct scan_base *b = &c->b;
+    slice from = b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0};
+    slice to = b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0};
+    for (size_t i = 0; i < b->view->mem_count; i++) {
+        if (mem_versions(b->view->mems[i]) == 0) continue;
+        TRY(frz__mem_iter_new(b->view->mems[i], b->seq, from, to, reverse, &sources[*count], err));
+        (*count)++;
+    }
+    for (size_t i = 0; i < b->view->file_count; i++) {
+        const struct vfile *f = b->view->files[i];
+        if (b->has_from && f->sst->sorted && slice_cmp(f->sst->last_key, from) < 0) continue;
+        if (b->has_to && f->sst->sorted && slice_cmp(f->sst->first_key, to) >= 0) continue;
+        struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
+            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .pred = b->pred};
+        TRY(frz__sst_iter_new(f->sst, &o, &sources[*count], err));
+        (*count)++;
+    }
+    return FRZ_OK;
+}
+
+int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_options *o, struct cursor **out, frz_error *err)
+{
+    struct cursor *c = NULL;
+    struct iter **sources = NULL;
+    size_t n = 0;
+    bool reverse = o && o->struct_size > offsetof(frz_scan_options, reverse) && o->reverse;
+    int rc = FRZ_OK;
+    TRY(ALLOC_NEW(&c, t->a, struct cursor, err));
+    c->a = t->a;
+    CHECK(frz__scan_base_init(&c->b, t, snapshot, o, err));
+    const struct view *v = c->b.view;
+    CHECK(frz__row_new(t->a, v->schema, &c->row, err));
+    c->row->borrows = true;
+    c->read_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(v->schema->count));
+    c->wanted_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(v->schema->count));
+    sources = (struct iter **)frz__alloc_array(t->a, v->mem_count + v->file_count + 1, sizeof *sources);
+    if (!c->read_mask || !c->wanted_mask || !sources) {
+        rc = frz__err_no_memory(err, v->file_count * sizeof *sources);
+        goto done;
+    }
+    for (size_t i = 0; i < c->b.column_count; i++) bit_set(c->read_mask, c->b.columns[i]);
+    for (size_t i = 0; i < c->b.wanted_count; i++) bit_set(c->wanted_mask, c->b.columns[i]);
+    if (!c->b.empty) CHECK(add_sources(c, reverse, sources, &n, err));
+    rc = frz__merge_new(t->a, sources, n, reverse, false, &c->it, err);
+    n = 0;
+    CHECK(rc);
+    *out = c;
+    c = NULL;
+done:
+    for (size_t i = 0; i < n; i++) iter_free(sources[i]);
+    frz__free(t->a, sources);
+    frz__cursor_free(c);
+    return rc;
+}
+
+static int fill(struct cursor *c, frz_error *err)
+{
+    struct iter *it = c->it;
+    if (it->row.data) return frz__row_fill(c->row, it->key, it->row, c->read_mask, false, err);
+    for (size_t i = 0; i < c->b.column_count; i++) frz__vec_get(&it->vecs->cols[i], it->index, &c->row->values[c->b.columns[i]]);
+    return FRZ_OK;
+}
+
+int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
+{
+    TRY(frz__db_check(c->b.t->db, err));
+    if (c->done || c->b.given >= c->b.limit) return FRZ_DONE;
+    for (;;) {
+        int rc = iter_next(c->it, err);
+        if (rc == FRZ_DONE) c->done = true;
+        if (rc != FRZ_OK) return rc;
+        TRY(fill(c, err));
+        if (c->b.pred && !frz__pred_eval_row(c->b.pred, c->row->values)) continue;
+        memcpy(c->row->set, c->wanted_mask, bits_bytes(c->b.view->schema->count));
+        c->b.given++;
+        *row = c->row;
+        return FRZ_OK;
+    }
+}
+
+void frz__cursor_free(struct cursor *c)
+{
+    if (!c) return;
+    const allocator *a = c->a;
+    iter_free(c->it);
+    if (c->row) {
+        c->row->borrows = false;
+        frz_row_free(c->row);
+    }
+    frz__free(a, c->read_mask);
+    frz__free(a, c->wanted_mask);
+    frz__scan_base_clear(&c->b);
+    frz__free(a, c);
+}

@@ -1,0 +1,106 @@
+/* sched.c — what happens by time: interval syncs, publishing by age, a failed flush tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
+#include "engine/db.h"
+
+#define IDLE_NS ((int64_t)1000000000)
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Looks after T; when it wants to be looked at again. */
+static int64_t tend(struct table *t, int64_t now)
+{
+    int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns);
+    if (t->broken || atomic_load(&t->dropped)) return next;
+    frz__mutex_lock(&t->view_mu);
+    bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
+    int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
+    frz__mutex_unlock(&t->view_mu);
+    if (failed && retry > now) return min64(next, retry);
+    if (failed || waiting) frz__flush_schedule(t);
+    if (dirty && interval) {
+        if (now - dirty >= interval) {
+            frz_error err;
+            atomic_store(&t->dirty_since_ns, 0);
+            if (frz__rotate(t, NULL, &err) >= 0) frz__flush_schedule(t);
+            else frz__log(&t->db->log, FRZ_LOG_WARN, "%s: publishing by age waits: %s", t->name, err.message);
+        } else next = min64(next, dirty + interval);
+    }
+    return next;
+}
+
+static void expire_due(struct table *t)
+{
+    frz__mutex_lock(&t->flush_mu);
+    if (t->pending_count && t->version) frz__expire_run(t);
+    frz__mutex_unlock(&t->flush_mu);
+}
+
+static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
+{
+    int64_t now = frz__clock_mono_ns(), next = now + IDLE_NS, interval = (int64_t)db->set.sync_interval_ms * 1000000;
+    if (db->set.durability == FRZ_SYNC_INTERVAL) {
+        if (now - *synced_at >= interval) {
+            frz_error err;
+            *synced_at = now;
+            if (frz__write_sync(db, &err) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "the log can't be synced: %s", err.message);
+        }
+        next = min64(next, *synced_at + interval);
+    }
+    for (size_t i = 0;; i++) { /* tables may come and go while one is tended */
+        frz__mutex_lock(&db->tables_mu);
+        struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;
+        frz__mutex_unlock(&db->tables_mu);
+        if (!t) break;
+        if (!atomic_load(&db->closing)) next = min64(next, tend(t, now));
+        if (now - *expired_at >= IDLE_NS) expire_due(t);
+        frz__table_release(t);
+    }
+    if (now - *expired_at >= IDLE_NS) *expired_at = now;
+    frz__epoch_collect(db->epochs);
+    return next;
+}
+
+static void tick(void *arg)
+{
+    struct db *db = (struct db *)arg;
+    int64_t synced_at = frz__clock_mono_ns(), expired_at = synced_at;
+    frz__mutex_lock(&db->tick_mu);
+    while (!atomic_load(&db->closing)) {
+        frz__mutex_unlock(&db->tick_mu);
+        int64_t next = round_of(db, &synced_at, &expired_at);
+        frz__mutex_lock(&db->tick_mu);
+        if (!atomic_load(&db->closing) && !db->tick_woken) (void)frz__cond_wait_until(&db->tick, &db->tick_mu, next);
+        db->tick_woken = false;
+    }
+    frz__mutex_unlock(&db->tick_mu);
+}
+
+void frz__sched_wake(struct db *db)
+{
+    frz__mutex_lock(&db->tick_mu);
+    db->tick_woken = true;
+    frz__cond_signal(&db->tick);
+    frz__mutex_unlock(&db->tick_mu);
+}
+
+int frz__sched_start(struct db *db, frz_error *err)
+{
+    TRY(frz__pool_start(db->a, 3, &db->pool, err)); /* the clock's, and two that flush */
+    db->tick_job = (struct pool_job){.fn = tick, .arg = db};
+    (void)frz__pool_submit(db->pool, &db->tick_job, false);
+    for (size_t i = 0; i < db->table_count; i++)
+        if (!db->tables[i]->broken && atomic_load(&db->tables[i]->view)->mem_count > 1) frz__flush_schedule(db->tables[i]);
+    return FRZ_OK;
+}
+
+void frz__sched_stop(struct db *db)
+{
+    atomic_store(&db->closing, true);
+    frz__sched_wake(db);
+    for (size_t i = 0; i < db->table_count; i++) { /* writers that wait for room learn of it */
+        frz__mutex_lock(&db->tables[i]->view_mu);
+        frz__cond_broadcast(&db->tables[i]->room);
+        frz__mutex_unlock(&db->tables[i]->view_mu);
+    }
+    frz__pool_stop(db->pool);
+    db->pool = NULL;
+}

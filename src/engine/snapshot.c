@@ -1,0 +1,135 @@
+/* snapshot.c — a reader's state: the table's view and a sequence that go together, and the views of several tables that go together. */
+#include "engine/snapshot.h"
+
+/* Neither order alone is right (hazards 1): a flush between the two loads would show the future, a rotation would hide writes. So: load the view, load the sequence, and look whether the view is
+ * still the one. */
+struct view *frz__view_latest(struct table *t, uint64_t *seq)
+{
+    for (;;) {
+        unsigned ticket = frz__epoch_enter(t->db->epochs);
+        struct view *v = atomic_load_explicit(&t->view, memory_order_acquire);
+        *seq = atomic_load_explicit(&t->db->seq_visible, memory_order_acquire);
+        bool same = atomic_load_explicit(&t->view, memory_order_acquire) == v;
+        if (same) frz__view_acquire(v);
+        frz__epoch_exit(t->db->epochs, ticket);
+        if (same) return v;
+    }
+}
+
+static void release_view(void *arg) { frz__view_release((struct view *)arg); }
+
+void frz__view_install_locked(struct table *t, struct view *v)
+{
+    FRZ_ASSERT_HELD(&t->view_mu);
+    struct view *old = atomic_load(&t->view);
+    v->gen = old ? old->gen + 1 : 1;
+    FRZ_ASSERT(v->flushed_seq <= atomic_load(&t->db->seq_visible));
+    atomic_store_explicit(&t->view, v, memory_order_release);
+    if (old) frz__epoch_retire(t->db->epochs, &old->retire, release_view, old);
+}
+
+void frz__pinned_view_release(struct pinned_view *p)
+{
+    if (!p->view) return;
+    frz__view_release(p->view);
+    frz__table_release(p->table);
+    *p = (struct pinned_view){0};
+}
+
+int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
+{
+    struct snapshot *s = NULL;
+    TRY(ALLOC_NEW(&s, db->a, struct snapshot, err));
+    s->db = db;
+    atomic_store(&s->refs, 1);
+    frz__mutex_lock(&db->tables_mu);
+    s->views = (struct pinned_view *)frz__alloc_array(db->a, db->table_count + 1, sizeof *s->views);
+    if (!s->views) {
+        frz__mutex_unlock(&db->tables_mu);
+        frz__free(db->a, s);
+        return frz__err_no_memory(err, db->table_count * sizeof *s->views);
+    }
+    /* All views taken after the sequence was read hold every write up to it; one that was flushed beyond it has lost the older versions: then the sequence is read again. */
+    for (bool whole = false; !whole;) {
+        s->seq = atomic_load(&db->seq_visible);
+        whole = true;
+        for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
+        s->count = 0;
+        for (size_t i = 0; i < db->table_count && whole; i++) {
+            if (db->tables[i]->broken || !atomic_load(&db->tables[i]->view)) continue;
+            uint64_t seq;
+            struct pinned_view *p = &s->views[s->count++];
+            p->table = frz__table_acquire(db->tables[i]);
+            p->view = frz__view_latest(db->tables[i], &seq);
+            whole = p->view->flushed_seq <= s->seq;
+        }
+    }
+    db->pins++;
+    frz__mutex_unlock(&db->tables_mu);
+    *out = s;
+    return FRZ_OK;
+}
+
+int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, frz_error *err)
+{
+    struct db *db = t->db;
+    struct snapshot *s = NULL;
+    struct vfile **files = NULL;
+    size_t count = 0;
+    int rc = FRZ_OK;
+    struct version *v = frz__version_acquire(t);
+    CHECK(ALLOC_NEW(&s, db->a, struct snapshot, err));
+    s->db = db;
+    atomic_store(&s->refs, 1);
+    s->published = true;
+    s->views = (struct pinned_view *)frz__alloc_array(db->a, 1, sizeof *s->views);
+    if (!s->views) {
+        rc = frz__err_no_memory(err, sizeof *s->views);
+        goto done;
+    }
+    rc = frz__version_files(t, v, id, &files, &count, NULL, NULL, err);
+    if (rc != FRZ_OK) goto done;
+    CHECK(frz__view_new(db->a, frz__ice_schema(v->meta, v->meta->current_schema_id), NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    s->views[0].table = frz__table_acquire(t);
+    s->count = 1;
+    s->seq = UINT64_MAX >> 8;
+    frz__db_pin(db);
+    *out = s;
+    s = NULL;
+done:
+    for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
+    frz__free(db->a, files);
+    frz__version_release(v);
+    if (s) {
+        frz__free(db->a, s->views);
+        frz__free(db->a, s);
+    }
+    return rc;
+}
+
+void frz__snapshot_release(struct snapshot *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1) return;
+    struct db *db = s->db;
+    for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
+    frz__free(db->a, s->views);
+    frz__free(db->a, s);
+    frz__db_unpin(db);
+}
+
+int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, uint64_t *seq, frz_error *err)
+{
+    if (!s) {
+        TRY(frz__table_usable(t, false, err));
+        *view = frz__view_latest(t, seq);
+        return FRZ_OK;
+    }
+    if (s->db != t->db) return frz__err(err, FRZ_MISUSE, "the snapshot is of another database than table %s", t->name);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->views[i].table != t) continue;
+        *view = frz__view_acquire(s->views[i].view);
+        *seq = s->seq;
+        return FRZ_OK;
+    }
+    return frz__err(err, FRZ_NOT_FOUND, "table %s is not in the snapshot%s", t->name, s->published ? ", which is of one table" : ": it is younger");
+}

@@ -1,0 +1,24 @@
+/* snapshot.h — a state of the whole database, pinned: a sequence and a view a table. Counted; cursors hold it too. */
+#ifndef FRZ_ENGINE_SNAPSHOT_H
+#define FRZ_ENGINE_SNAPSHOT_H
+#include "engine/db.h"
+
+struct pinned_view {
+    struct table *table;
+    struct view *view;
+};
+struct snapshot {
+    _Atomic uint32_t refs;
+    struct db *db;
+    uint64_t seq;
+    bool published; /* of one table, from its metadata */
+    struct pinned_view *views;
+    size_t count;
+};
+void frz__pinned_view_release(struct pinned_view *p);
+FRZ_NODISCARD int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err);
+FRZ_NODISCARD int frz__snapshot_published(struct table *t, int64_t snapshot_id, struct snapshot **out, frz_error *err);
+void frz__snapshot_release(struct snapshot *s); /* NULL is fine */
+/* S NULL = the latest. The view is counted. */
+FRZ_NODISCARD int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, uint64_t *seq, frz_error *err);
+#endif

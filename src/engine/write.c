@@ -1,0 +1,481 @@
+/* write.c — the journey of a write.
+ *
+ * A writer joins the queue. The one at its head leads: it takes all who wait (up to a bound), decides their expectations in memory, gives them sequences, writes one log record,
+ * syncs once if any of them asks for it, inserts into the memtables, makes the sequence visible, wakes the others, and steps down. Whoever needs the log or the memtables for himself
+ * (rotation, a sync, the log's dictionary) joins the same queue as a group of one: the leader's place is the right to touch them (hazards 3). */
+#include "engine/write.h"
+
+#define GROUP_BYTES_MAX ((size_t)1 << 20)
+#define GROUP_WRITERS_MAX 128
+
+struct writer {
+    struct write_batch *batch; /* NULL: wants the place for itself */
+    slice bytes;
+    int durability;
+    int rc;
+    frz_error err;
+    uint64_t first;
+    bool done;
+    bool waits; /* on cv */
+    struct cond cv;
+    struct writer *next;
+};
+
+/* ── the place of the leader ── */
+
+/* log_mu held. True: W leads now (and `writing` is set). False: somebody did W's work. */
+static bool join_locked(struct db *db, struct writer *w)
+{
+    if (!db->queue_head && !db->writing) {
+        db->queue_head = db->queue_tail = w;
+        db->writing = true;
+        return true;
+    }
+    if (db->queue_tail) db->queue_tail->next = w;
+    else db->queue_head = w;
+    db->queue_tail = w;
+    frz__cond_init(&w->cv);
+    w->waits = true;
+    while (!w->done && (db->writing || db->queue_head != w)) frz__cond_wait(&w->cv, &db->log_mu);
+    frz__cond_clear(&w->cv);
+    if (w->done) return false;
+    w->waits = false;
+    db->writing = true;
+    return true;
+}
+
+/* log_mu held: the first N of the queue are done; the next one is woken. */
+static void step_down_locked(struct db *db, struct writer *self, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct writer *w = db->queue_head;
+        db->queue_head = w->next;
+        if (!db->queue_head) db->queue_tail = NULL;
+        w->done = true;
+        if (w != self && w->waits) frz__cond_signal(&w->cv);
+    }
+    db->writing = false;
+    if (db->queue_head && db->queue_head->waits) frz__cond_signal(&db->queue_head->cv);
+}
+
+static void lead_alone(struct db *db, struct writer *w)
+{
+    *w = (struct writer){0};
+    frz__mutex_lock(&db->log_mu);
+    bool leads = join_locked(db, w);
+    FRZ_ASSERT(leads); /* nobody else does the work of one without a batch */
+    (void)leads;
+    frz__mutex_unlock(&db->log_mu);
+}
+
+static void leave_alone(struct db *db, struct writer *w)
+{
+    frz__mutex_lock(&db->log_mu);
+    step_down_locked(db, w, 1);
+    frz__mutex_unlock(&db->log_mu);
+}
+
+/* ── rotation ── */
+
+/* The leader's place held. */
+static int rotate_leading(struct table *t, frz_error *err)
+{
+    struct db *db = t->db;
+    struct view *old = atomic_load(&t->view), *v = NULL;
+    struct mem *fresh = NULL, **mems = NULL;
+    int rc = FRZ_OK;
+    if (mem_versions(t->active) == 0) return FRZ_OK;
+    CHECK(frz__mem_new(t->a, old->schema, &fresh, err));
+    frz__mutex_lock(&t->view_mu); /* flush may install meanwhile: the list is read under the lock */
+    old = atomic_load(&t->view);
+    mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);
+    rc = mems ? FRZ_OK : frz__err_no_memory(err, (old->mem_count + 1) * sizeof *mems);
+    if (rc >= 0) {
+        mems[0] = fresh;
+        memcpy(mems + 1, old->mems, old->mem_count * sizeof *mems);
+        rc = frz__view_new(t->a, old->schema, mems, old->mem_count + 1, old->files, old->file_count, old->flushed_seq, old->snapshot_id, &v, err);
+    }
+    if (rc >= 0) {
+        t->rot_seq = db->seq_next - 1;
+        t->active = fresh;
+        frz__view_install_locked(t, v);
+    }
+    frz__mutex_unlock(&t->view_mu);
+done:
+    frz__free(t->a, mems);
+    frz__mem_release(fresh); /* the view has its own count */
+    return rc;
+}
+
+int frz__rotate(struct table *t, uint64_t *seq, frz_error *err)
+{
+    struct writer w;
+    lead_alone(t->db, &w);
+    int rc = rotate_leading(t, err);
+    frz__mutex_lock(&t->view_mu);
+    if (seq) *seq = t->rot_seq;
+    frz__mutex_unlock(&t->view_mu);
+    leave_alone(t->db, &w);
+    return rc;
+}
+
+/* ── log housekeeping ── */
+
+int frz__write_sync(struct db *db, frz_error *err)
+{
+    struct writer w;
+    uint64_t want = atomic_load(&db->seq_visible);
+    if (!db->wal || atomic_load(&db->seq_synced) >= want) return FRZ_OK;
+    lead_alone(db, &w);
+    uint64_t at = atomic_load(&db->seq_visible);
+    int rc = frz__wal_sync(db->wal, err);
+    if (rc >= 0) atomic_store(&db->seq_synced, at);
+    leave_alone(db, &w);
+    return rc;
+}
+
+int frz__log_drop(struct db *db, struct table *t, frz_error *err)
+{
+    struct writer w;
+    lead_alone(db, &w);
+    int rc = frz__wal_append_drop(db->wal, t->table_no, err);
+    if (rc >= 0) rc = frz__wal_sync(db->wal, err);
+    leave_alone(db, &w);
+    return rc;
+}
+
+int frz__log_table(struct db *db, struct table *t, frz_error *err)
+{
+    struct writer w;
+    struct buf json = BUF_INIT(db->a, 0);
+    struct wal_table line;
+    struct version *v = frz__version_acquire(t);
+    frz__table_wal_line(t, v, 1, &json, &line);
+    lead_alone(db, &w);
+    int rc = frz__wal_add_table(db->wal, &line, err);
+    leave_alone(db, &w);
+    frz__version_release(v);
+    buf_clear(&json);
+    return rc;
+}
+
+void frz__log_release(struct db *db)
+{
+    struct writer w;
+    frz_error err;
+    lead_alone(db, &w);
+    uint64_t oldest = frz__wal_segment(db->wal);
+    frz__mutex_lock(&db->tables_mu);
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        frz__mutex_lock(&t->view_mu);
+        struct view *v = atomic_load(&t->view);
+        if (v) {
+            frz__wal_set_low_water(db->wal, t->table_no, v->flushed_seq + 1);
+            for (size_t m = 0; m < v->mem_count; m++)
+                if (mem_versions(v->mems[m]) && v->mems[m]->log_segment < oldest) oldest = v->mems[m]->log_segment;
+        }
+        frz__mutex_unlock(&t->view_mu);
+    }
+    frz__mutex_unlock(&db->tables_mu);
+    if (frz__wal_release(db->wal, oldest, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
+    leave_alone(db, &w);
+}
+
+/* ── expectations ── */
+
+static slice op_key(const struct write_batch *b, const struct write_op *o) { return slice_of(b->bytes.data + o->key_at, o->key_len); }
+
+static int raise_expectation(const struct write_op *o, slice key, int code, frz_error *err)
+{
+    struct buf text = BUF_INIT(o->t->a, 4096);
+    frz_schema *s = frz__table_schema(o->t);
+    if (frz__key_print(s, key, &text, NULL) < 0) buf_reset(&text);
+    (void)frz__err(err, code, code == FRZ_EXISTS ? "%s: the key %.*s exists already" : "%s: there is no row with the key %.*s", o->t->name, (int)text.len, text.data ? (char *)text.data : "");
+    frz__schema_release(s);
+    buf_clear(&text);
+    return code;
+}
+
+/* The last earlier op of B on the same key, -1 = none. */
+static int64_t earlier_op(const struct write_batch *b, size_t i)
+{
+    slice key = op_key(b, &b->ops[i]);
+    for (size_t k = i; k-- > 0;)
+        if (b->ops[k].t == b->ops[i].t && slice_eq(op_key(b, &b->ops[k]), key)) return (int64_t)k;
+    return -1;
+}
+
+/* An update becomes a whole row: BASE under PATCH. */
+static int patch_row(struct write_op *o, frz_row *base, struct buf *row, frz_error *err)
+{
+    const frz_schema *s = o->patch->schema;
+    for (size_t i = 0; i < s->count; i++)
+        if (bit_get(o->patch->set, i)) TRY(frz__row_set(base, i, &o->patch->values[i], true, err));
+    buf_reset(row);
+    return frz__row_encode(s, base->values, row, err);
+}
+
+/* Reads what the expectations of B ask for, outside every lock, and makes `resolved`: the ops with whole rows. */
+static int resolve(struct write_batch *b, frz_error *err)
+{
+    struct db *db = b->db;
+    int rc = FRZ_OK;
+    struct codec_ctx *codec = NULL;
+    frz_row *base = NULL;
+    /* rows of this batch as resolved so far, by op: offsets into `resolved` */
+    size_t *row_at = (size_t *)frz__alloc_array(db->a, b->count * 2 + 1, sizeof *row_at);
+    if (!row_at) return frz__err_no_memory(err, b->count * 2 * sizeof *row_at);
+    buf_reset(&b->resolved);
+    CHECK(frz__codec_take(db, &codec, err));
+    for (size_t i = 0; i < b->count; i++) {
+        struct write_op *o = &b->ops[i];
+        slice key = op_key(b, o), row = slice_of(b->bytes.data + o->row_at, o->row_len);
+        if (o->expect != EXPECT_ANY) {
+            int64_t prior = earlier_op(b, i);
+            bool present = false;
+            frz_row_free(base);
+            base = NULL;
+            if (o->patch) CHECK(frz__row_new(db->a, o->patch->schema, &base, err));
+            if (prior >= 0) {
+                present = b->ops[prior].kind == OP_PUT;
+                o->read_seq = UINT64_MAX; /* decided by this batch itself: nothing to check again */
+                if (present && base) CHECK(frz__row_fill(base, key, slice_of(b->resolved.data + row_at[2 * prior], row_at[2 * prior + 1]), NULL, true, err));
+            } else {
+                uint64_t seq = 0;
+                struct view *v = frz__view_latest(o->t, &seq);
+                rc = frz__view_get(v, seq, key, NULL, codec, base, NULL, err);
+                frz__view_release(v);
+                if (rc < 0) goto done;
+                present = rc == FRZ_OK;
+                o->read_seq = seq;
+            }
+            if (present != (o->expect == EXPECT_PRESENT)) {
+                rc = raise_expectation(o, key, present ? FRZ_EXISTS : FRZ_NOT_FOUND, err);
+                goto done;
+            }
+            if (base) {
+                CHECK(patch_row(o, base, &b->row, err));
+                row = buf_slice(&b->row);
+            }
+        }
+        CHECK(frz__batch_append(&b->resolved, (enum op_kind)o->kind, o->t->table_no, key, row, err));
+        row_at[2 * i + 1] = o->kind == OP_PUT ? row.len : 0;
+        row_at[2 * i] = b->resolved.len - row_at[2 * i + 1];
+    }
+    rc = FRZ_OK;
+done:
+    frz_row_free(base);
+    frz__codec_give(db, codec);
+    frz__free(db->a, row_at);
+    return rc;
+}
+
+/* The leader: what B expected still holds: no key of it was written after it was read, by the memtables, or by a batch earlier in this group. A flush in between makes it
+ * unknowable: it is read again. false = the writer must read again. */
+static bool still_holds(const struct write_batch *b, struct writer *first, const struct writer *self)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct write_op *o = &b->ops[i];
+        if (o->expect == EXPECT_ANY || o->read_seq == UINT64_MAX) continue;
+        slice key = op_key(b, o);
+        frz__mutex_lock(&o->t->view_mu);
+        const struct view *v = atomic_load(&o->t->view);
+        bool ok = v->flushed_seq <= o->read_seq;
+        for (size_t m = 0; ok && m < v->mem_count; m++) {
+            const struct mem_version *newest = frz__mem_get(v->mems[m], key, UINT64_MAX >> 8);
+            if (newest && mem_version_seq(newest) > o->read_seq) ok = false;
+        }
+        frz__mutex_unlock(&o->t->view_mu);
+        for (const struct writer *w = first; ok && w != self; w = w->next) {
+            if (!w->batch || w->rc != FRZ_OK) continue;
+            for (size_t k = 0; ok && k < w->batch->count; k++)
+                if (w->batch->ops[k].t == o->t && slice_eq(op_key(w->batch, &w->batch->ops[k]), key)) ok = false;
+        }
+        if (!ok) return false;
+    }
+    return true;
+}
+#define RC_READ_AGAIN 1000
+
+/* ── the group ── */
+
+struct group {
+    size_t writers;  /* of the queue, from its head */
+    size_t batches;  /* that go on */
+    uint64_t first, last;
+    size_t ops;
+    bool sync;
+    slice slices[GROUP_WRITERS_MAX];
+};
+
+/* log_mu held: who goes with SELF, the head. */
+static void gather_locked(struct db *db, struct group *g)
+{
+    size_t bytes = 0;
+    g->first = g->last = db->seq_next;
+    for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
+        if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
+        g->writers++;
+        if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
+            w->rc = RC_READ_AGAIN;
+            continue;
+        }
+        w->first = db->seq_next + g->ops;
+        bytes += w->bytes.len;
+        g->slices[g->batches++] = w->bytes;
+        g->ops += w->batch->count;
+        if (w->durability == FRZ_SYNC_FULL) g->sync = true;
+    }
+    if (db->write_error.code && g->batches) { /* writes are stopped */
+        for (struct writer *w = db->queue_head; w && g->writers; w = w->next) {
+            if (!w->batch) break;
+            w->rc = db->write_error.code;
+            w->err = db->write_error;
+        }
+        g->batches = g->ops = 0;
+    }
+    g->last = g->first + g->ops - (g->ops > 0);
+}
+
+static int insert_group(struct writer *w, size_t writers, uint64_t segment, frz_error *err)
+{
+    for (size_t i = 0; i < writers; i++, w = w->next) {
+        if (w->rc != FRZ_OK) continue;
+        const uint8_t *p = w->bytes.data, *end = p + w->bytes.len;
+        for (size_t k = 0; k < w->batch->count; k++) {
+            struct op op;
+            TRY(frz__batch_next(&p, end, &op, err));
+            struct table *t = w->batch->ops[k].t;
+            struct mem *m = t->active;
+            if (mem_versions(m) == 0) m->log_segment = segment;
+            TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
+            stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);
+            if (!atomic_load_explicit(&t->dirty_since_ns, memory_order_relaxed)) {
+                atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
+                frz__sched_wake(t->db);
+            }
+        }
+    }
+    return FRZ_OK;
+}
+
+/* The leader's place held, log_mu not. */
+static int write_group(struct db *db, struct writer *head, struct group *g, frz_error *err)
+{
+    uint64_t segment = 0;
+    TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
+    if (g->sync) TRY(frz__wal_sync(db->wal, err));
+    int rc = insert_group(head, g->writers, segment, err);
+    if (rc < 0) { /* it is in the log, and only in part in memory: nothing more may be written before it is replayed */
+        frz__err_context(err, "a logged write can't be held in memory; writes stop until the database is opened again");
+        db->write_error = *err;
+        return rc;
+    }
+    db->seq_next = g->last + 1;
+    atomic_store_explicit(&db->seq_visible, g->last, memory_order_release);
+    if (g->sync) atomic_store(&db->seq_synced, g->last);
+    stat_add(&db->writes, g->batches);
+    stat_add(&db->write_groups, 1);
+    return FRZ_OK;
+}
+
+/* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8). */
+static void rotate_full(struct db *db, struct writer *w, size_t writers)
+{
+    for (size_t i = 0; i < writers; i++, w = w->next) {
+        for (size_t k = 0; k < w->batch->count; k++) {
+            struct table *t = w->batch->ops[k].t;
+            if (k && t == w->batch->ops[k - 1].t) continue;
+            if (mem_bytes(t->active) < db->set.memtable_bytes) continue;
+            frz_error err;
+            if (rotate_leading(t, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
+            else frz__flush_schedule(t);
+        }
+    }
+}
+
+static void lead(struct db *db, struct writer *self)
+{
+    struct group g = {0};
+    gather_locked(db, &g);
+    struct writer *head = db->queue_head;
+    frz__mutex_unlock(&db->log_mu);
+    if (g.batches) {
+        frz_error err = {0};
+        int rc = write_group(db, head, &g, &err);
+        struct writer *w = head;
+        for (size_t i = 0; rc < 0 && i < g.writers; i++, w = w->next) {
+            if (w->rc != FRZ_OK) continue;
+            w->rc = rc;
+            w->err = err;
+        }
+        if (rc >= 0) rotate_full(db, head, g.writers);
+    }
+    frz__mutex_lock(&db->log_mu);
+    step_down_locked(db, self, g.writers);
+}
+
+/* ── room: slow down, stop, wake ── */
+
+static int wait_for_room(struct table *t, frz_error *err)
+{
+    int rc = FRZ_OK;
+    frz__mutex_lock(&t->view_mu);
+    size_t max = t->settings.frazil_immutable_memtables_max;
+    if (atomic_load(&t->view)->mem_count > max / 2 + 1) { /* getting full: a millisecond for the flush to catch up, once a write */
+        int64_t since = frz__clock_mono_ns();
+        if (atomic_load(&t->view)->mem_count <= max) {
+            (void)frz__cond_wait_until(&t->room, &t->view_mu, since + 1000000);
+            stat_add(&t->slowdowns, 1);
+            stat_add(&t->slowdown_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+        }
+        bool stalled = false;
+        while (rc >= 0 && atomic_load(&t->view)->mem_count > max) {
+            if (t->flush_error.code) {
+                if (err) *err = t->flush_error;
+                frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
+                rc = t->flush_error.code;
+            } else if (atomic_load(&t->db->closing)) {
+                rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
+            } else {
+                if (!stalled) stat_add(&t->stalls, 1);
+                stalled = true;
+                frz__cond_wait(&t->room, &t->view_mu);
+            }
+        }
+        if (stalled) stat_add(&t->stall_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    }
+    frz__mutex_unlock(&t->view_mu);
+    return rc;
+}
+
+int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err)
+{
+    if (b->count == 0) {
+        if (range) range->first = range->last = atomic_load(&db->seq_visible);
+        return FRZ_OK;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
+        TRY(frz__table_usable(b->ops[i].t, true, err));
+        TRY(wait_for_room(b->ops[i].t, err));
+    }
+    for (;;) {
+        if (b->conditional) {
+            int rc = resolve(b, err);
+            if (rc != FRZ_OK) return rc;
+        }
+        struct writer w = {.batch = b, .bytes = buf_slice(b->conditional ? &b->resolved : &b->bytes), .durability = durability ? durability : db->set.durability};
+        frz__mutex_lock(&db->log_mu);
+        if (join_locked(db, &w)) lead(db, &w);
+        frz__mutex_unlock(&db->log_mu);
+        if (w.rc == RC_READ_AGAIN) continue;
+        if (w.rc < 0) {
+            if (err) *err = w.err;
+            return w.rc;
+        }
+        if (range) *range = (frz_seq_range){w.first, w.first + b->count - 1};
+        return FRZ_OK;
+    }
+}

@@ -1,0 +1,36 @@
+/* write.h — the batch that a host fills: operations as the log will have them, and beside them what is not logged.
+ * Threads: one; the tables are counted. */
+#ifndef FRZ_ENGINE_WRITE_H
+#define FRZ_ENGINE_WRITE_H
+#include "engine/db.h"
+
+enum expect { EXPECT_ANY, EXPECT_ABSENT, EXPECT_PRESENT };
+struct write_op {
+    struct table *t; /* counted */
+    uint8_t kind;    /* enum op_kind */
+    uint8_t expect;
+    uint64_t read_seq;       /* what the expectation was read at */
+    frz_row *patch;          /* update: the columns to change; NULL = none */
+    size_t key_at, key_len;  /* in `bytes` */
+    size_t row_at, row_len;
+};
+struct write_batch {
+    struct db *db;
+    struct buf bytes;
+    struct write_op *ops;
+    size_t count, cap;
+    bool conditional; /* some op expects something */
+    struct buf resolved; /* `bytes` with updates made whole; rebuilt at each try */
+    struct buf key, row; /* scratch */
+};
+void frz__write_batch_init(struct write_batch *b, struct db *db);
+/* One of the database's spare ones: single operations allocate nothing. */
+FRZ_NODISCARD int frz__write_batch_take(struct db *db, struct write_batch **out, frz_error *err);
+void frz__write_batch_give(struct db *db, struct write_batch *b);
+void frz__write_batch_reset(struct write_batch *b); /* keeps memory */
+void frz__write_batch_clear(struct write_batch *b);
+/* VALUES by column, of the table's schema; converted. */
+FRZ_NODISCARD int frz__write_batch_put(struct write_batch *b, struct table *t, const frz_schema *s, const frz_value *values, enum expect expect, frz_error *err);
+FRZ_NODISCARD int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_row *patch, frz_error *err);
+FRZ_NODISCARD int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, frz_error *err);
+#endif

@@ -1,0 +1,209 @@
+/* ice_expire.c — which snapshots and refs the next metadata still has. Files are another matter: the engine deletes them when nobody needs them.
+ *
+ * Kept        what a ref points at; of each branch the ancestors that are young enough or among the first so many, by the branch's own settings or the table's; snapshots of no branch while
+ *             young enough. Refs but main go when their snapshot is older than max-ref-age.
+ * Capped      frazil.snapshots-max: of the snapshots kept only by the table's settings, with the current one, no more than that, newest first. What a ref or its own settings keep is beside it.
+ * Source      Iceberg spec "Snapshot Retention Policy"; Java RemoveSnapshots                                                       */
+#include <stdlib.h>
+#include "iceberg/ice_edit_int.h"
+
+#define MAX_AGE_MS   432000000 /* Iceberg's: 5 days */
+#define MIN_TO_KEEP  1
+#define SNAPSHOTS_MAX 32
+
+enum { KEEP = 1 /* a ref, or its own settings */, KEEP_TABLE = 2 /* the table's settings only */ };
+
+enum { SEEN_TAG = 1, SEEN_BRANCH = 2 };
+
+struct by_id { int64_t id; size_t index; };
+struct expiry {
+    struct ice_meta *m;
+    struct by_id *ids;
+    uint8_t *keep; /* by index in m->snapshots */
+    int64_t now_ms;
+    int64_t max_age_ms, min_to_keep, max_ref_age_ms;
+};
+struct ref_settings { int64_t max_age_ms, min_to_keep, max_ref_age_ms; }; /* -1 = the table's */
+
+static int cmp_id(const void *a, const void *b)
+{
+    int64_t x = ((const struct by_id *)a)->id, y = ((const struct by_id *)b)->id;
+    return (x > y) - (x < y);
+}
+
+static int64_t find(const struct expiry *x, int64_t id)
+{
+    struct by_id key = {id, 0};
+    const struct by_id *hit = (const struct by_id *)bsearch(&key, x->ids, x->m->snapshot_count, sizeof *x->ids, cmp_id);
+    return hit ? (int64_t)hit->index : -1;
+}
+
+static bool within(const struct expiry *x, size_t i, int64_t age_ms)
+{
+    int64_t age;
+    if (__builtin_sub_overflow(x->now_ms, x->m->snapshots[i].timestamp_ms, &age)) age = x->now_ms < 0 ? INT64_MIN : INT64_MAX;
+    return age <= age_ms;
+}
+
+static int settings_of(const struct ice_ref *r, struct ref_settings *s, frz_error *err)
+{
+    struct json *j = NULL;
+    *s = (struct ref_settings){-1, -1, -1};
+    int rc = frz__json_parse(r->json, &j, err);
+    if (rc < 0) return rc;
+    const struct { const char *key; int64_t *to; } want[] = {{"max-snapshot-age-ms", &s->max_age_ms}, {"min-snapshots-to-keep", &s->min_to_keep}, {"max-ref-age-ms", &s->max_ref_age_ms}};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(want); i++) {
+        const struct json *v = frz__json_get(j, want[i].key);
+        if (frz__json_kind(v) == JK_INT && frz__json_int(v) > 0) *want[i].to = frz__json_int(v);
+    }
+    frz__json_free(j);
+    return FRZ_OK;
+}
+
+/* From the head towards the root, until an ancestor is neither young enough nor early enough. */
+static void keep_branch(struct expiry *x, size_t head, const struct ref_settings *s)
+{
+    int64_t age = s->max_age_ms >= 0 ? s->max_age_ms : x->max_age_ms, least = s->min_to_keep >= 0 ? s->min_to_keep : x->min_to_keep;
+    int64_t at = (int64_t)head;
+    for (size_t n = 0; at >= 0 && n < x->m->snapshot_count; n++) { /* bounded: parents from elsewhere may go in a ring */
+        bool early = (int64_t)n < least, young = within(x, (size_t)at, age);
+        if (!early && !young) break;
+        bool own = (early && s->min_to_keep >= 0) || (young && s->max_age_ms >= 0);
+        x->keep[at] |= own ? KEEP : KEEP_TABLE;
+        int64_t parent = x->m->snapshots[at].parent_id;
+        at = parent > 0 ? find(x, parent) : -1;
+    }
+}
+
+/* Marks what some branch has among its ancestors. */
+static void mark_ancestors(const struct expiry *x, size_t head, uint8_t *seen)
+{
+    for (int64_t at = (int64_t)head; at >= 0 && !(seen[at] & SEEN_BRANCH);) {
+        seen[at] |= SEEN_BRANCH;
+        int64_t parent = x->m->snapshots[at].parent_id;
+        at = parent > 0 ? find(x, parent) : -1;
+    }
+}
+
+static int expire_refs(struct expiry *x, uint8_t *seen, frz_error *err)
+{
+    struct ice_meta *m = x->m;
+    size_t kept = 0;
+    for (size_t i = 0; i < m->ref_count; i++) {
+        struct ice_ref r = m->refs[i];
+        struct ref_settings s;
+        TRY(settings_of(&r, &s, err));
+        int64_t head = find(x, r.snapshot_id), age = s.max_ref_age_ms >= 0 ? s.max_ref_age_ms : x->max_ref_age_ms;
+        bool is_main = slice_eq(r.name, slice_str("main"));
+        if (head < 0 || (!is_main && !within(x, (size_t)head, age))) continue;
+        m->refs[kept++] = r;
+        x->keep[head] |= is_main ? KEEP_TABLE : KEEP;
+        if (r.is_tag) {
+            seen[head] |= SEEN_TAG;
+            continue;
+        }
+        keep_branch(x, (size_t)head, &s);
+        mark_ancestors(x, (size_t)head, seen);
+    }
+    m->ref_count = kept;
+    return FRZ_OK;
+}
+
+/* Newest first; the current one always. */
+static void cap(struct expiry *x, int64_t max)
+{
+    struct ice_meta *m = x->m;
+    int64_t current = find(x, m->current_snapshot_id), left = max;
+    if (current >= 0 && x->keep[current] == KEEP_TABLE) {
+        x->keep[current] |= KEEP;
+        left--;
+    }
+    for (size_t i = m->snapshot_count; i-- > 0;) {
+        if (x->keep[i] != KEEP_TABLE) continue;
+        if (left > 0) left--;
+        else x->keep[i] = 0;
+    }
+}
+
+/* Entries before and at one whose snapshot is gone say nothing true about when which snapshot was current. */
+static void trim_log(struct expiry *x)
+{
+    struct ice_meta *m = x->m;
+    size_t n = 0;
+    for (size_t i = 0; i < m->snapshot_log_count; i++) {
+        int64_t at = find(x, m->snapshot_log[i].snapshot_id);
+        if (at < 0 || !x->keep[at]) n = 0;
+        else m->snapshot_log[n++] = m->snapshot_log[i];
+    }
+    m->snapshot_log_count = n;
+}
+
+/* Statistics files of snapshots that went. */
+static int trim_statistics(const struct expiry *x, const allocator *a, struct arena *ar, slice *json, frz_error *err)
+{
+    struct json *list = NULL;
+    struct buf text = BUF_INIT(a, 0), one = BUF_INIT(a, 0);
+    struct jw w = JW_INIT(&text, err);
+    bool trimmed = false;
+    int rc = frz__json_parse(*json, &list, err);
+    if (rc < 0) goto done;
+    frz__jw_array(&w);
+    for (size_t i = 0; i < frz__json_len(list); i++) {
+        const struct json *v = frz__json_at(list, i), *id = frz__json_get(v, "snapshot-id");
+        int64_t at = frz__json_kind(id) == JK_INT ? find(x, frz__json_int(id)) : -1;
+        if (at >= 0 && !x->keep[at]) {
+            trimmed = true;
+            continue;
+        }
+        buf_reset(&one);
+        CHECK(frz__json_dump(v, &one, err));
+        frz__jw_raw(&w, buf_slice(&one));
+    }
+    frz__jw_array_end(&w);
+    CHECK(frz__jw_end(&w));
+    if (trimmed) CHECK(frz__ice_dup(ar, buf_slice(&text), json, err));
+done:
+    buf_clear(&text);
+    buf_clear(&one);
+    frz__json_free(list);
+    return rc;
+}
+
+static int drop_snapshots(struct expiry *x, const allocator *a, struct arena *ar, int64_t **expired, size_t *count, frz_error *err)
+{
+    struct ice_meta *m = x->m;
+    size_t n = 0;
+    if (!(*expired = (int64_t *)frz__ice_array(ar, m->snapshot_count, sizeof **expired, err))) return FRZ_NO_MEMORY;
+    for (size_t i = 0; i < m->snapshot_count; i++)
+        if (!x->keep[i]) (*expired)[(*count)++] = m->snapshots[i].id;
+    if (*count == 0) return FRZ_OK;
+    trim_log(x);
+    TRY(trim_statistics(x, a, ar, &m->statistics, err));
+    TRY(trim_statistics(x, a, ar, &m->partition_statistics, err));
+    for (size_t i = 0; i < m->snapshot_count; i++)
+        if (x->keep[i]) m->snapshots[n++] = m->snapshots[i];
+    m->snapshot_count = n;
+    return FRZ_OK;
+}
+
+int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, int64_t **expired, size_t *expired_count, frz_error *err)
+{
+    struct expiry x = {.m = m, .now_ms = now_ms};
+    size_t n = m->snapshot_count;
+    *expired_count = 0;
+    x.ids = (struct by_id *)frz__ice_array(tmp, n, sizeof *x.ids, err);
+    x.keep = (uint8_t *)frz__ice_array(tmp, n, 1, err);
+    uint8_t *seen = (uint8_t *)frz__ice_array(tmp, n, 1, err);
+    if (!x.ids || !x.keep || !seen) return FRZ_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) x.ids[i] = (struct by_id){m->snapshots[i].id, i};
+    qsort(x.ids, n, sizeof *x.ids, cmp_id);
+    x.max_age_ms = frz__ice_property_int(m, "history.expire.max-snapshot-age-ms", 1, MAX_AGE_MS);
+    x.min_to_keep = frz__ice_property_int(m, "history.expire.min-snapshots-to-keep", 1, MIN_TO_KEEP);
+    x.max_ref_age_ms = frz__ice_property_int(m, "history.expire.max-ref-age-ms", 1, INT64_MAX);
+
+    TRY(expire_refs(&x, seen, err));
+    for (size_t i = 0; i < n; i++)
+        if (!seen[i] && within(&x, i, x.max_age_ms)) x.keep[i] |= KEEP_TABLE;
+    cap(&x, frz__ice_property_int(m, "frazil.snapshots-max", 1, SNAPSHOTS_MAX));
+    return drop_snapshots(&x, a, ar, expired, expired_count, err);
+}

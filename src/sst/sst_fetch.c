@@ -1,0 +1,257 @@
+#include "sst/sst_int.h"
+
+struct slot {
+    int64_t leaf; /* -1 = not in the file: DEF in every row */
+    const frz_value *def;
+};
+/* One column, going backward: the page at hand. */
+struct back {
+    bool any;
+    size_t group, page;
+    struct vec vec;
+};
+struct sst_fetch {
+    struct sst *s;
+    struct codec_ctx *codec;
+    bool reverse;
+    size_t shown, count; /* slots */
+    struct slot *slots;
+    frz_type *types;
+    size_t *key_slots;
+    /* those that the file has */
+    size_t read_count;
+    size_t *read_slot, *read_leaf;
+    frz_type *read_types;
+    struct vecs moved; /* SLOTS' vectors while pq_scan fills them */
+    struct pq_range *ranges;
+    size_t range_count;
+    /* where we are */
+    struct pq_scan *scan; /* forward, if there are columns */
+    struct back *backs;   /* backward */
+    size_t range;         /* forward: the range at hand; backward: how many are left */
+    uint64_t pos;         /* forward: next row; backward: end of what is left of the range at hand */
+    bool in_range;
+};
+
+static const frz_value null_value = {FRZ_NULL, 0, {0}};
+
+static void fetch_add(struct sst_fetch *f, frz_type type, int64_t leaf, const frz_value *def)
+{
+    size_t i = f->count++;
+    f->slots[i] = (struct slot){leaf, def};
+    f->types[i] = type;
+    if (leaf < 0) return;
+    f->read_slot[f->read_count] = i;
+    f->read_leaf[f->read_count] = (size_t)leaf;
+    f->read_types[f->read_count++] = type;
+}
+
+static void fetch_add_column(struct sst_fetch *f, size_t column)
+{
+    const struct column *c = &f->s->impl->schema->columns[column];
+    fetch_add(f, c->type, f->s->impl->leaf[column], &c->initial);
+}
+
+static int fetch_layout(struct sst_fetch *f, const struct sst_scan_options *o, bool keys, frz_error *err)
+{
+    const allocator *a = f->s->env.a;
+    const struct sst_impl *im = f->s->impl;
+    size_t columns = o->columns ? o->column_count : im->schema->count, max = columns + 2 + im->schema->key_count;
+    f->slots = (struct slot *)frz__alloc_array(a, max, sizeof *f->slots);
+    f->types = (frz_type *)frz__alloc_array(a, max, sizeof *f->types);
+    f->key_slots = (size_t *)frz__alloc_array(a, im->schema->key_count, sizeof *f->key_slots);
+    f->read_slot = (size_t *)frz__alloc_array(a, max, sizeof *f->read_slot);
+    f->read_leaf = (size_t *)frz__alloc_array(a, max, sizeof *f->read_leaf);
+    f->read_types = (frz_type *)frz__alloc_array(a, max, sizeof *f->read_types);
+    if (!f->slots || !f->types || !f->key_slots || !f->read_slot || !f->read_leaf || !f->read_types) return frz__err_no_memory(err, max * sizeof *f->slots);
+    for (size_t i = 0; i < columns; i++) {
+        size_t column = o->columns ? o->columns[i] : i;
+        FRZ_VERIFY(column < im->schema->count, err);
+        fetch_add_column(f, column);
+    }
+    if (o->lineage) {
+        fetch_add(f, (frz_type){FRZ_LONG, 0, 0, 0}, im->row_id_leaf, &null_value);
+        fetch_add(f, (frz_type){FRZ_LONG, 0, 0, 0}, im->updated_leaf, &null_value);
+    }
+    f->shown = f->count;
+    for (size_t k = 0; keys && k < im->schema->key_count; k++) {
+        size_t column = im->schema->key[k], at = 0;
+        while (at < columns && (o->columns ? o->columns[at] : at) != column) at++;
+        f->key_slots[k] = at < columns ? at : f->count;
+        if (at == columns) fetch_add_column(f, column);
+    }
+    return FRZ_OK;
+}
+
+int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool keys, struct sst_fetch **out, frz_error *err)
+{
+    int rc = FRZ_OK;
+    struct sst_fetch *f;
+    TRY(ALLOC_NEW(&f, s->env.a, struct sst_fetch, err));
+    f->s = frz__sst_acquire(s);
+    f->reverse = o->reverse;
+    if (o->reverse) CHECK(frz__sst_need_sorted(s, "a walk backward", err));
+    CHECK(frz__codec_ctx_new(s->env.a, &f->codec, err));
+    CHECK(fetch_layout(f, o, keys, err));
+    CHECK(frz__sst_plan(s, o, f->codec, &f->ranges, &f->range_count, err));
+    CHECK(frz__vecs_init(&f->moved, s->env.a, f->read_types, f->read_count, err));
+    if (o->reverse) {
+        f->range = f->range_count;
+        f->backs = (struct back *)frz__alloc_array(s->env.a, f->read_count, sizeof *f->backs);
+        if (!f->backs) CHECK(frz__err_no_memory(err, f->read_count * sizeof *f->backs));
+        for (size_t i = 0; i < f->read_count; i++) frz__vec_init(&f->backs[i].vec, s->env.a, f->read_types[i]);
+    } else if (f->read_count && f->range_count) {
+        CHECK(frz__pq_scan_new(s->impl->pq, f->read_leaf, f->read_types, f->read_count, f->ranges, f->range_count, f->codec, &f->scan, err));
+    }
+    *out = f;
+done:
+    if (rc < 0) frz__sst_fetch_free(f);
+    return rc;
+}
+
+void frz__sst_fetch_free(struct sst_fetch *f)
+{
+    if (!f) return;
+    const allocator *a = f->s->env.a;
+    frz__pq_scan_free(f->scan);
+    for (size_t i = 0; f->backs && i < f->read_count; i++) frz__vec_clear(&f->backs[i].vec);
+    if (f->moved.cols) frz__vecs_clear(&f->moved);
+    frz__codec_ctx_free(f->codec);
+    frz__free(a, f->backs);
+    frz__free(a, f->slots);
+    frz__free(a, f->types);
+    frz__free(a, f->key_slots);
+    frz__free(a, f->read_slot);
+    frz__free(a, f->read_leaf);
+    frz__free(a, f->read_types);
+    frz__free(a, f->ranges);
+    frz__sst_release(f->s);
+    frz__free(a, f);
+}
+
+size_t frz__sst_fetch_shown(const struct sst_fetch *f) { return f->shown; }
+
+size_t frz__sst_fetch_slots(const struct sst_fetch *f, const frz_type **types)
+{
+    *types = f->types;
+    return f->count;
+}
+
+const size_t *frz__sst_fetch_key_slots(const struct sst_fetch *f) { return f->key_slots; }
+
+/* The slots' vectors go into `moved` and come back: nothing is copied. */
+static void swap_slots(struct sst_fetch *f, struct vec *slots)
+{
+    for (size_t i = 0; i < f->read_count; i++) {
+        struct vec t = slots[f->read_slot[i]];
+        slots[f->read_slot[i]] = f->moved.cols[i];
+        f->moved.cols[i] = t;
+    }
+}
+
+/* No column of the file is wanted: rows are only counted. */
+static int count_forward(struct sst_fetch *f, size_t max_rows, uint64_t *first_row, size_t *rows)
+{
+    for (;;) {
+        if (f->range == f->range_count) return FRZ_DONE;
+        const struct pq_range *r = &f->ranges[f->range];
+        if (!f->in_range) f->pos = r->from;
+        f->in_range = f->pos < r->to;
+        if (f->in_range) break;
+        f->range++;
+    }
+    uint64_t left = f->ranges[f->range].to - f->pos;
+    *first_row = f->pos;
+    *rows = left < max_rows ? (size_t)left : max_rows;
+    f->pos += *rows;
+    if (f->pos == f->ranges[f->range].to) {
+        f->range++;
+        f->in_range = false;
+    }
+    return FRZ_OK;
+}
+
+/* Rows [FROM, TO), all of one row group, of one column. */
+static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, struct vec *out, frz_error *err)
+{
+    struct sst_impl *im = f->s->impl;
+    struct back *b = &f->backs[i];
+    size_t group = frz__sst_group_of(im, from), leaf = f->read_leaf[i];
+    uint64_t base = im->group_first[group];
+    const struct pq_pages *pages;
+    TRY(frz__pq_pages(im->pq, group, leaf, &pages, err));
+    for (uint64_t row = from - base; row < to - base;) {
+        size_t page = frz__sst_page_of(pages, row);
+        if (page >= pages->count || row < pages->first_row[page] || row >= pages->first_row[page + 1])
+            return frz__err_corrupt(err, "%s: row group %zu, column %s: no page holds row %" PRIu64, f->s->path, group, frz__pq_col(im->pq, leaf)->name, row);
+        if (!b->any || b->group != group || b->page != page) {
+            b->any = false;
+            vec_reset(&b->vec);
+            TRY(frz__pq_page_read(im->pq, group, leaf, page, f->codec, &b->vec, err));
+            if (b->vec.len != pages->first_row[page + 1] - pages->first_row[page])
+                return frz__err_corrupt(err, "%s: row group %zu, column %s: page %zu has %zu rows, its index says otherwise", f->s->path, group, frz__pq_col(im->pq, leaf)->name, page, b->vec.len);
+            b->any = true;
+            b->group = group;
+            b->page = page;
+        }
+        uint64_t end = pages->first_row[page + 1] < to - base ? pages->first_row[page + 1] : to - base;
+        TRY(frz__vec_append_range(out, &b->vec, (size_t)(row - pages->first_row[page]), (size_t)(end - row), err));
+        row = end;
+    }
+    return FRZ_OK;
+}
+
+/* The key page, or the part of it, that ends what is left. */
+static int next_back(struct sst_fetch *f, size_t max_rows, struct vec *slots, uint64_t *first_row, size_t *rows, frz_error *err)
+{
+    if (!f->in_range) {
+        if (f->range == 0) return FRZ_DONE;
+        f->pos = f->ranges[--f->range].to;
+        f->in_range = true;
+    }
+    uint64_t stripe = (f->pos - 1) & ~(uint64_t)(SST_KEY_PAGE_ROWS - 1), from = f->ranges[f->range].from;
+    if (from < stripe) from = stripe;
+    if (f->pos - from > max_rows) from = f->pos - max_rows;
+    for (size_t i = 0; i < f->read_count; i++) TRY(back_read(f, i, from, f->pos, &slots[f->read_slot[i]], err));
+    *first_row = from;
+    *rows = (size_t)(f->pos - from);
+    f->pos = from;
+    f->in_range = from > f->ranges[f->range].from;
+    return FRZ_OK;
+}
+
+static int fill_defaults(struct sst_fetch *f, struct vec *slots, size_t rows, frz_error *err)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->slots[i].leaf >= 0) continue;
+        if (value_is_null(f->slots[i].def)) TRY(frz__vec_append_nulls(&slots[i], rows, err));
+        else
+            for (size_t k = 0; k < rows; k++) TRY(frz__vec_append(&slots[i], f->slots[i].def, err));
+    }
+    return FRZ_OK;
+}
+
+int frz__sst_fetch_next(struct sst_fetch *f, size_t max_rows, struct vec *slots, uint64_t *first_row, size_t *rows, frz_error *err)
+{
+    int rc;
+    FRZ_ASSERT(max_rows);
+    for (size_t i = 0; i < f->count; i++) vec_reset(&slots[i]);
+    if (f->reverse) {
+        rc = next_back(f, max_rows, slots, first_row, rows, err);
+    } else if (f->read_count == 0) {
+        rc = count_forward(f, max_rows, first_row, rows);
+    } else if (!f->scan) {
+        rc = FRZ_DONE;
+    } else {
+        swap_slots(f, slots);
+        rc = frz__pq_scan_next(f->scan, max_rows, &f->moved, first_row, err);
+        *rows = f->moved.rows;
+        swap_slots(f, slots);
+    }
+    if (rc != FRZ_OK) return rc;
+    for (size_t i = 0; i < f->read_count; i++) {
+        const struct vec *v = &slots[f->read_slot[i]];
+        if (v->len != *rows) return frz__err_corrupt(err, "%s: columns of %zu and %zu rows at row %" PRIu64, f->s->path, *rows, v->len, *first_row);
+    }
+    return fill_defaults(f, slots, *rows, err);
+}

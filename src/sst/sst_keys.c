@@ -1,0 +1,171 @@
+#include "sst/sst_keys.h"
+
+#include "base/coding.h"
+
+#define SIGN32 UINT32_C(0x80000000)
+#define SIGN64 UINT64_C(0x8000000000000000)
+
+void frz__sst_keys_clear(struct sst_keys *k)
+{
+    frz__free(k->bytes.a, k->offsets);
+    buf_clear(&k->bytes);
+    k->offsets = NULL;
+    k->offset_cap = k->rows = 0;
+}
+
+size_t frz__sst_key_stride(const frz_schema *s)
+{
+    size_t stride = 0;
+    for (size_t i = 0; i < s->key_count; i++) {
+        size_t width = frz__type_width(s->columns[s->key[i]].type);
+        if (width == 0) return 0;
+        stride += width;
+    }
+    return stride;
+}
+
+/* A stripe is encoded column by column: AT[i] (or i × stride) is where row i's next bytes go. */
+
+static void put_fixed(const struct vec *v, size_t from, size_t rows, uint8_t *to, size_t stride)
+{
+    size_t width = frz__type_width(v->type);
+    const uint8_t *p = v->data + from * width;
+    switch (v->type.id) {
+    case FRZ_BOOLEAN:
+        for (size_t i = 0; i < rows; i++, to += stride) *to = bit_get(v->data, from + i);
+        break;
+    case FRZ_INT:
+    case FRZ_DATE:
+        for (size_t i = 0; i < rows; i++, p += 4, to += stride) store_u32_be(to, load_u32(p) ^ SIGN32);
+        break;
+    case FRZ_DECIMAL:
+        for (size_t i = 0; i < rows; i++, p += 16, to += stride) {
+            store_u64_be(to, load_u64(p + 8) ^ SIGN64);
+            store_u64_be(to + 8, load_u64(p));
+        }
+        break;
+    case FRZ_UUID:
+    case FRZ_FIXED:
+        for (size_t i = 0; i < rows; i++, p += width, to += stride) memcpy(to, p, width);
+        break;
+    default:
+        for (size_t i = 0; i < rows; i++, p += 8, to += stride) store_u64_be(to, load_u64(p) ^ SIGN64);
+        break;
+    }
+}
+
+static size_t escaped_bytes(slice s)
+{
+    size_t n = s.len + 2;
+    const uint8_t *p = s.data, *end = s.data + s.len;
+    while (p < end && (p = (const uint8_t *)memchr(p, 0, (size_t)(end - p)))) {
+        n++;
+        p++;
+    }
+    return n;
+}
+
+static uint8_t *put_escaped(slice s, uint8_t *to)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        *to++ = s.data[i];
+        if (s.data[i] == 0) *to++ = 0xFF;
+    }
+    *to++ = 0;
+    *to++ = 0;
+    return to;
+}
+
+static uint8_t *put_raw(slice s, uint8_t *to)
+{
+    if (s.len) memcpy(to, s.data, s.len);
+    return to + s.len;
+}
+
+/* offsets of keys of any length: what each column adds */
+static int keys_measure(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err)
+{
+    if (k->offset_cap < rows + 1) {
+        uint32_t *p = (uint32_t *)frz__realloc(k->bytes.a, k->offsets, (rows + 1) * sizeof *p);
+        if (!p) return frz__err_no_memory(err, (rows + 1) * sizeof *p);
+        k->offsets = p;
+        k->offset_cap = rows + 1;
+    }
+    uint64_t total = 0;
+    k->offsets[0] = 0;
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t c = 0; c < s->key_count; c++) {
+            size_t width = frz__type_width(cols[c]->type);
+            slice bytes = width ? slice_of(NULL, 0) : vec_bytes(cols[c], from + i);
+            total += width ? width : c + 1 == s->key_count ? bytes.len : escaped_bytes(bytes);
+        }
+        if (total > UINT32_MAX) return frz__err(err, FRZ_TOO_LARGE, "the keys of %zu rows are beyond 4 GiB", rows);
+        k->offsets[i + 1] = (uint32_t)total;
+    }
+    return FRZ_OK;
+}
+
+int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err)
+{
+    k->rows = rows;
+    k->stride = frz__sst_key_stride(s);
+    buf_reset(&k->bytes);
+    if (k->stride) {
+        TRY(buf_reserve(&k->bytes, rows * k->stride + 1, err));
+        k->bytes.len = rows * k->stride;
+        size_t at = 0;
+        for (size_t c = 0; c < s->key_count; c++) {
+            put_fixed(cols[c], from, rows, k->bytes.data + at, k->stride);
+            at += frz__type_width(cols[c]->type);
+        }
+        return FRZ_OK;
+    }
+    TRY(keys_measure(s, cols, from, rows, k, err));
+    TRY(buf_reserve(&k->bytes, (size_t)k->offsets[rows] + 1, err));
+    k->bytes.len = k->offsets[rows];
+    for (size_t i = 0; i < rows; i++) {
+        uint8_t *to = k->bytes.data + k->offsets[i];
+        for (size_t c = 0; c < s->key_count; c++) {
+            size_t width = frz__type_width(cols[c]->type);
+            if (width) {
+                put_fixed(cols[c], from + i, 1, to, 0);
+                to += width;
+            } else {
+                slice bytes = vec_bytes(cols[c], from + i);
+                to = c + 1 == s->key_count ? put_raw(bytes, to) : put_escaped(bytes, to);
+            }
+        }
+        FRZ_ASSERT(to == k->bytes.data + k->offsets[i + 1]);
+    }
+    return FRZ_OK;
+}
+
+size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
+{
+    size_t n = k->rows - at;
+    while (n) {
+        size_t half = n / 2;
+        bool right = slice_cmp(sst_key(k, at + half), key) < 0;
+        at = right ? at + half + 1 : at;
+        n = right ? n - half - 1 : half;
+    }
+    return at;
+}
+
+/* ── back ── */
+
+int frz__sst_key_append(const frz_schema *s, slice key, struct vec *const *cols, struct buf *scratch, frz_error *err)
+{
+    frz_value few[16], *values = few;
+    int rc = FRZ_OK;
+    if (s->key_count > FRZ_ARRAY_LEN(few)) {
+        values = (frz_value *)frz__alloc_array(s->a, s->key_count, sizeof *values);
+        if (!values) return frz__err_no_memory(err, s->key_count * sizeof *values);
+    }
+    buf_reset(scratch);
+    rc = frz__key_decode(s, key, values, scratch, err);
+    if (rc == FRZ_CORRUPT) rc = frz__err(err, FRZ_BUG, "bytes that are no key of the table came to a table file's writer");
+    for (size_t i = 0; i < s->key_count && rc >= 0; i++) rc = frz__vec_append(cols[i], &values[i], err);
+    if (values != few) frz__free(s->a, values);
+    return rc;
+}

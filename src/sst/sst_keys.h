@@ -1,0 +1,27 @@
+/* sst_keys.h — key columns ↔ encoded keys, a stripe at a time: what keyenc.h does value by value. One thread. */
+#ifndef FRZ_SST_SST_KEYS_H
+#define FRZ_SST_SST_KEYS_H
+#include "types/keyenc.h"
+#include "types/vec.h"
+
+struct sst_keys {
+    size_t rows, stride; /* stride 0: offsets hold */
+    struct buf bytes;
+    uint32_t *offsets; /* rows + 1 */
+    size_t offset_cap;
+};
+#define SST_KEYS_INIT(a_) ((struct sst_keys){.bytes = BUF_INIT((a_), 0)})
+static inline slice sst_key(const struct sst_keys *k, size_t i)
+{
+    return k->stride ? slice_of(k->bytes.data + i * k->stride, k->stride) : slice_of(k->bytes.data + k->offsets[i], k->offsets[i + 1] - k->offsets[i]);
+}
+void frz__sst_keys_clear(struct sst_keys *k);
+/* Bytes of every key of S; 0 = they differ. */
+size_t frz__sst_key_stride(const frz_schema *s);
+/* Rows [FROM, FROM + ROWS) of COLS (in key order, without nulls) → K, reset first. */
+FRZ_NODISCARD int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err);
+/* First index from AT whose key is ≥ KEY. */
+size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key);
+/* KEY's values, appended to COLS (in key order). FRZ_BUG where KEY is no key of S. On failure COLS may be uneven. */
+FRZ_NODISCARD int frz__sst_key_append(const frz_schema *s, slice key, struct vec *const *cols, struct buf *scratch, frz_error *err);
+#endif
