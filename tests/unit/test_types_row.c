@@ -25,7 +25,7 @@ static void gen_key(struct rng *r, const frz_schema *s, struct arena *ar, frz_va
 
 #define KEYS 24
 
-TEST(key, hazard_12_byte_order_is_value_order_for_every_type_and_composite)
+TEST(key, byte_order_is_value_order_for_every_type_and_composite)
 {
     frz_error e = {0};
     struct rng r = {test_seed(12)};
@@ -194,7 +194,7 @@ TEST(key, decode_survives_cuts_flips_and_noise)
     buf_clear(&again);
 }
 
-TEST(row, hazard_13_survives_both_ways_and_equal_rows_are_equal_bytes)
+TEST(row, survives_both_ways_and_equal_rows_are_equal_bytes)
 {
     frz_error e = {0};
     struct rng r = {test_seed(4)};
