@@ -373,6 +373,36 @@ TEST(row, hazard_25_reads_rows_of_an_older_schema_by_field_id)
     frz__schema_release(to);
 }
 
+TEST(row, wide_tables_and_wide_keys_take_the_same_way)
+{
+    frz_error e = {0};
+    struct rng r = {test_seed(14)};
+    for (int round = 0; round < 20; round++) {
+        frz_schema *s = gen_schema(&r, 150, 1 + rng_below(&r, 30), &e);
+        struct arena ar = ARENA_INIT(NULL);
+        struct buf key = BUF_INIT(NULL, 0), b = BUF_INIT(NULL, 0), m = BUF_INIT(NULL, 0);
+        frz_value v[150];
+        frz_row *row = NULL;
+        gen_row(&r, s, &ar, v);
+        OK(frz__key_encode_row(s, v, &key, &e), &e);
+        OK(frz__row_encode(s, v, &b, &e), &e);
+        OK(frz__row_check(s, buf_slice(&b), &e), &e);
+        OK(frz__row_new(NULL, s, &row, &e), &e);
+        OK(frz__row_fill(row, buf_slice(&key), buf_slice(&b), NULL, false, &e), &e);
+        for (size_t i = 0; i < 150; i++) assert_true(same_value(&row->values[i], &v[i]));
+        OK(frz__row_migrate(s, buf_slice(&b), s, &m, &e), &e);
+        assert_true(slice_eq(buf_slice(&m), buf_slice(&b)));
+        buf_reset(&m);
+        OK(frz__key_print(s, buf_slice(&key), &m, &e), &e);
+        buf_clear(&key);
+        buf_clear(&b);
+        buf_clear(&m);
+        frz__row_free(row);
+        frz__arena_clear(&ar);
+        frz__schema_release(s);
+    }
+}
+
 TEST(batch, survives_both_ways)
 {
     frz_error e = {0};
