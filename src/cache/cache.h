@@ -1,6 +1,7 @@
 /* cache.h — decoded pages and other derived objects, sharded, budgeted in bytes, evicted by CLOCK.
  *
  * Design      keys are (file number, kind, index): file content is immutable and file numbers are never used twice, so nothing is ever invalidated, only forgotten. A pinned entry stays.
+ *             What is charged is the bytes given and some 100 for the entry. An entry larger than a shard's budget lives while it is pinned, and evicts nobody.
  * Invariants  (1) charged bytes ≤ budget, but for what is pinned  (2) one entry a key: of two inserts at once the first wins and both get it
  * Threads     any                                                                                                                     */
 #ifndef FRZ_CACHE_CACHE_H
