@@ -9,6 +9,8 @@
  *             (an edit that names no file makes an empty snapshot, as a schema change needs); what is rewritten and small goes into one manifest with what is added
  *             (5) at most one live deletion vector a data file; none whose data file is gone: a delete file that says which data file it is for goes with that
  *             (6) operation: append = only data added · delete = only data removed or deletes added · overwrite = both · replace = as the caller says
+ * Rebase      a path says which file, not what was known of it: who removes a data file or replaces a vector has folded in the masks of this very base. apply sees files that went and vectors that
+ *             came, not a vector that changed under the same data file; the rebase callback does
  * Source      Iceberg spec "Snapshots", "Sequence Numbers", "Row Lineage", "Optional Snapshot Summary Fields", "Snapshot Retention Policy"                                      */
 #ifndef FRZ_ICEBERG_ICE_EDIT_H
 #define FRZ_ICEBERG_ICE_EDIT_H

@@ -443,7 +443,7 @@ static void x_free(struct fs *fs)
     struct fault *x = fault(fs);
     for (size_t i = 0; i < x->count; i++) clear_step(x, &x->steps[i]);
     frz__free(fs->a, x->steps);
-    frz__mem_tree_clear(&x->t);
+    frz__fs_tree_clear(&x->t);
     frz__free(fs->a, x);
 }
 
@@ -457,7 +457,7 @@ int frz__fs_fault_new(const allocator *a, uint64_t seed, struct fs **out, frz_er
     struct fault *x;
     *out = NULL;
     TRY(ALLOC_NEW(&x, a, struct fault, err));
-    int rc = frz__mem_tree_init(&x->t, a, &fault_ops, err);
+    int rc = frz__fs_tree_init(&x->t, a, &fault_ops, err);
     if (rc < 0) {
         frz__free(a, x);
         return rc;

@@ -85,7 +85,7 @@ static int m_sync_dir(struct fs *fs, const char *dir, frz_error *err)
 static int m_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err) { return unlock(fs, frz__mem_stat(lock(fs), path, out, err)); }
 static void m_free(struct fs *fs)
 {
-    frz__mem_tree_clear(tree(fs));
+    frz__fs_tree_clear(tree(fs));
     frz__free(fs->a, fs);
 }
 
@@ -97,7 +97,7 @@ int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err)
     struct mem_tree *t;
     *out = NULL;
     TRY(ALLOC_NEW(&t, a, struct mem_tree, err));
-    int rc = frz__mem_tree_init(t, a, &mem_ops, err);
+    int rc = frz__fs_tree_init(t, a, &mem_ops, err);
     if (rc < 0) frz__free(a, t);
     else *out = &t->fs;
     return rc;

@@ -34,8 +34,8 @@ struct mem_tree {
     void (*free_shadow)(struct mem_tree *t, struct mem_inode *inode); /* NULL if there are none */
 };
 
-FRZ_NODISCARD int frz__mem_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
-void frz__mem_tree_clear(struct mem_tree *t);
+FRZ_NODISCARD int frz__fs_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
+void frz__fs_tree_clear(struct mem_tree *t);
 
 FRZ_NODISCARD int frz__mem_inode_new(struct mem_tree *t, bool is_dir, struct mem_inode **out, frz_error *err); /* counted once: the caller's */
 void frz__mem_ref(struct mem_inode *i);

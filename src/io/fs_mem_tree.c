@@ -295,7 +295,7 @@ int frz__mem_stat(struct mem_tree *t, const char *path, struct fs_stat *out, frz
 
 /* ── the tree ── */
 
-int frz__mem_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
+int frz__fs_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
 {
     t->fs = (struct fs){.ops = ops, .a = a, .root = "/memory"};
     TRY(frz__mem_inode_new(t, true, &t->root, err));
@@ -303,7 +303,7 @@ int frz__mem_tree_init(struct mem_tree *t, const allocator *a, const struct fs_o
     return FRZ_OK;
 }
 
-void frz__mem_tree_clear(struct mem_tree *t)
+void frz__fs_tree_clear(struct mem_tree *t)
 {
     frz__mem_unref(t, t->root);
     t->root = NULL;

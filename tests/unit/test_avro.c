@@ -297,6 +297,30 @@ TEST(avro_reader, stops_at_bombs)
     buf_clear(&z);
 }
 
+TEST(avro_reader, holds_each_block_to_its_sync_marker_and_its_count)
+{
+    struct file f;
+    size_t n;
+    f_begin(&f, golden_schema, NULL);
+    f_block(&f, 2, golden_records, sizeof golden_records);
+    f_block(&f, 2, golden_records, sizeof golden_records);
+    RC(drain(buf_slice(&f.b), NULL, &n, &f.err), FRZ_DONE, &f.err);
+    assert_int_equal(n, 4);
+    f.b.data[f.b.len - 1] ^= 1;
+    FAILS(drain(buf_slice(&f.b), NULL, &n, &f.err), FRZ_CORRUPT, &f.err);
+    MESSAGE_HAS(&f.err, "sync marker");
+    assert_int_equal(n, 2);
+    buf_clear(&f.b);
+    for (int count = 0; count < 4; count++) {
+        f_begin(&f, golden_schema, NULL);
+        f_block(&f, count, golden_records, sizeof golden_records);
+        f_block(&f, 0, "", 0);
+        RC(drain(buf_slice(&f.b), NULL, &n, &f.err), count == 2 ? FRZ_DONE : FRZ_CORRUPT, &f.err);
+        if (count < 2) MESSAGE_HAS(&f.err, "left behind its records");
+        buf_clear(&f.b);
+    }
+}
+
 /* ── reader: shapes ── */
 
 TEST(avro_reader, takes_blocks_and_metadata_with_negative_counts)

@@ -605,6 +605,44 @@ TEST(ice_apply, rewrites_a_large_manifest_by_itself)
     kit_clear(&k);
 }
 
+/* ── the check itself ── */
+
+TEST(ice_tree_check, finds_each_kind_of_disagreement)
+{
+    struct kit k;
+    kit_init(&k, 3, NULL, 0);
+    OK(kit_apply(&k, EDIT(ADD(kit_data("a", 3, 9), kit_data("b", 3, 9)))), &k.err);
+    OK(kit_apply(&k, EDIT(ADD(kit_data("c", 4, 9), kit_dv("v", "a", 1, 4, 40), kit_dv("v", "b", 1, 44, 40)))), &k.err);
+    struct ice_manifest *m = k.tree.manifests, *d = &m[2];
+    assert_int_equal(d->content, 1);
+#define BROKEN(text, where, value)                                                                                                         \
+    do {                                                                                                                                   \
+        __typeof__(where) kept_ = (where);                                                                                                 \
+        (where) = (value);                                                                                                                 \
+        FAILS(frz__ice_tree_check(NULL, k.meta, &k.tree, &k.err), FRZ_CORRUPT, &k.err);                                                    \
+        MESSAGE_HAS(&k.err, text);                                                                                                         \
+        (where) = kept_;                                                                                                                   \
+        OK(frz__ice_tree_check(NULL, k.meta, &k.tree, &k.err), &k.err);                                                                    \
+    } while (0)
+    BROKEN("a is live twice", m[0].entries[1].file.path, S("a"));
+    BROKEN("two deletion vectors", d->entries[1].file.referenced_data_file, S("a"));
+    BROKEN("but is not live", d->entries[1].file.referenced_data_file, S("nobody"));
+    BROKEN("share row ids", m[0].entries[1].file.first_row_id, 2);
+    BROKEN("next-row-id is 9", k.meta->next_row_id, 9);
+    BROKEN("counts", m[0].added_files, 3);
+    BROKEN("counts", m[0].added_rows, 7);
+    BROKEN("counts", m[0].entries[0].status, ICE_DELETED);
+    BROKEN("below the least", m[0].min_sequence_number, 2);
+    BROKEN("beyond the table's last", m[0].entries[0].sequence_number, 3);
+    BROKEN("of deletes holds it", m[0].content, 1);
+    BROKEN("total-files-size", m[0].entries[0].file.file_size, 10);
+    BROKEN("total-position-deletes", k.meta->snapshots[1].summary[0].key, S("total-position-deletes"));
+    m[0].loaded = false;
+    FAILS(frz__ice_tree_check(NULL, k.meta, &k.tree, &k.err), FRZ_MISUSE, &k.err);
+    FAILS(kit_apply(&k, EDIT(.added = NULL)), FRZ_MISUSE, &k.err);
+    kit_clear(&k);
+}
+
 /* ── torture ── */
 
 TEST(ice_apply, gives_back_all_memory_when_any_allocation_fails)

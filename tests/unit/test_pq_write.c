@@ -653,6 +653,30 @@ TEST(pq_writer, sees_a_page_that_would_be_too_large_before_it_takes_a_row)
     assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 4));
 }
 
+TEST(pq_writer, takes_the_rows_before_one_that_is_too_large_and_can_be_ended_there)
+{
+    static const uint8_t bytes[20] = "0123456789abcdefghij";
+    uint32_t offsets[4] = {0, 10, 20, 20 + (1025u << 20)}; /* the third row's bytes are never looked at */
+    struct vec v = {.type = {FRZ_STRING}, .len = 3, .data = (uint8_t *)(uintptr_t)bytes, .offsets = offsets}, two = v;
+    const struct vec *ptr = &v, *ptr2 = &two;
+    two.len = 2;
+    for (uint8_t k = 0; k < 8; k += 7) { /* chosen and given */
+        struct job j = {0};
+        struct walker w;
+        uint64_t size;
+        struct pq_wcol col = {.name = "s", .field_id = 1, .type = {FRZ_STRING}, .page_rows_log2 = k};
+        OK(frz__codec_ctx_new(NULL, &j.codec, &e), &e);
+        OK(frz__pq_writer_new(NULL, &(struct pq_writer_options){.codec = CODEC_ZSTD}, &col, 1, sink_of(&j.file), j.codec, &j.w, &e), &e);
+        FAILS(frz__pq_write(j.w, &ptr, 0, 3, &e), FRZ_TOO_LARGE, &e);
+        MESSAGE_HAS(&e, "row 2");
+        assert_int_equal(frz__pq_writer_rows(j.w), 2);
+        OK(frz__pq_writer_end_rows(j.w, &e), &e);
+        OK(frz__pq_writer_finish(j.w, &size, &e), &e);
+        walk(&w, buf_slice(&j.file.bytes), j.w, &col, &ptr2, 1);
+        job_clear(&j);
+    }
+}
+
 TEST(pq_writer, gives_wide_fixed_types_fewer_rows_a_page)
 {
     struct job j;

@@ -1,0 +1,78 @@
+# The front door. `make demo` and `make test` set up all they need on a fresh Debian 12 (root or sudo), say what they do, and can be run again.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+CTEST = ctest --test-dir build/$(1) --output-on-failure -j$(JOBS) --timeout 900 $(2)
+.PHONY: help setup setup-python build check test demo interop bench fuzz docs install lint coverage tidy clean
+
+help:
+	@echo "make demo      set up, build, import real flights, let other engines read them"
+	@echo "make test      set up, build, every test that CI runs"
+	@echo "make check     the inner loop: release build, unit tests, the short model; Debian packages alone"
+	@echo "make build | interop | bench | fuzz | docs | install PREFIX=/usr/local | lint | coverage | tidy"
+
+setup:
+	@scripts/setup.sh debian
+
+setup-python: setup
+	@scripts/setup.sh python
+
+build: setup
+	@echo "== building (release)"
+	@cmake --preset release >/dev/null
+	@cmake --build build/release -j$(JOBS)
+
+lint: setup
+	@python3 tests/tree/check_tree.py
+
+check: build lint
+	@echo "== tests, release build"
+	@$(call CTEST,release)
+
+build-clang: setup
+	@echo "== building (clang)"
+	@cmake --preset clang >/dev/null
+	@cmake --build build/clang -j$(JOBS)
+
+sanitize: setup
+	@echo "== tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@cmake --preset dev >/dev/null
+	@cmake --build build/dev -j$(JOBS)
+	@$(call CTEST,dev)
+	@echo "== tests of threads under ThreadSanitizer"
+	@cmake --preset tsan >/dev/null
+	@cmake --build build/tsan -j$(JOBS)
+	@$(call CTEST,tsan,-R 'sync|pool|epoch|cache|mem|engine|threads|model')
+
+interop: build setup-python
+	@echo "== other engines read what frazil writes"
+	@.venv/bin/python -m pytest -q tests/interop
+
+test: check build-clang sanitize interop
+	@echo "== all tests passed"
+
+demo: build setup-python
+	@.venv/bin/python scripts/demo.py build/release/cli/frazil
+
+bench: build
+	@build/release/cli/frazil bench fillseq,fillrandom,fillsync,readrandom,readmissing,scan,ingest,publish
+
+fuzz: setup
+	@cmake --preset fuzz >/dev/null && cmake --build build/fuzz -j$(JOBS)
+	@scripts/fuzz.sh build/fuzz $(or $(SECONDS_EACH),60)
+
+coverage: setup
+	@cmake --preset coverage >/dev/null && cmake --build build/coverage -j$(JOBS)
+	@$(call CTEST,coverage)
+	@gcovr -r . --object-directory build/coverage --filter 'src/' --print-summary -o build/coverage/coverage.txt && tail -3 build/coverage/coverage.txt
+
+tidy: setup
+	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'
+
+docs:
+	@ls docs/*.md
+
+install: build
+	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+clean:
+	rm -rf build

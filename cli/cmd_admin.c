@@ -1,0 +1,113 @@
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+int cmd_flush(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    bool one = a->word_count > 1;
+    int code = session_open(&s, a, MODE_WRITE, one);
+    if (code) return code;
+    int rc = one ? frz_table_flush(s.table, &e) : frz_db_flush(s.db, &e);
+    if (rc == FRZ_OK && args_has(a, "json")) printf("{\"flushed\":true}\n");
+    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
+}
+
+int cmd_stats(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    frz_blob *text = NULL;
+    int code = session_open(&s, a, MODE_READ, a->word_count > 1);
+    if (code) return code;
+    int rc = frz_db_stats_text(s.db, s.table, args_has(a, "json"), &text, &e);
+    if (rc == FRZ_OK) printf("%s%s", frz_blob_data(text), args_has(a, "json") ? "\n" : "");
+    frz_blob_free(text);
+    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
+}
+
+static int print_snapshot(void *ctx, const frz_snapshot_info *i)
+{
+    if (*(bool *)ctx) {
+        printf("{\"snapshot-id\":%lld,\"parent-id\":%lld,\"sequence-number\":%lld,\"timestamp-ms\":%lld,\"operation\":\"%s\",\"current\":%s,\"summary\":%s}\n", (long long)i->snapshot_id, (long long)i->parent_id,
+               (long long)i->sequence_number, (long long)i->timestamp_ms, i->operation, i->current ? "true" : "false", i->summary_json);
+        return 0;
+    }
+    char when[32];
+    time_t seconds = (time_t)(i->timestamp_ms / 1000);
+    struct tm tm;
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+    printf("%-20lld %-8lld %s %-10s%s\n", (long long)i->snapshot_id, (long long)i->sequence_number, when, i->operation, i->current ? " current" : "");
+    return 0;
+}
+
+int cmd_snapshots(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    bool json = args_has(a, "json");
+    int code = session_open(&s, a, MODE_READ, true);
+    if (code) return code;
+    int rc = frz_table_snapshots(s.table, print_snapshot, &json, &e);
+    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
+}
+
+static int print_file(void *ctx, const frz_file_info *i)
+{
+    if (*(bool *)ctx) {
+        printf("{\"path\":");
+        json_string(stdout, i->path, strlen(i->path));
+        printf(",\"content\":\"%s\",\"format\":\"%s\",\"rows\":%llu,\"rows-masked\":%llu,\"bytes\":%llu,\"sequence-number\":%lld}\n", i->content ? "deletes" : "data", i->format, (unsigned long long)i->rows,
+               (unsigned long long)i->rows_masked, (unsigned long long)i->bytes, (long long)i->sequence_number);
+    } else {
+        printf("%-7s %-8s %12llu rows %12llu masked %12llu bytes  %s\n", i->content ? "deletes" : "data", i->format, (unsigned long long)i->rows, (unsigned long long)i->rows_masked, (unsigned long long)i->bytes,
+               i->path);
+    }
+    return 0;
+}
+
+int cmd_files(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    bool json = args_has(a, "json");
+    int code = session_open(&s, a, MODE_READ, true);
+    if (code) return code;
+    int rc = frz_table_files(s.table, NULL, print_file, &json, &e);
+    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
+}
+
+static int print_finding(void *ctx, const frz_finding *f)
+{
+    if (*(bool *)ctx) {
+        printf("{\"table\":");
+        json_string(stdout, f->table, strlen(f->table));
+        printf(",\"where\":");
+        json_string(stdout, f->where, strlen(f->where));
+        printf(",\"what\":");
+        json_string(stdout, f->what, strlen(f->what));
+        printf("}\n");
+    } else {
+        printf("%s: %s: %s\n", f->table, f->where, f->what);
+    }
+    return 0;
+}
+
+int cmd_verify(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    frz_verify_report r = {.struct_size = sizeof r};
+    bool json = args_has(a, "json");
+    int code = session_open(&s, a, MODE_READ, false);
+    if (code) return code;
+    int rc = FRZ_OK;
+    if (a->word_count > 1) rc = frz_table_open(s.db, a->words[1], &s.table, &e);
+    if (rc == FRZ_OK) rc = frz_verify(s.db, s.table, print_finding, &json, &r, &e);
+    if (rc != FRZ_OK) return session_close(&s, fail(&e, rc));
+    printf(json ? "{\"tables\":%llu,\"files\":%llu,\"rows\":%llu,\"pages\":%llu,\"bytes\":%llu,\"findings\":%llu}\n" : "%llu tables, %llu files, %llu rows, %llu pages, %llu bytes: %llu findings\n",
+           (unsigned long long)r.tables, (unsigned long long)r.files, (unsigned long long)r.rows, (unsigned long long)r.pages, (unsigned long long)r.bytes, (unsigned long long)r.findings);
+    return session_close(&s, r.findings ? EXIT_ERROR : EXIT_DONE);
+}

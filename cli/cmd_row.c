@@ -1,0 +1,164 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+int cmd_put(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    frz_batch *batch = NULL;
+    frz_row *row = NULL;
+    int code = session_open(&s, a, MODE_WRITE, true);
+    if (code) return code;
+    int rc = frz_batch_new(s.db, &batch, &e);
+    if (rc == FRZ_OK) rc = frz_row_new(s.table, &row, &e);
+    for (int i = 2; rc == FRZ_OK && i < a->word_count; i++) {
+        frz_row_clear(row);
+        rc = frz_row_set_json(row, a->words[i], strlen(a->words[i]), &e);
+        if (rc == FRZ_OK) rc = frz_batch_put(batch, s.table, row, &e);
+        if (rc != FRZ_OK) say("row %d of the command line:", i - 1);
+    }
+    if (rc == FRZ_OK) rc = frz_write(s.db, batch, NULL, NULL, &e);
+    if (rc == FRZ_OK && args_has(a, "json")) printf("{\"rows\":%zu}\n", frz_batch_count(batch));
+    frz_row_free(row);
+    frz_batch_free(batch);
+    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
+}
+
+int cmd_get(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    frz_row *row = NULL;
+    size_t *columns = NULL, count = 0;
+    const char *f = args_get(a, "format");
+    enum format format = !f || strcmp(f, "jsonl") == 0 ? FORMAT_JSONL : strcmp(f, "csv") == 0 ? FORMAT_CSV : FORMAT_TABLE;
+    if (f && format == FORMAT_TABLE && strcmp(f, "table") != 0) return usage("--format %s: expected jsonl, csv or table", f);
+    int code = session_open(&s, a, MODE_READ, true), missing = 0, rc = FRZ_OK;
+    if (code) return code;
+    code = session_columns(&s, args_get(a, "columns"), &columns, &count);
+    if (code) return session_close(&s, code);
+    struct writer *w = writer_new(stdout, format, s.schema, columns, count);
+    rc = frz_row_new(s.table, &row, &e);
+    for (int i = 2; rc == FRZ_OK && code == 0 && i < a->word_count; i++) {
+        frz_value key[KEY_COLUMNS_MAX];
+        size_t nkey = 0;
+        frz_blob *scratch = NULL;
+        code = session_key(&s, a->words[i], key, &nkey, &scratch);
+        if (code == 0) {
+            rc = frz_get_columns(s.table, NULL, key, nkey, columns, count, row, &e);
+            if (rc == FRZ_OK) rc = writer_row(w, row, &e);
+            else if (rc == FRZ_NOT_FOUND) {
+                say("there is no row with the key %s", a->words[i]);
+                missing++;
+                rc = FRZ_OK;
+            }
+        }
+        frz_blob_free(scratch);
+    }
+    int ended = writer_end(w);
+    frz_row_free(row);
+    free(columns);
+    if (rc != FRZ_OK) code = fail(&e, rc);
+    return session_close(&s, code ? code : ended ? ended : missing ? EXIT_NOT_FOUND : EXIT_DONE);
+}
+
+/* ── delete ── */
+
+#define DELETE_BATCH 1000
+
+static int flush_deletes(struct session *s, frz_batch *batch, uint64_t *rows, frz_error *e)
+{
+    int rc = frz_write(s->db, batch, NULL, NULL, e);
+    if (rc == FRZ_OK) *rows += frz_batch_count(batch);
+    frz_batch_clear(batch);
+    return rc;
+}
+
+static int delete_keys_from(struct session *s, frz_batch *batch, const char *path, uint64_t *rows, int *code)
+{
+    frz_error e = {0};
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+    char *line = NULL;
+    size_t cap = 0, number = 0;
+    ssize_t n;
+    int rc = FRZ_OK;
+    if (!f) {
+        perror(path);
+        *code = EXIT_ERROR;
+        return FRZ_OK;
+    }
+    while (rc == FRZ_OK && *code == 0 && (n = getline(&line, &cap, f)) >= 0) {
+        frz_value key[KEY_COLUMNS_MAX];
+        size_t nkey = 0;
+        frz_blob *scratch = NULL;
+        number++;
+        if (n && line[n - 1] == '\n') line[--n] = 0;
+        if (n && line[n - 1] == '\r') line[--n] = 0;
+        *code = session_key(s, line, key, &nkey, &scratch);
+        if (*code) say("%s, line %zu", path, number);
+        else rc = frz_batch_delete(batch, s->table, key, nkey, &e);
+        frz_blob_free(scratch);
+        if (rc == FRZ_OK && frz_batch_count(batch) >= DELETE_BATCH) rc = flush_deletes(s, batch, rows, &e);
+    }
+    if (rc != FRZ_OK) *code = fail(&e, rc);
+    free(line);
+    if (f != stdin) fclose(f);
+    return rc;
+}
+
+/* The rows as they are when it begins: writes of its own don't move the scan. */
+static int delete_where(struct session *s, frz_batch *batch, const char *where, uint64_t *rows, frz_error *e)
+{
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    frz_cursor *cursor = NULL;
+    frz_snapshot *snapshot = NULL;
+    size_t nkey = frz_schema_key_count(s->schema), *columns = (size_t *)calloc(nkey, sizeof *columns);
+    frz_value *key = (frz_value *)calloc(nkey, sizeof *key);
+    const frz_row *row;
+    int rc = columns && key ? frz_snapshot_open(s->db, &snapshot, e) : FRZ_NO_MEMORY;
+    for (size_t i = 0; rc == FRZ_OK && i < nkey; i++) rc = frz_schema_key(s->schema, i, &columns[i]);
+    o.snapshot = snapshot;
+    o.where = where;
+    o.columns = columns;
+    o.column_count = nkey;
+    if (rc == FRZ_OK) rc = frz_scan(s->table, &o, &cursor, e);
+    while (rc == FRZ_OK && (rc = frz_cursor_next(cursor, &row, e)) == FRZ_OK) {
+        for (size_t i = 0; rc == FRZ_OK && i < nkey; i++) rc = frz_row_get(row, columns[i], &key[i]);
+        if (rc == FRZ_OK) rc = frz_batch_delete(batch, s->table, key, nkey, e);
+        if (rc == FRZ_OK && frz_batch_count(batch) >= DELETE_BATCH) rc = flush_deletes(s, batch, rows, e);
+    }
+    frz_cursor_close(cursor);
+    frz_snapshot_close(snapshot);
+    free(columns);
+    free(key);
+    return rc == FRZ_DONE ? FRZ_OK : rc;
+}
+
+int cmd_delete(struct args *a)
+{
+    frz_error e = {0};
+    struct session s;
+    frz_batch *batch = NULL;
+    uint64_t rows = 0;
+    const char *from = args_get(a, "keys-from"), *where = args_get(a, "where");
+    if ((a->word_count > 2) + !!from + !!where != 1) return usage("delete wants keys, or --keys-from, or --where");
+    int code = session_open(&s, a, MODE_WRITE, true);
+    if (code) return code;
+    int rc = frz_batch_new(s.db, &batch, &e);
+    for (int i = 2; rc == FRZ_OK && code == 0 && i < a->word_count; i++) {
+        frz_value key[KEY_COLUMNS_MAX];
+        size_t nkey = 0;
+        frz_blob *scratch = NULL;
+        code = session_key(&s, a->words[i], key, &nkey, &scratch);
+        if (code == 0) rc = frz_batch_delete(batch, s.table, key, nkey, &e);
+        frz_blob_free(scratch);
+    }
+    if (rc == FRZ_OK && from) (void)delete_keys_from(&s, batch, from, &rows, &code);
+    if (rc == FRZ_OK && where) rc = delete_where(&s, batch, where, &rows, &e);
+    if (rc == FRZ_OK && code == 0) rc = flush_deletes(&s, batch, &rows, &e);
+    if (rc == FRZ_OK && code == 0 && args_has(a, "json")) printf("{\"%s\":%llu}\n", where ? "deleted" : "keys", (unsigned long long)rows);
+    frz_batch_free(batch);
+    return session_close(&s, rc == FRZ_OK ? code : fail(&e, rc));
+}

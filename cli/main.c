@@ -1,0 +1,77 @@
+#include <signal.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define JSON {"json", false, "one JSON object, or JSON lines"}
+static const struct option_def none[] = {JSON, {0}};
+static const struct option_def create_options[] = {{"schema", true, "'id long, name string?'"}, {"schema-json", true, "a file of Iceberg schema JSON"}, {"key", true, "id[,…]"},
+    {"property", true, "key=value; again for more"}, {"format-version", true, "2 (default) or 3"}, JSON, {0}};
+static const struct option_def durability[] = {{"sync", true, "full (default), interval, off"}, {"no-flush", false, "leave publishing to a later flush"}, JSON, {0}};
+static const struct option_def delete_options[] = {{"keys-from", true, "a file with a key a line"}, {"where", true, "delete the rows that pass"}, {"sync", true, "full (default), interval, off"},
+    {"no-flush", false, "leave publishing to a later flush"}, JSON, {0}};
+static const struct option_def get_options[] = {{"columns", true, "a,b"}, {"format", true, "jsonl (default), csv, table"}, JSON, {0}};
+static const struct option_def scan_options[] = {{"columns", true, "a,b"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
+    {"where", true, "an expression"}, {"limit", true, "rows at most"}, {"reverse", false, "keys descend"}, {"snapshot", true, "a published snapshot's id"},
+    {"format", true, "table, csv, jsonl, parquet"}, {"output", true, "a file; needed for parquet"}, JSON, {0}};
+static const struct option_def count_options[] = {{"where", true, "an expression"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
+    {"snapshot", true, "a published snapshot's id"}, JSON, {0}};
+static const struct option_def import_options[] = {{"format", true, "csv, jsonl, parquet; by the file's name where it tells"}, {"create", false, "make the table, its schema from the file"}, {"key", true, "with --create: id[,…]"},
+    {"mode", true, "upsert (default), insert"}, {"null", true, "CSV: what stands for null (default: an empty field without quotes)"}, {"batch", true, "rows a batch (default 10000)"},
+    {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
+static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
+    {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
+
+const struct command commands[] = {
+    {"create", "DB TABLE --schema 'id long, name string?' --key id[,…]", "make a table", 2, 2, create_options, cmd_create},
+    {"drop", "DB TABLE", "remove a table and its files", 2, 2, none, cmd_drop},
+    {"tables", "DB", "list the tables", 1, 1, none, cmd_tables},
+    {"schema", "DB TABLE", "show a table's columns and key", 2, 2, none, cmd_schema},
+    {"import", "DB TABLE FILE|-", "rows from CSV, JSON lines or Parquet", 3, 3, import_options, cmd_import},
+    {"put", "DB TABLE '{\"id\":1,…}'…", "upsert rows", 3, -1, durability, cmd_put},
+    {"delete", "DB TABLE KEY…", "delete by key, or where an expression is true", 2, -1, delete_options, cmd_delete},
+    {"get", "DB TABLE KEY…", "rows by key", 3, -1, get_options, cmd_get},
+    {"scan", "DB TABLE", "rows in key order", 2, 2, scan_options, cmd_scan},
+    {"count", "DB TABLE", "how many rows", 2, 2, count_options, cmd_count},
+    {"flush", "DB [TABLE]", "publish", 1, 2, none, cmd_flush},
+    {"stats", "DB [TABLE]", "counters", 1, 2, none, cmd_stats},
+    {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
+    {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
+    {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
+    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, fillsync, overwrite, readrandom, readmissing, scan, ingest, publish", 1, 1, bench_options, cmd_bench},
+    {0}};
+
+static void help(FILE *f)
+{
+    fprintf(f, "usage: frazil VERB DB [TABLE] …\n\n");
+    for (const struct command *c = commands; c->verb; c++) fprintf(f, "  frazil %-9s %-50s %s\n", c->verb, c->words, c->help);
+    fprintf(f, "\n`frazil VERB --help` lists a verb's options. DB is the warehouse's directory. Exit codes: 0 done, 1 error, 2 usage, 3 not found.\n");
+}
+
+static void help_of(const struct command *c)
+{
+    printf("usage: frazil %s %s\n%s\n\n", c->verb, c->words, c->help);
+    for (const struct option_def *o = c->options; o->name; o++) printf("  --%s%s\n        %s\n", o->name, o->value ? " …" : "", o->help);
+}
+
+int main(int argc, char **argv)
+{
+    static struct args a;
+    signal(SIGPIPE, SIG_DFL);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("frazil %s\n", frz_version());
+        return EXIT_DONE;
+    }
+    for (const struct command *c = commands; c->verb; c++) {
+        if (strcmp(c->verb, argv[1]) != 0) continue;
+        for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+            if (strcmp(argv[i], "--help") == 0) return help_of(c), EXIT_DONE;
+        int rc = args_parse(argc, argv, c, &a);
+        return rc ? rc : c->run(&a);
+    }
+    return usage("there is no verb `%s`; `frazil --help` lists them", argv[1]);
+}

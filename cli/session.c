@@ -1,0 +1,97 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static void on_log(void *ctx, int level, const char *message)
+{
+    (void)ctx, (void)level;
+    say("%s", message);
+}
+
+static int durability_of(const struct args *a, int32_t *out)
+{
+    const char *s = args_get(a, "sync");
+    if (!s || strcmp(s, "full") == 0) *out = FRZ_SYNC_FULL;
+    else if (strcmp(s, "interval") == 0) *out = FRZ_SYNC_INTERVAL;
+    else if (strcmp(s, "off") == 0) *out = FRZ_SYNC_OFF;
+    else return usage("--sync %s: expected full, interval or off", s);
+    return 0;
+}
+
+int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table)
+{
+    frz_error e = {0};
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    memset(s, 0, sizeof *s);
+    o.create = mode == MODE_CREATE;
+    o.read_only = mode == MODE_READ;
+    o.log = on_log;
+    o.no_close_flush = args_has(a, "no-flush");
+    int code = durability_of(a, &o.durability);
+    if (code) return code;
+    int rc = frz_db_open(a->words[0], &o, &s->db, &e);
+    if (rc != FRZ_OK) return fail(&e, rc);
+    if (!need_table) return EXIT_DONE;
+    rc = frz_table_open(s->db, a->words[1], &s->table, &e);
+    if (rc == FRZ_OK) rc = frz_table_schema(s->table, &s->schema, &e);
+    return rc == FRZ_OK ? EXIT_DONE : session_close(s, fail(&e, rc));
+}
+
+int session_close(struct session *s, int code)
+{
+    frz_error e = {0};
+    frz_schema_free(s->schema);
+    frz_table_close(s->table);
+    int rc = frz_db_close(s->db, &e);
+    memset(s, 0, sizeof *s);
+    return rc == FRZ_OK || code ? code : fail(&e, rc);
+}
+
+int session_key(struct session *s, const char *text, frz_value *key, size_t *nkey, frz_blob **scratch)
+{
+    frz_error e = {0};
+    *nkey = KEY_COLUMNS_MAX;
+    int rc = frz_key_parse(s->schema, text, strlen(text), key, nkey, scratch, &e);
+    return rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
+}
+
+int session_columns(struct session *s, const char *list, size_t **columns, size_t *count)
+{
+    *columns = NULL;
+    *count = 0;
+    if (!list) return EXIT_DONE;
+    *columns = (size_t *)calloc(frz_schema_column_count(s->schema) + 1, sizeof **columns);
+    char *copy = strdup(list), *at = copy;
+    if (!*columns || !copy) {
+        free(copy);
+        say("out of memory");
+        return EXIT_ERROR;
+    }
+    /* a name may hold a comma: the longest list of pieces that is a column wins */
+    while (at && *at) {
+        char *end = at + strlen(at);
+        size_t index = 0;
+        for (;;) {
+            char keep = *end;
+            *end = 0;
+            int rc = frz_schema_find(s->schema, at, &index);
+            *end = keep;
+            if (rc == FRZ_OK) break;
+            do end--;
+            while (end > at && *end != ',');
+            if (end <= at) {
+                usage("there is no column %.*s", (int)strcspn(at, ","), at);
+                free(copy);
+                free(*columns);
+                *columns = NULL;
+                return EXIT_USAGE;
+            }
+        }
+        if (*count > frz_schema_column_count(s->schema)) break;
+        (*columns)[(*count)++] = index;
+        at = *end ? end + 1 : NULL;
+    }
+    free(copy);
+    return EXIT_DONE;
+}
