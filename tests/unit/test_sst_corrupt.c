@@ -258,7 +258,7 @@ TEST(sst_verify, finds_false_filters_fences_and_bounds_behind_right_checksums)
     MESSAGE_HAS(&err, "fence");
     frz__sst_release(s);
     put_file(&x, "t", buf_slice(&b));
-    forge(&x, PROPS, 28 + (int64_t)(t.rows[0].key.len + t.rows[t.n - 1].key.len) - 1, 1, from); /* the last key, one up or down */
+    forge(&x, PROPS, 48 + (int64_t)(t.rows[0].key.len + t.rows[t.n - 1].key.len) - 1, 1, from); /* the last key, one up or down */
     expect_finding(&x, &t, 53, "last key");
     buf_clear(&b);
     fx_table_clear(&t);
