@@ -66,10 +66,9 @@ static int move_hint(struct table *t, int64_t number, frz_error *err)
 static void drop_old_metadata(struct table *t, const struct ice_result *res)
 {
     for (size_t i = 0; i < res->expired_metadata_count; i++) {
-        char *path = NULL;
         frz_error ignored;
-        if (frz__path_relative(t, res->expired_metadata[i], &path, &ignored) < 0) continue;
-        if (frz__fs_unlink(t->db->fs, path, &ignored) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s stays: %s", t->name, path, ignored.message);
+        char *path = table_path(t, "%.*s", res->expired_metadata[i]);
+        if (path && frz__fs_unlink(t->db->fs, path, &ignored) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s stays: %s", t->name, path, ignored.message);
         frz__free(t->a, path);
     }
 }
