@@ -185,6 +185,10 @@ static int witness_scan(const struct reader *r, const struct found *s, uint64_t 
         CHECK(scan_block(&scan, at, &block, err));
         if (block.len == 0) break;
         for (size_t i = 0; i + WAL_FRAGMENT_HEAD < block.len;) {
+            if (i + 16 <= block.len && (load_u64(block.data + i) | load_u64(block.data + i + 8)) == 0) { /* no fragment begins with eight zeros: what was only allocated is passed over fast */
+                i += 8;
+                continue;
+            }
             if (!fragment_parse(scan.seed, at + i, slice_of(block.data + i, block.len - i), &type, &payload)) {
                 i++;
                 continue;
