@@ -328,7 +328,7 @@ static void drop_snapshot(struct run *r)
 static void reopen(struct run *r)
 {
     drop_snapshot(r);
-    r->o.no_close_flush = pick(r, 2) && !getenv("NOWAL");
+    r->o.no_close_flush = pick(r, 2);
     frz_schema_free(r->schema);
     frz_table_close(r->t);
     OK(frz_db_close(r->db, &r->e), &r->e);

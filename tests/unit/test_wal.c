@@ -673,3 +673,105 @@ TEST(wal, an_allocation_that_fails_leaks_nothing_and_loses_nothing)
         frz__fs_free(fs);
     }
 }
+
+/* Under `interval`: syncs now and then; segments are recycled. What was appended before the last good sync is there, and what is there is a run without gaps. */
+TEST(wal, under_interval_a_power_cut_at_any_call_leaves_a_prefix_with_all_that_was_synced)
+{
+    frz_error e;
+    bool cut = true;
+    for (uint64_t n = 1; cut; n++) {
+        struct fs *fs = NULL;
+        struct wal *w = NULL;
+        struct wal_report rep;
+        struct seen s;
+        size_t released = 0;
+        OK(frz__fs_fault_new(NULL, n, &fs, &e), &e);
+        book_new();
+        frz__fs_fault_plan(fs, &(struct fs_fault_plan){.cut_change = n});
+        if (read_log(fs, NULL, &book, &s, &rep, &e) == FRZ_OK && open_log(fs, NULL, &rep, 1, 1, 1, &w, &e) == FRZ_OK) {
+            for (int i = 0; i < 60 && !frz__fs_fault_is_cut(fs); i++) {
+                (void)append(w, &book, 5000 + 200 * (uint32_t)(i % 7), &e);
+                book.g[book.count - 1].failed = false; /* a cut: it may be there */
+                if (i % 17 == 16 && frz__wal_sync(w, &e) == FRZ_OK)
+                    for (size_t k = released; k < book.count; k++) book.g[k].acked = true;
+                if (i == 35 || i == 52) {
+                    if (frz__wal_release(w, frz__wal_segment(w) - 1, &e) < 0) {}
+                    released = book.count; /* with their segments, perhaps */
+                    for (size_t k = 0; k < released; k++) book.g[k].acked = false;
+                }
+            }
+            (void)frz__wal_close(w, &e);
+        }
+        cut = frz__fs_fault_is_cut(fs);
+        for (uint64_t seed = 0; seed < 8; seed++) {
+            struct fs *after = NULL;
+            OK(frz__fs_fault_reboot(fs, seed, &after, &e), &e);
+            OK(read_log(after, NULL, &book, &s, &rep, &e), &e);
+            all_acked(&book, &s);
+            frz__fs_free(after);
+        }
+        frz__fs_free(fs);
+    }
+}
+
+/* ── threads ── */
+
+#include <pthread.h>
+
+static struct { struct fs *fs; struct wal *w; _Atomic bool stop; _Atomic uint64_t syncs, reads, busy; } race;
+
+static void *race_sync(void *arg)
+{
+    frz_error e;
+    (void)arg;
+    while (!race.stop) {
+        if (frz__wal_sync(race.w, &e) < 0) abort();
+        race.syncs++;
+        frz__wal_set_low_water(race.w, 1, race.syncs);
+        if (race.syncs % 8 == 0 && frz__wal_release(race.w, frz__wal_segment(race.w) - 1, &e) < 0) abort();
+    }
+    return NULL;
+}
+static void *race_read(void *arg)
+{
+    frz_error e;
+    (void)arg;
+    while (!race.stop) {
+        struct wal_report rep;
+        int rc = frz__wal_read(NULL, NULL, race.fs, DIR, NULL, &rep, &e);
+        if (rc != FRZ_OK && rc != FRZ_BUSY) {
+            print_error("%s\n", e.message);
+            abort();
+        }
+        race.reads++;
+        race.busy += rc == FRZ_BUSY;
+    }
+    return NULL;
+}
+
+TEST(wal, is_synced_released_and_read_beside_appends)
+{
+    frz_error e;
+    struct wal_report rep = {0};
+    const char *root = test_tmp_dir("wal");
+    pthread_t t[2];
+    race.stop = false;
+    OK(frz__fs_posix_new(NULL, root, false, &race.fs, &e), &e);
+    OK(open_log(race.fs, NULL, &rep, 1, 2, 1, &race.w, &e), &e);
+    assert_int_equal(pthread_create(&t[0], NULL, race_sync, NULL), 0);
+    assert_int_equal(pthread_create(&t[1], NULL, race_read, NULL), 0);
+    static uint8_t bytes[2000];
+    uint64_t seq = 1;
+    for (; seq <= 6000; seq++) {
+        uint64_t segment;
+        slice op = slice_of(bytes, 1 + seq * 37 % sizeof bytes);
+        OK(frz__wal_append(race.w, seq, 1, &op, 1, &segment, &e), &e);
+    }
+    race.stop = true;
+    for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
+    OK(frz__wal_close(race.w, &e), &e);
+    OK(frz__wal_read(NULL, NULL, race.fs, DIR, NULL, &rep, &e), &e);
+    assert_int_equal(rep.seq_last, seq - 1);
+    frz__fs_free(race.fs);
+    test_tmp_remove(root);
+}
