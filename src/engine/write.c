@@ -138,8 +138,11 @@ int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
     lead_alone(db, &w);
-    int rc = frz__wal_append_drop(db->wal, t->table_no, err);
-    if (rc >= 0) rc = frz__wal_sync(db->wal, err);
+    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, err);
+    if (rc >= 0) {
+        t->drop_logged = true;
+        rc = frz__wal_sync(db->wal, err);
+    }
     leave_alone(db, &w);
     return rc;
 }
@@ -165,6 +168,7 @@ void frz__log_release(struct db *db)
     frz_error err;
     lead_alone(db, &w);
     uint64_t oldest = frz__wal_segment(db->wal);
+    if (db->segment_kept && db->segment_kept < oldest) oldest = db->segment_kept;
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
@@ -309,6 +313,19 @@ struct group {
     slice slices[GROUP_WRITERS_MAX];
 };
 
+/* A drop is logged by a leader too: from then on no operation of the table may follow it in the log. */
+static bool has_dropped(const struct write_batch *b, int *rc, frz_error *err)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
+        if (atomic_load_explicit(&b->ops[i].t->dropped, memory_order_relaxed)) {
+            *rc = frz__table_usable(b->ops[i].t, true, err);
+            return *rc != FRZ_OK;
+        }
+    }
+    return false;
+}
+
 /* log_mu held: who goes with SELF, the head. */
 static void gather_locked(struct db *db, struct group *g)
 {
@@ -317,6 +334,7 @@ static void gather_locked(struct db *db, struct group *g)
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
         g->writers++;
+        if (has_dropped(w->batch, &w->rc, &w->err)) continue;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
             continue;
@@ -365,8 +383,12 @@ static int write_group(struct db *db, struct writer *head, struct group *g, frz_
 {
     uint64_t segment = 0;
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
-    if (g->sync) TRY(frz__wal_sync(db->wal, err));
-    int rc = insert_group(head, g->writers, segment, err);
+    int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
+    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What cannot be said now is said when the log can be written again */
+        (void)!frz__wal_refuse(db->wal, g->first, NULL);
+        return rc;
+    }
+    rc = insert_group(head, g->writers, segment, err);
     if (rc < 0) { /* it is in the log, and only in part in memory: nothing more may be written before it is replayed */
         frz__err_context(err, "a logged write can't be held in memory; writes stop until the database is opened again");
         db->write_error = *err;
