@@ -360,16 +360,20 @@ int frz__table_reload(struct table *t, frz_error *err)
 
 /* ── out of the list, and out of the way ── */
 
-/* With the list's count. */
-static void take_from_list(struct db *db, struct table *t)
+static void take_from_list_locked(struct db *db, struct table *t)
 {
-    frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         if (db->tables[i] != t) continue;
         memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
         db->table_count--;
         break;
     }
+}
+/* With the list's count. */
+static void take_from_list(struct db *db, struct table *t)
+{
+    frz__mutex_lock(&db->tables_mu);
+    take_from_list_locked(db, t);
     frz__mutex_unlock(&db->tables_mu);
 }
 
@@ -468,6 +472,22 @@ done:
     return rc;
 }
 
+/* FRZ_EXISTS if the name is taken; one whose table only remains to be removed is cleared. tables_mu held. */
+static int clear_name_locked(struct db *db, const char *name, frz_error *err)
+{
+    struct table *t = NULL;
+    bool there = false;
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
+    if (!t) return FRZ_OK;
+    if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
+    TRY(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) TRY(frz__table_to_trash(t, err));
+    take_from_list_locked(db, t);
+    frz__table_release(t);
+    return FRZ_OK;
+}
+
 int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *given, struct table **out, frz_error *err)
 {
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
@@ -482,8 +502,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     frz__mutex_lock(&db->tables_mu);
     int rc = FRZ_OK;
     bool made = false, listed = false;
-    for (size_t i = 0; i < db->table_count; i++)
-        if (strcmp(db->tables[i]->name, t->name) == 0) rc = frz__err(err, FRZ_EXISTS, "there is a table %s already", t->name);
+    rc = clear_name_locked(db, t->name, err);
     if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
     if (rc == FRZ_OK) rc = take_version(t, v, err);
     if (rc == FRZ_OK) rc = first_view(t, err);
@@ -497,9 +516,17 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
         if (out) *out = frz__table_acquire(t);
         return rc;
     }
-    if (listed) take_from_list(db, t);
     frz_error later;
-    if (made && frz__table_to_trash(t, &later) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "%s: its creation failed, and what there is of it can't be removed: %s", t->name, later.message);
+    if (made && frz__table_to_trash(t, &later) < 0) { /* the name stays taken until it can be */
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: its creation failed, and what there is of it can't be removed: %s", t->name, later.message);
+        t->drop_logged = true;
+        frz__mutex_lock(&db->tables_mu);
+        if (!listed) listed = add_to_db_locked(db, t, &later) == FRZ_OK;
+        frz__mutex_unlock(&db->tables_mu);
+        if (listed) return rc;
+    } else if (listed) {
+        take_from_list(db, t);
+    }
     frz__table_release(t);
     return rc;
 }
