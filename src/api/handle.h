@@ -50,4 +50,6 @@ FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */
 FRZ_NODISCARD int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err);
+/* A database on FS, which the caller keeps until after close: tests of crashes and faults. */
+FRZ_NODISCARD int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out, frz_error *err);
 #endif
