@@ -38,7 +38,7 @@ static void recount(const struct ice_tree *tree, struct totals *n)
         for (size_t i = 0; i < tree->manifests[m].entry_count; i++) {
             const struct ice_entry *e = &tree->manifests[m].entries[i];
             if (e->status == ICE_DELETED) continue;
-            n->bytes += e->file.file_size;
+            n->bytes += e->file.content_offset >= 0 ? e->file.content_size : e->file.file_size; /* many vectors share a file */
             if (e->file.content == ICE_DATA) {
                 n->data_files++;
                 n->records += e->file.record_count;
