@@ -24,7 +24,9 @@ static int remove_delfile(struct delete_plan *p, const char *path, frz_error *er
 {
     if (among(p->removed, p->removed_count, path)) return FRZ_OK;
     TRY(frz__grow(p->t->a, (void **)&p->removed, p->removed_count, &p->removed_cap, sizeof *p->removed, err));
-    p->removed[p->removed_count++] = slice_str(path);
+    char *copy = frz__arena_strndup(&p->ar, path, strlen(path)); /* the table's own goes when the books are brought up to date */
+    if (!copy) return frz__err_no_memory(err, strlen(path));
+    p->removed[p->removed_count++] = slice_str(copy);
     return FRZ_OK;
 }
 

@@ -346,7 +346,7 @@ static int make_masks(struct flush *f, frz_error *err)
             f->changes[f->change_count++] = (struct delete_change){v, ff->mask, ff->fresh, ff->fresh_count};
         }
     }
-    qsort(f->changes, f->change_count, sizeof *f->changes, cmp_change);
+    if (f->change_count) qsort(f->changes, f->change_count, sizeof *f->changes, cmp_change);
     return frz__deletes_make(&f->deletes, f->changes, f->change_count, f->gone, f->gone_count, f->token, err);
 }
 

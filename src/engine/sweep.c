@@ -68,7 +68,7 @@ static int collect_needed(struct table *t, struct nameset *s, frz_error *err)
                 if (man->entries[e].status != ICE_DELETED) CHECK(add_name(s, man->entries[e].file.path, err));
         }
     }
-    qsort(s->names, s->count, sizeof *s->names, cmp_name);
+    if (s->count) qsort(s->names, s->count, sizeof *s->names, cmp_name);
 done:
     clear_names(&seen);
     buf_clear(&bytes);

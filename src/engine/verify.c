@@ -30,60 +30,10 @@ static int found(struct verify *x, const char *where, const char *fmt, ...)
 
 /* ── metadata ── */
 
-struct totals { int64_t data_files, delete_files, records, bytes, deletes; };
-
-static void recount(const struct ice_tree *tree, struct totals *n)
-{
-    for (size_t m = 0; m < tree->count; m++) {
-        for (size_t i = 0; i < tree->manifests[m].entry_count; i++) {
-            const struct ice_entry *e = &tree->manifests[m].entries[i];
-            if (e->status == ICE_DELETED) continue;
-            n->bytes += e->file.content_offset >= 0 ? e->file.content_size : e->file.file_size; /* many vectors share a file */
-            if (e->file.content == ICE_DATA) {
-                n->data_files++;
-                n->records += e->file.record_count;
-            } else {
-                n->delete_files++;
-                n->deletes += e->file.record_count;
-            }
-        }
-    }
-}
-
-static int check_total(struct verify *x, const struct ice_snapshot *s, const char *key, int64_t have)
-{
-    char text[32];
-    slice said = frz__ice_summary(s, key);
-    if (!said.data) return 0; /* others may leave it out */
-    snprintf(text, sizeof text, "%" PRId64, have);
-    return slice_eq(said, slice_str(text)) ? 0 : found(x, "snapshot summary", "%s says %.*s, the manifests hold %s", key, (int)said.len, said.data, text);
-}
-
-static int check_manifest_row(struct verify *x, const struct ice_manifest *m)
-{
-    int64_t rows[3] = {0}, files[3] = {0}, min_seq = INT64_MAX;
-    char where[300];
-    snprintf(where, sizeof where, "manifest %.*s", (int)m->path.len, m->path.data);
-    for (size_t i = 0; i < m->entry_count; i++) {
-        const struct ice_entry *e = &m->entries[i];
-        files[e->status]++;
-        rows[e->status] += e->file.record_count;
-        if (e->status != ICE_DELETED && e->sequence_number < min_seq) min_seq = e->sequence_number;
-        if ((e->file.content == ICE_DATA) != (m->content == 0)) TRY(found(x, where, "an entry of content %d in a manifest of content %d", e->file.content, m->content));
-    }
-    if (files[ICE_ADDED] != m->added_files || files[ICE_EXISTING] != m->existing_files || files[ICE_DELETED] != m->deleted_files || rows[ICE_ADDED] != m->added_rows ||
-        rows[ICE_EXISTING] != m->existing_rows || rows[ICE_DELETED] != m->deleted_rows)
-        TRY(found(x, where, "the manifest list counts %d+%d+%d files and %" PRId64 "+%" PRId64 "+%" PRId64 " rows; it holds %" PRId64 "+%" PRId64 "+%" PRId64 " and %" PRId64 "+%" PRId64 "+%" PRId64, m->added_files,
-                  m->existing_files, m->deleted_files, m->added_rows, m->existing_rows, m->deleted_rows, files[ICE_ADDED], files[ICE_EXISTING], files[ICE_DELETED], rows[ICE_ADDED], rows[ICE_EXISTING],
-                  rows[ICE_DELETED]));
-    if (min_seq != INT64_MAX && min_seq < m->min_sequence_number) TRY(found(x, where, "an entry of sequence %" PRId64 " is below its min_sequence_number %" PRId64, min_seq, m->min_sequence_number));
-    return 0;
-}
-
 static int check_metadata(struct verify *x)
 {
     const struct ice_meta *m = x->v->meta;
-    struct totals n = {0};
+    frz_error why;
     char where[64];
     snprintf(where, sizeof where, "v%" PRId64 ".metadata.json", x->v->number);
     int64_t last = 0;
@@ -94,16 +44,8 @@ static int check_metadata(struct verify *x)
     if (m->last_updated_ms < last - 60000) TRY(found(x, where, "last-updated-ms is before the newest snapshot-log entry"));
     for (size_t i = 0; i < m->snapshot_count; i++)
         if (m->snapshots[i].sequence_number > m->last_sequence_number) TRY(found(x, where, "snapshot %" PRId64 " has a sequence number beyond last-sequence-number", m->snapshots[i].id));
-    const struct ice_snapshot *s = frz__ice_snapshot(m, m->current_snapshot_id);
-    if (!s) return 0;
-    recount(&x->v->tree, &n);
-    TRY(check_total(x, s, "total-data-files", n.data_files));
-    TRY(check_total(x, s, "total-delete-files", n.delete_files));
-    TRY(check_total(x, s, "total-records", n.records));
-    TRY(check_total(x, s, "total-files-size", n.bytes));
-    TRY(check_total(x, s, "total-position-deletes", n.deletes));
-    for (size_t i = 0; i < x->v->tree.count; i++) TRY(check_manifest_row(x, &x->v->tree.manifests[i]));
-    return 0;
+    int rc = frz__ice_snapshot(m, m->current_snapshot_id) ? frz__ice_tree_check(x->t->a, m, &x->v->tree, &why) : FRZ_OK;
+    return rc == FRZ_CORRUPT ? found(x, where, "%s", why.message) : rc;
 }
 
 /* ── one data file ── */

@@ -233,7 +233,7 @@ static int resolve(struct write_batch *b, frz_error *err)
         slice key = op_key(b, o), row = slice_of(b->bytes.data + o->row_at, o->row_len);
         if (o->expect != EXPECT_ANY) {
             int64_t prior = earlier_op(b, i);
-            bool present = false;
+            bool present = false, from_mem = false;
             frz_row_free(base);
             base = NULL;
             if (o->patch) CHECK(frz__row_new(db->a, o->patch->schema, &base, err));
@@ -244,7 +244,7 @@ static int resolve(struct write_batch *b, frz_error *err)
             } else {
                 uint64_t seq = 0;
                 struct view *v = frz__view_latest(o->t, &seq);
-                rc = frz__view_get(v, seq, key, NULL, codec, base, NULL, err);
+                rc = frz__view_get(v, seq, key, NULL, codec, base, &from_mem, err);
                 frz__view_release(v);
                 if (rc < 0) goto done;
                 present = rc == FRZ_OK;

@@ -15,10 +15,10 @@ struct fault_shadow {
     struct buf disk;         /* of a file */
     struct write *writes;
     size_t count, cap;
-    struct mem_dir disk_dir; /* of a directory */
+    struct memfs_dir disk_dir; /* of a directory */
 };
 struct change { /* of one name; INODE NULL = gone */
-    struct mem_inode *dir, *inode;
+    struct memfs_inode *dir, *inode;
     char *name;
 };
 struct step { /* on the disk whole or not at all */
@@ -27,7 +27,7 @@ struct step { /* on the disk whole or not at all */
     bool mark;
 };
 struct fault {
-    struct mem_tree t;
+    struct memfs_tree t;
     struct rng rng;
     struct fs_fault_plan plan;
     struct fs_fault_counts counts;
@@ -37,12 +37,12 @@ struct fault {
 };
 
 static struct fault *fault(struct fs *fs) { return (struct fault *)fs; }
-static struct mem_file *file(struct file *f) { return (struct mem_file *)f; }
+static struct memfs_file *file(struct file *f) { return (struct memfs_file *)f; }
 static bool coin(struct rng *r) { return rng_next(r) >> 63; }
 
 /* ── what is on the disk ── */
 
-static int shadow_of(struct fault *x, struct mem_inode *i, struct fault_shadow **out, frz_error *err)
+static int shadow_of(struct fault *x, struct memfs_inode *i, struct fault_shadow **out, frz_error *err)
 {
     if (!i->shadow) {
         TRY(ALLOC_NEW(&i->shadow, x->t.fs.a, struct fault_shadow, err));
@@ -58,18 +58,18 @@ static void forget_writes(const allocator *a, struct fault_shadow *s)
     s->count = 0;
 }
 
-static void free_shadow(struct mem_tree *t, struct mem_inode *i)
+static void free_shadow(struct memfs_tree *t, struct memfs_inode *i)
 {
     struct fault_shadow *s = i->shadow;
     if (!s) return;
     forget_writes(t->fs.a, s);
     frz__free(t->fs.a, s->writes);
     buf_clear(&s->disk);
-    frz__mem_dir_clear(t, &s->disk_dir);
+    frz__memfs_dir_clear(t, &s->disk_dir);
     frz__free(t->fs.a, s);
 }
 
-static int note_write(struct fault *x, struct mem_inode *i, uint64_t offset, const void *bytes, size_t len, frz_error *err)
+static int note_write(struct fault *x, struct memfs_inode *i, uint64_t offset, const void *bytes, size_t len, frz_error *err)
 {
     struct fault_shadow *s;
     TRY(shadow_of(x, i, &s, err));
@@ -89,7 +89,7 @@ static int note_write(struct fault *x, struct mem_inode *i, uint64_t offset, con
 
 static int reach_disk(struct buf *disk, const struct write *w, frz_error *err)
 {
-    return w->len ? frz__mem_write(disk, w->offset, w->bytes, w->len, "the disk", err) : frz__mem_resize(disk, w->offset, "the disk", err);
+    return w->len ? frz__memfs_write(disk, w->offset, w->bytes, w->len, "the disk", err) : frz__memfs_resize(disk, w->offset, "the disk", err);
 }
 
 /* Some of its sectors; now and then the size without the bytes. */
@@ -97,11 +97,11 @@ static int reach_disk_in_part(struct buf *disk, const struct write *w, struct rn
 {
     if (w->len == 0) return coin(r) ? reach_disk(disk, w, err) : FRZ_OK;
     uint64_t end = w->offset + w->len, sector = coin(r) ? 512 : 4096;
-    if (rng_below(r, 4) == 0 && end > disk->len) TRY(frz__mem_resize(disk, end, "the disk", err));
+    if (rng_below(r, 4) == 0 && end > disk->len) TRY(frz__memfs_resize(disk, end, "the disk", err));
     for (uint64_t at = w->offset, next; at < end; at = next) {
         next = (at / sector + 1) * sector;
         if (next > end) next = end;
-        if (coin(r)) TRY(frz__mem_write(disk, at, w->bytes + (at - w->offset), (size_t)(next - at), "the disk", err));
+        if (coin(r)) TRY(frz__memfs_write(disk, at, w->bytes + (at - w->offset), (size_t)(next - at), "the disk", err));
     }
     return FRZ_OK;
 }
@@ -111,19 +111,19 @@ static int reach_disk_in_part(struct buf *disk, const struct write *w, struct rn
 static void clear_step(struct fault *x, struct step *s)
 {
     for (unsigned i = 0; i < s->count; i++) {
-        frz__mem_unref(&x->t, s->at[i].dir);
-        frz__mem_unref(&x->t, s->at[i].inode);
+        frz__memfs_unref(&x->t, s->at[i].dir);
+        frz__memfs_unref(&x->t, s->at[i].inode);
         frz__free(x->t.fs.a, s->at[i].name);
     }
     s->count = 0;
 }
 
 /* One more change of S: of PATH's name. INODE is set later where it is not there yet. */
-static int plan_change(struct fault *x, struct step *s, const char *path, const char *verb, struct mem_inode *inode, frz_error *err)
+static int plan_change(struct fault *x, struct step *s, const char *path, const char *verb, struct memfs_inode *inode, frz_error *err)
 {
-    struct mem_inode *dir;
+    struct memfs_inode *dir;
     const char *name;
-    int rc = frz__mem_parent(&x->t, path, verb, &dir, &name, err);
+    int rc = frz__memfs_parent(&x->t, path, verb, &dir, &name, err);
     if (rc != FRZ_OK) return rc;
     char *copy = frz__strdup(x->t.fs.a, name);
     if (!copy) return frz__err_no_memory(err, strlen(name) + 1);
@@ -134,8 +134,8 @@ static int plan_change(struct fault *x, struct step *s, const char *path, const 
         frz__free(x->t.fs.a, copy);
         return rc;
     }
-    frz__mem_ref(dir);
-    if (inode) frz__mem_ref(inode);
+    frz__memfs_ref(dir);
+    if (inode) frz__memfs_ref(inode);
     s->at[s->count++] = (struct change){dir, inode, copy};
     return FRZ_OK;
 }
@@ -155,7 +155,7 @@ static bool share_name(const struct step *a, const struct step *b)
 }
 
 /* Marks the steps that touch DIR, and those before them on which they build. */
-static void mark_for_sync(struct fault *x, const struct mem_inode *dir)
+static void mark_for_sync(struct fault *x, const struct memfs_inode *dir)
 {
     for (size_t i = x->count; i-- > 0;) {
         struct step *s = &x->steps[i];
@@ -178,8 +178,8 @@ static int marked_reach_disk(struct fault *x, frz_error *err)
             struct fault_shadow *d;
             rc = shadow_of(x, s->at[c].dir, &d, err);
             if (rc < 0) break;
-            if (s->at[c].inode) rc = frz__mem_dir_put(&x->t, &d->disk_dir, s->at[c].name, s->at[c].inode, err);
-            else frz__mem_dir_remove(&x->t, &d->disk_dir, s->at[c].name);
+            if (s->at[c].inode) rc = frz__memfs_dir_put(&x->t, &d->disk_dir, s->at[c].name, s->at[c].inode, err);
+            else frz__memfs_dir_remove(&x->t, &d->disk_dir, s->at[c].name);
         }
         if (rc < 0) break; /* put again: doing it twice does no harm */
         clear_step(x, s);
@@ -244,14 +244,14 @@ static int x_open(struct fs *fs, const char *path, enum fs_open_mode mode, struc
     bool cuts, created = false;
     int rc = gate(x, mode == FS_OPEN_READ || mode == FS_OPEN_WRITE ? LOOKS : NEEDS_SPACE, &cuts, path, err);
     if (rc == FRZ_OK) rc = plan_change(x, &s, path, mode == FS_OPEN_CREATE_NEW ? "create" : "open", NULL, err);
-    if (rc == FRZ_OK) rc = frz__mem_open(&x->t, path, mode, &f, &created, err);
+    if (rc == FRZ_OK) rc = frz__memfs_open(&x->t, path, mode, &f, &created, err);
     if (rc == FRZ_OK && created) {
         s.at[0].inode = file(f)->inode;
-        frz__mem_ref(s.at[0].inode);
+        frz__memfs_ref(s.at[0].inode);
         commit_step(x, &s);
     }
     clear_step(x, &s);
-    if (rc == FRZ_OK && cuts) frz__mem_close(&x->t, file(f));
+    if (rc == FRZ_OK && cuts) frz__memfs_close(&x->t, file(f));
     else if (rc == FRZ_OK) *out = f;
     return leave(x, rc, cuts, path, err);
 }
@@ -261,17 +261,17 @@ static int x_read(struct file *f, uint64_t offset, void *out, size_t len, size_t
     struct fault *x = lock(f->fs);
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, f->path, err);
-    if (rc == FRZ_OK) frz__mem_read(file(f), offset, out, len, got);
+    if (rc == FRZ_OK) frz__memfs_read(file(f), offset, out, len, got);
     return leave(x, rc, false, f->path, err);
 }
 
 static int write_now(struct fault *x, struct file *f, uint64_t offset, const void *data, size_t len, frz_error *err)
 {
-    struct mem_inode *i = file(f)->inode;
+    struct memfs_inode *i = file(f)->inode;
     if (len == 0) return FRZ_OK;
     TRY(note_write(x, i, offset, data, len, err));
     i->mtime_us = frz__clock_wall_us();
-    return frz__mem_write(&i->data, offset, data, len, f->path, err);
+    return frz__memfs_write(&i->data, offset, data, len, f->path, err);
 }
 static int x_write(struct file *f, uint64_t offset, const void *data, size_t len, frz_error *err)
 {
@@ -286,19 +286,19 @@ static int x_write(struct file *f, uint64_t offset, const void *data, size_t len
 static int resize(struct file *f, uint64_t bytes, bool grow_only, frz_error *err)
 {
     struct fault *x = lock(f->fs);
-    struct mem_inode *i = file(f)->inode;
+    struct memfs_inode *i = file(f)->inode;
     bool cuts;
     int rc = gate(x, grow_only ? NEEDS_SPACE : CHANGES, &cuts, f->path, err);
     bool changes = bytes > i->data.len || (bytes < i->data.len && !grow_only);
     if (rc == FRZ_OK && changes) rc = note_write(x, i, bytes, NULL, 0, err);
-    if (rc == FRZ_OK && changes) rc = frz__mem_resize(&i->data, bytes, f->path, err);
+    if (rc == FRZ_OK && changes) rc = frz__memfs_resize(&i->data, bytes, f->path, err);
     return leave(x, rc, cuts, f->path, err);
 }
 static int x_allocate(struct file *f, uint64_t bytes, frz_error *err) { return resize(f, bytes, true, err); }
 static int x_truncate(struct file *f, uint64_t bytes, frz_error *err) { return resize(f, bytes, false, err); }
 
 /* All that is under way reaches the disk; with CHANCE, what it wants of that, and the rest is forgotten: as a kernel marks pages clean that it could not write. */
-static int settle(struct fault *x, struct mem_inode *i, bool chance, frz_error *err)
+static int settle(struct fault *x, struct memfs_inode *i, bool chance, frz_error *err)
 {
     struct fault_shadow *s = i->shadow;
     for (size_t n = 0; s && n < s->count; n++) TRY(chance ? reach_disk_in_part(&s->disk, &s->writes[n], &x->rng, err) : reach_disk(&s->disk, &s->writes[n], err));
@@ -334,7 +334,7 @@ static int x_lock(struct file *f, bool *got, frz_error *err)
     struct fault *x = lock(f->fs);
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, f->path, err);
-    const struct mem_file **by = &file(f)->inode->locked_by;
+    const struct memfs_file **by = &file(f)->inode->locked_by;
     if (rc == FRZ_OK && !*by) *by = file(f);
     *got = rc == FRZ_OK && *by == file(f);
     return leave(x, rc, false, f->path, err);
@@ -343,7 +343,7 @@ static int x_lock(struct file *f, bool *got, frz_error *err)
 static int x_close(struct file *f, frz_error *err)
 {
     struct fault *x = lock(f->fs);
-    frz__mem_close(&x->t, file(f));
+    frz__memfs_close(&x->t, file(f));
     return leave(x, FRZ_OK, false, "", err);
 }
 
@@ -353,15 +353,15 @@ static int move(struct fs *fs, const char *from, const char *to, bool replace, f
 {
     struct fault *x = lock(fs);
     struct step s = {.count = 0};
-    struct mem_inode *moved = NULL, *target = NULL;
+    struct memfs_inode *moved = NULL, *target = NULL;
     bool cuts;
     const char *verb = replace ? "rename" : "link";
     int rc = gate(x, NEEDS_SPACE, &cuts, from, err);
-    if (rc == FRZ_OK && frz__mem_find(&x->t, from, verb, &moved, NULL) != FRZ_OK) moved = NULL; /* the call below says so */
-    if (rc == FRZ_OK && frz__mem_find(&x->t, to, verb, &target, NULL) != FRZ_OK) target = NULL;
+    if (rc == FRZ_OK && frz__memfs_find(&x->t, from, verb, &moved, NULL) != FRZ_OK) moved = NULL; /* the call below says so */
+    if (rc == FRZ_OK && frz__memfs_find(&x->t, to, verb, &target, NULL) != FRZ_OK) target = NULL;
     if (rc == FRZ_OK) rc = plan_change(x, &s, to, verb, moved, err);
     if (rc == FRZ_OK) rc = plan_change(x, &s, from, verb, NULL, err);
-    if (rc == FRZ_OK) rc = frz__mem_rename(&x->t, from, to, replace, err);
+    if (rc == FRZ_OK) rc = frz__memfs_rename(&x->t, from, to, replace, err);
     if (rc == FRZ_OK && target != moved) commit_step(x, &s);
     clear_step(x, &s);
     return leave(x, rc, cuts, from, err);
@@ -376,7 +376,7 @@ static int remove_name(struct fs *fs, const char *path, bool directory, frz_erro
     bool cuts;
     int rc = gate(x, CHANGES, &cuts, path, err);
     if (rc == FRZ_OK) rc = plan_change(x, &s, path, directory ? "remove directory" : "unlink", NULL, err);
-    if (rc == FRZ_OK) rc = frz__mem_unlink(&x->t, path, directory, err);
+    if (rc == FRZ_OK) rc = frz__memfs_unlink(&x->t, path, directory, err);
     if (rc == FRZ_OK) commit_step(x, &s);
     clear_step(x, &s);
     return leave(x, rc, cuts, path, err);
@@ -391,10 +391,10 @@ static int x_mkdir(struct fs *fs, const char *path, frz_error *err)
     bool cuts;
     int rc = gate(x, NEEDS_SPACE, &cuts, path, err);
     if (rc == FRZ_OK) rc = plan_change(x, &s, path, "make directory", NULL, err);
-    if (rc == FRZ_OK) rc = frz__mem_mkdir(&x->t, path, err);
-    if (rc == FRZ_OK) rc = frz__mem_find(&x->t, path, "make directory", &s.at[0].inode, err);
+    if (rc == FRZ_OK) rc = frz__memfs_mkdir(&x->t, path, err);
+    if (rc == FRZ_OK) rc = frz__memfs_find(&x->t, path, "make directory", &s.at[0].inode, err);
     if (rc == FRZ_OK) {
-        frz__mem_ref(s.at[0].inode);
+        frz__memfs_ref(s.at[0].inode);
         commit_step(x, &s);
     }
     clear_step(x, &s);
@@ -404,23 +404,23 @@ static int x_mkdir(struct fs *fs, const char *path, frz_error *err)
 static int x_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *err)
 {
     struct fault *x = lock(fs);
-    struct mem_listing l;
+    struct memfs_listing l;
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, dir, err);
-    if (rc == FRZ_OK) rc = frz__mem_list(&x->t, dir, &l, err);
+    if (rc == FRZ_OK) rc = frz__memfs_list(&x->t, dir, &l, err);
     rc = leave(x, rc, false, dir, err);
-    return rc == FRZ_OK ? frz__mem_list_call(&l, fn, ctx) : rc;
+    return rc == FRZ_OK ? frz__memfs_list_call(&l, fn, ctx) : rc;
 }
 
 static int x_sync_dir(struct fs *fs, const char *dir, frz_error *err)
 {
     struct fault *x = lock(fs);
-    struct mem_inode *i = NULL;
+    struct memfs_inode *i = NULL;
     bool cuts, was_cut = x->cut;
     int rc = gate(x, CHANGES, &cuts, dir, err);
     if (!was_cut) x->counts.dir_syncs++;
     bool ignored = x->plan.ignore_dir_syncs || x->plan.ignore_sync == x->counts.file_syncs + x->counts.dir_syncs;
-    if (rc == FRZ_OK) rc = frz__mem_find(&x->t, dir, "sync directory", &i, err);
+    if (rc == FRZ_OK) rc = frz__memfs_find(&x->t, dir, "sync directory", &i, err);
     if (rc == FRZ_OK && !i->is_dir) rc = frz__err_os(err, ENOTDIR, "sync directory %s", dir);
     if (rc == FRZ_OK && !cuts && !ignored) {
         mark_for_sync(x, i);
@@ -434,7 +434,7 @@ static int x_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_erro
     struct fault *x = lock(fs);
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, path, err);
-    if (rc == FRZ_OK) rc = frz__mem_stat(&x->t, path, out, err);
+    if (rc == FRZ_OK) rc = frz__memfs_stat(&x->t, path, out, err);
     return leave(x, rc, false, path, err);
 }
 
@@ -507,7 +507,7 @@ struct reboot {
     struct rng rng;
 };
 
-static int survive_file(struct reboot *b, const struct mem_inode *old, struct mem_inode *new, frz_error *err)
+static int survive_file(struct reboot *b, const struct memfs_inode *old, struct memfs_inode *new, frz_error *err)
 {
     const struct fault_shadow *s = old->shadow;
     struct fault_shadow *d;
@@ -520,41 +520,41 @@ static int survive_file(struct reboot *b, const struct mem_inode *old, struct me
     return buf_append_slice(&d->disk, buf_slice(&new->data), err);
 }
 
-static int survive_dir(struct reboot *b, const struct mem_inode *old, struct mem_inode *new, frz_error *err);
+static int survive_dir(struct reboot *b, const struct memfs_inode *old, struct memfs_inode *new, frz_error *err);
 
-static int survive(struct reboot *b, const struct mem_entry *e, struct mem_inode *dir, frz_error *err)
+static int survive(struct reboot *b, const struct memfs_entry *e, struct memfs_inode *dir, frz_error *err)
 {
-    struct mem_inode *new;
+    struct memfs_inode *new;
     struct fault_shadow *d;
     int rc = FRZ_OK;
-    TRY(frz__mem_inode_new(&b->to->t, e->inode->is_dir, &new, err));
+    TRY(frz__memfs_inode_new(&b->to->t, e->inode->is_dir, &new, err));
     new->mtime_us = e->inode->mtime_us;
     CHECK(e->inode->is_dir ? survive_dir(b, e->inode, new, err) : survive_file(b, e->inode, new, err));
-    CHECK(frz__mem_dir_put(&b->to->t, &dir->dir, e->name, new, err));
+    CHECK(frz__memfs_dir_put(&b->to->t, &dir->dir, e->name, new, err));
     CHECK(shadow_of(b->to, dir, &d, err));
-    CHECK(frz__mem_dir_put(&b->to->t, &d->disk_dir, e->name, new, err));
+    CHECK(frz__memfs_dir_put(&b->to->t, &d->disk_dir, e->name, new, err));
 done:
-    frz__mem_unref(&b->to->t, new);
+    frz__memfs_unref(&b->to->t, new);
     return rc;
 }
 
-static int survive_dir(struct reboot *b, const struct mem_inode *old, struct mem_inode *new, frz_error *err)
+static int survive_dir(struct reboot *b, const struct memfs_inode *old, struct memfs_inode *new, frz_error *err)
 {
-    struct mem_tree *t = &b->from->t;
-    struct mem_dir now = {0}; /* the disk's, and the marked steps */
+    struct memfs_tree *t = &b->from->t;
+    struct memfs_dir now = {0}; /* the disk's, and the marked steps */
     int rc = FRZ_OK;
-    for (size_t i = 0; old->shadow && i < old->shadow->disk_dir.count; i++) CHECK(frz__mem_dir_put(t, &now, old->shadow->disk_dir.at[i].name, old->shadow->disk_dir.at[i].inode, err));
+    for (size_t i = 0; old->shadow && i < old->shadow->disk_dir.count; i++) CHECK(frz__memfs_dir_put(t, &now, old->shadow->disk_dir.at[i].name, old->shadow->disk_dir.at[i].inode, err));
     for (size_t i = 0; i < b->from->count; i++) {
         const struct step *s = &b->from->steps[i];
         for (unsigned c = 0; c < s->count && s->mark; c++) {
             if (s->at[c].dir != old) continue;
-            if (s->at[c].inode) CHECK(frz__mem_dir_put(t, &now, s->at[c].name, s->at[c].inode, err));
-            else frz__mem_dir_remove(t, &now, s->at[c].name);
+            if (s->at[c].inode) CHECK(frz__memfs_dir_put(t, &now, s->at[c].name, s->at[c].inode, err));
+            else frz__memfs_dir_remove(t, &now, s->at[c].name);
         }
     }
     for (size_t i = 0; i < now.count; i++) CHECK(survive(b, &now.at[i], new, err));
 done:
-    frz__mem_dir_clear(t, &now);
+    frz__memfs_dir_clear(t, &now);
     return rc;
 }
 

@@ -5,65 +5,65 @@
 #include "base/sync.h"
 #include "io/fs.h"
 
-struct mem_inode;
-struct mem_entry {
+struct memfs_inode;
+struct memfs_entry {
     char *name;
-    struct mem_inode *inode; /* counted */
+    struct memfs_inode *inode; /* counted */
 };
-struct mem_dir { /* sorted by name */
-    struct mem_entry *at;
+struct memfs_dir { /* sorted by name */
+    struct memfs_entry *at;
     size_t count, cap;
 };
-struct mem_inode {
+struct memfs_inode {
     unsigned refs; /* names, handles, and what fs_fault.c remembers */
     bool is_dir;
     int64_t mtime_us;
     struct buf data;
-    struct mem_dir dir;
-    const struct mem_file *locked_by;
+    struct memfs_dir dir;
+    const struct memfs_file *locked_by;
     struct fault_shadow *shadow; /* of fs_fault.c: what has reached the disk */
 };
-struct mem_file {
+struct memfs_file {
     struct file f;
-    struct mem_inode *inode; /* counted */
+    struct memfs_inode *inode; /* counted */
 };
-struct mem_tree {
+struct memfs_tree {
     struct fs fs;
     struct mutex mu;
-    struct mem_inode *root;
-    void (*free_shadow)(struct mem_tree *t, struct mem_inode *inode); /* NULL if there are none */
+    struct memfs_inode *root;
+    void (*free_shadow)(struct memfs_tree *t, struct memfs_inode *inode); /* NULL if there are none */
 };
 
-FRZ_NODISCARD int frz__fs_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
-void frz__fs_tree_clear(struct mem_tree *t);
+FRZ_NODISCARD int frz__fs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err);
+void frz__fs_tree_clear(struct memfs_tree *t);
 
-FRZ_NODISCARD int frz__mem_inode_new(struct mem_tree *t, bool is_dir, struct mem_inode **out, frz_error *err); /* counted once: the caller's */
-void frz__mem_ref(struct mem_inode *i);
-void frz__mem_unref(struct mem_tree *t, struct mem_inode *i);
-struct mem_inode *frz__mem_dir_get(const struct mem_dir *d, const char *name); /* NULL if absent; not counted */
+FRZ_NODISCARD int frz__memfs_inode_new(struct memfs_tree *t, bool is_dir, struct memfs_inode **out, frz_error *err); /* counted once: the caller's */
+void frz__memfs_ref(struct memfs_inode *i);
+void frz__memfs_unref(struct memfs_tree *t, struct memfs_inode *i);
+struct memfs_inode *frz__memfs_dir_get(const struct memfs_dir *d, const char *name); /* NULL if absent; not counted */
 /* Adds or replaces; takes a count of its own. */
-FRZ_NODISCARD int frz__mem_dir_put(struct mem_tree *t, struct mem_dir *d, const char *name, struct mem_inode *i, frz_error *err);
-void frz__mem_dir_remove(struct mem_tree *t, struct mem_dir *d, const char *name); /* nothing where it is absent */
-void frz__mem_dir_clear(struct mem_tree *t, struct mem_dir *d);
+FRZ_NODISCARD int frz__memfs_dir_put(struct memfs_tree *t, struct memfs_dir *d, const char *name, struct memfs_inode *i, frz_error *err);
+void frz__memfs_dir_remove(struct memfs_tree *t, struct memfs_dir *d, const char *name); /* nothing where it is absent */
+void frz__memfs_dir_clear(struct memfs_tree *t, struct memfs_dir *d);
 
-FRZ_NODISCARD int frz__mem_find(struct mem_tree *t, const char *path, const char *verb, struct mem_inode **out, frz_error *err); /* not counted */
+FRZ_NODISCARD int frz__memfs_find(struct memfs_tree *t, const char *path, const char *verb, struct memfs_inode **out, frz_error *err); /* not counted */
 /* The directory that PATH's last component NAME is, or would be, in. */
-FRZ_NODISCARD int frz__mem_parent(struct mem_tree *t, const char *path, const char *verb, struct mem_inode **dir, const char **name, frz_error *err);
+FRZ_NODISCARD int frz__memfs_parent(struct memfs_tree *t, const char *path, const char *verb, struct memfs_inode **dir, const char **name, frz_error *err);
 /* Bytes beyond the present end become zero. */
-FRZ_NODISCARD int frz__mem_resize(struct buf *data, uint64_t bytes, const char *path, frz_error *err);
-FRZ_NODISCARD int frz__mem_write(struct buf *data, uint64_t offset, const void *bytes, size_t len, const char *path, frz_error *err);
+FRZ_NODISCARD int frz__memfs_resize(struct buf *data, uint64_t bytes, const char *path, frz_error *err);
+FRZ_NODISCARD int frz__memfs_write(struct buf *data, uint64_t offset, const void *bytes, size_t len, const char *path, frz_error *err);
 
-FRZ_NODISCARD int frz__mem_open(struct mem_tree *t, const char *path, enum fs_open_mode mode, struct file **out, bool *created, frz_error *err);
-void frz__mem_read(struct mem_file *f, uint64_t offset, void *out, size_t len, size_t *got);
-void frz__mem_close(struct mem_tree *t, struct mem_file *f);
-FRZ_NODISCARD int frz__mem_rename(struct mem_tree *t, const char *from, const char *to, bool replace, frz_error *err);
-FRZ_NODISCARD int frz__mem_unlink(struct mem_tree *t, const char *path, bool directory, frz_error *err);
-FRZ_NODISCARD int frz__mem_mkdir(struct mem_tree *t, const char *path, frz_error *err);
-/* A copy of DIR's names, so that FN may use the file system: to be given to frz__mem_list_call with the mutex given back. */
-struct mem_listing {
+FRZ_NODISCARD int frz__memfs_open(struct memfs_tree *t, const char *path, enum fs_open_mode mode, struct file **out, bool *created, frz_error *err);
+void frz__memfs_read(struct memfs_file *f, uint64_t offset, void *out, size_t len, size_t *got);
+void frz__memfs_close(struct memfs_tree *t, struct memfs_file *f);
+FRZ_NODISCARD int frz__memfs_rename(struct memfs_tree *t, const char *from, const char *to, bool replace, frz_error *err);
+FRZ_NODISCARD int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, frz_error *err);
+FRZ_NODISCARD int frz__memfs_mkdir(struct memfs_tree *t, const char *path, frz_error *err);
+/* A copy of DIR's names, so that FN may use the file system: to be given to frz__memfs_list_call with the mutex given back. */
+struct memfs_listing {
     struct buf names; /* of each: a byte for is_dir, the name, NUL */
 };
-FRZ_NODISCARD int frz__mem_list(struct mem_tree *t, const char *dir, struct mem_listing *out, frz_error *err);
-FRZ_NODISCARD int frz__mem_list_call(struct mem_listing *l, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx); /* clears L */
-FRZ_NODISCARD int frz__mem_stat(struct mem_tree *t, const char *path, struct fs_stat *out, frz_error *err);
+FRZ_NODISCARD int frz__memfs_list(struct memfs_tree *t, const char *dir, struct memfs_listing *out, frz_error *err);
+FRZ_NODISCARD int frz__memfs_list_call(struct memfs_listing *l, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx); /* clears L */
+FRZ_NODISCARD int frz__memfs_stat(struct memfs_tree *t, const char *path, struct fs_stat *out, frz_error *err);
 #endif

@@ -6,26 +6,26 @@
 
 /* ── inodes and directories ── */
 
-int frz__mem_inode_new(struct mem_tree *t, bool is_dir, struct mem_inode **out, frz_error *err)
+int frz__memfs_inode_new(struct memfs_tree *t, bool is_dir, struct memfs_inode **out, frz_error *err)
 {
-    TRY(ALLOC_NEW(out, t->fs.a, struct mem_inode, err));
-    **out = (struct mem_inode){.refs = 1, .is_dir = is_dir, .mtime_us = frz__clock_wall_us(), .data = BUF_INIT(t->fs.a, 0)};
+    TRY(ALLOC_NEW(out, t->fs.a, struct memfs_inode, err));
+    **out = (struct memfs_inode){.refs = 1, .is_dir = is_dir, .mtime_us = frz__clock_wall_us(), .data = BUF_INIT(t->fs.a, 0)};
     return FRZ_OK;
 }
 
-void frz__mem_ref(struct mem_inode *i) { i->refs++; }
+void frz__memfs_ref(struct memfs_inode *i) { i->refs++; }
 
 /* A tree is as deep as its paths are long, which fs.c bounds; a whole tree goes by its directories one level at a time. */
-void frz__mem_unref(struct mem_tree *t, struct mem_inode *i)
+void frz__memfs_unref(struct memfs_tree *t, struct memfs_inode *i)
 {
     if (!i || --i->refs > 0) return;
     if (t->free_shadow) t->free_shadow(t, i);
-    frz__mem_dir_clear(t, &i->dir);
+    frz__memfs_dir_clear(t, &i->dir);
     buf_clear(&i->data);
     frz__free(t->fs.a, i);
 }
 
-static size_t place(const struct mem_dir *d, const char *name, bool *there)
+static size_t place(const struct memfs_dir *d, const char *name, bool *there)
 {
     size_t low = 0, high = d->count;
     while (low < high) {
@@ -42,59 +42,59 @@ static size_t place(const struct mem_dir *d, const char *name, bool *there)
     return low;
 }
 
-struct mem_inode *frz__mem_dir_get(const struct mem_dir *d, const char *name)
+struct memfs_inode *frz__memfs_dir_get(const struct memfs_dir *d, const char *name)
 {
     bool there;
     size_t i = place(d, name, &there);
     return there ? d->at[i].inode : NULL;
 }
 
-int frz__mem_dir_put(struct mem_tree *t, struct mem_dir *d, const char *name, struct mem_inode *inode, frz_error *err)
+int frz__memfs_dir_put(struct memfs_tree *t, struct memfs_dir *d, const char *name, struct memfs_inode *inode, frz_error *err)
 {
     bool there;
     size_t i = place(d, name, &there);
-    frz__mem_ref(inode);
+    frz__memfs_ref(inode);
     if (there) {
-        struct mem_inode *old = d->at[i].inode;
+        struct memfs_inode *old = d->at[i].inode;
         d->at[i].inode = inode;
-        frz__mem_unref(t, old);
+        frz__memfs_unref(t, old);
         return FRZ_OK;
     }
     char *copy = frz__strdup(t->fs.a, name);
     void *at = d->at;
     int rc = copy ? frz__grow(t->fs.a, &at, d->count, &d->cap, sizeof *d->at, err) : frz__err_no_memory(err, strlen(name) + 1);
-    d->at = (struct mem_entry *)at;
+    d->at = (struct memfs_entry *)at;
     if (rc < 0) {
         frz__free(t->fs.a, copy);
         inode->refs--; /* the caller has one */
         return rc;
     }
     memmove(d->at + i + 1, d->at + i, (d->count - i) * sizeof *d->at);
-    d->at[i] = (struct mem_entry){copy, inode};
+    d->at[i] = (struct memfs_entry){copy, inode};
     d->count++;
     return FRZ_OK;
 }
 
-void frz__mem_dir_remove(struct mem_tree *t, struct mem_dir *d, const char *name)
+void frz__memfs_dir_remove(struct memfs_tree *t, struct memfs_dir *d, const char *name)
 {
     bool there;
     size_t i = place(d, name, &there);
     if (!there) return;
-    struct mem_entry gone = d->at[i];
+    struct memfs_entry gone = d->at[i];
     d->count--;
     memmove(d->at + i, d->at + i + 1, (d->count - i) * sizeof *d->at);
     frz__free(t->fs.a, gone.name);
-    frz__mem_unref(t, gone.inode);
+    frz__memfs_unref(t, gone.inode);
 }
 
-void frz__mem_dir_clear(struct mem_tree *t, struct mem_dir *d)
+void frz__memfs_dir_clear(struct memfs_tree *t, struct memfs_dir *d)
 {
     for (size_t i = 0; i < d->count; i++) {
         frz__free(t->fs.a, d->at[i].name);
-        frz__mem_unref(t, d->at[i].inode);
+        frz__memfs_unref(t, d->at[i].inode);
     }
     frz__free(t->fs.a, d->at);
-    *d = (struct mem_dir){0};
+    *d = (struct memfs_dir){0};
 }
 
 /* ── paths ── */
@@ -102,9 +102,9 @@ void frz__mem_dir_clear(struct mem_tree *t, struct mem_dir *d)
 static int fail(frz_error *err, int e, const char *verb, const char *path) { return frz__err_os(err, e, "%s %s", verb, *path ? path : "the root"); }
 
 /* LEN bytes of PATH, from the root on. */
-static int find(struct mem_tree *t, const char *path, size_t len, const char *verb, struct mem_inode **out, frz_error *err)
+static int find(struct memfs_tree *t, const char *path, size_t len, const char *verb, struct memfs_inode **out, frz_error *err)
 {
-    struct mem_inode *at = t->root;
+    struct memfs_inode *at = t->root;
     char name[256];
     for (const char *p = path, *end; p < path + len; p = end + 1) {
         end = strchrnul(p, '/');
@@ -112,16 +112,16 @@ static int find(struct mem_tree *t, const char *path, size_t len, const char *ve
         if ((size_t)(end - p) >= sizeof name) return fail(err, ENAMETOOLONG, verb, path);
         memcpy(name, p, (size_t)(end - p));
         name[end - p] = 0;
-        at = frz__mem_dir_get(&at->dir, name);
+        at = frz__memfs_dir_get(&at->dir, name);
         if (!at) return fail(err, ENOENT, verb, path);
     }
     *out = at;
     return FRZ_OK;
 }
 
-int frz__mem_find(struct mem_tree *t, const char *path, const char *verb, struct mem_inode **out, frz_error *err) { return find(t, path, strlen(path), verb, out, err); }
+int frz__memfs_find(struct memfs_tree *t, const char *path, const char *verb, struct memfs_inode **out, frz_error *err) { return find(t, path, strlen(path), verb, out, err); }
 
-int frz__mem_parent(struct mem_tree *t, const char *path, const char *verb, struct mem_inode **dir, const char **name, frz_error *err)
+int frz__memfs_parent(struct memfs_tree *t, const char *path, const char *verb, struct memfs_inode **dir, const char **name, frz_error *err)
 {
     const char *slash = strrchr(path, '/');
     *name = slash ? slash + 1 : path;
@@ -132,7 +132,7 @@ int frz__mem_parent(struct mem_tree *t, const char *path, const char *verb, stru
 
 /* ── data ── */
 
-int frz__mem_resize(struct buf *data, uint64_t bytes, const char *path, frz_error *err)
+int frz__memfs_resize(struct buf *data, uint64_t bytes, const char *path, frz_error *err)
 {
     if (bytes > BUF_BYTES_MAX) return fail(err, EFBIG, "grow", path);
     if (bytes < data->len) data->len = (size_t)bytes;
@@ -140,14 +140,14 @@ int frz__mem_resize(struct buf *data, uint64_t bytes, const char *path, frz_erro
     return FRZ_OK;
 }
 
-int frz__mem_write(struct buf *data, uint64_t offset, const void *bytes, size_t len, const char *path, frz_error *err)
+int frz__memfs_write(struct buf *data, uint64_t offset, const void *bytes, size_t len, const char *path, frz_error *err)
 {
-    if (offset + len > data->len) TRY(frz__mem_resize(data, offset + len, path, err));
+    if (offset + len > data->len) TRY(frz__memfs_resize(data, offset + len, path, err));
     memcpy(data->data + offset, bytes, len);
     return FRZ_OK;
 }
 
-void frz__mem_read(struct mem_file *f, uint64_t offset, void *out, size_t len, size_t *got)
+void frz__memfs_read(struct memfs_file *f, uint64_t offset, void *out, size_t len, size_t *got)
 {
     const struct buf *d = &f->inode->data;
     *got = offset >= d->len ? 0 : d->len - offset < len ? d->len - (size_t)offset : len;
@@ -156,67 +156,67 @@ void frz__mem_read(struct mem_file *f, uint64_t offset, void *out, size_t len, s
 
 /* ── names ── */
 
-int frz__mem_open(struct mem_tree *t, const char *path, enum fs_open_mode mode, struct file **out, bool *created, frz_error *err)
+int frz__memfs_open(struct memfs_tree *t, const char *path, enum fs_open_mode mode, struct file **out, bool *created, frz_error *err)
 {
     const char *verb = mode == FS_OPEN_CREATE_NEW ? "create" : "open", *name;
-    struct mem_inode *dir, *inode, *fresh = NULL;
-    struct mem_file *f = NULL;
+    struct memfs_inode *dir, *inode, *fresh = NULL;
+    struct memfs_file *f = NULL;
     *created = false;
-    int rc = frz__mem_parent(t, path, verb, &dir, &name, err);
+    int rc = frz__memfs_parent(t, path, verb, &dir, &name, err);
     if (rc != FRZ_OK) return rc;
-    inode = frz__mem_dir_get(&dir->dir, name);
+    inode = frz__memfs_dir_get(&dir->dir, name);
     if (inode && mode == FS_OPEN_CREATE_NEW) return fail(err, EEXIST, verb, path);
     if (inode && inode->is_dir) return fail(err, EISDIR, verb, path);
     if (!inode && (mode == FS_OPEN_READ || mode == FS_OPEN_WRITE)) return fail(err, ENOENT, verb, path);
-    CHECK(ALLOC_NEW(&f, t->fs.a, struct mem_file, err));
+    CHECK(ALLOC_NEW(&f, t->fs.a, struct memfs_file, err));
     if (!inode) {
-        CHECK(frz__mem_inode_new(t, false, &fresh, err));
-        CHECK(frz__mem_dir_put(t, &dir->dir, name, fresh, err));
+        CHECK(frz__memfs_inode_new(t, false, &fresh, err));
+        CHECK(frz__memfs_dir_put(t, &dir->dir, name, fresh, err));
         inode = fresh;
         *created = true;
     }
-    frz__mem_ref(inode);
+    frz__memfs_ref(inode);
     f->inode = inode;
     *out = &f->f;
 done:
-    frz__mem_unref(t, fresh);
+    frz__memfs_unref(t, fresh);
     if (rc < 0) frz__free(t->fs.a, f);
     return rc;
 }
 
-void frz__mem_close(struct mem_tree *t, struct mem_file *f)
+void frz__memfs_close(struct memfs_tree *t, struct memfs_file *f)
 {
     if (f->inode->locked_by == f) f->inode->locked_by = NULL;
-    frz__mem_unref(t, f->inode);
+    frz__memfs_unref(t, f->inode);
     frz__free(t->fs.a, f);
 }
 
 /* Whether PATH's directory is DIR or below it. */
-static bool is_below(struct mem_tree *t, const char *path, const struct mem_inode *dir)
+static bool is_below(struct memfs_tree *t, const char *path, const struct memfs_inode *dir)
 {
     for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
-        struct mem_inode *at = NULL;
+        struct memfs_inode *at = NULL;
         if (find(t, path, (size_t)(p - path), "", &at, NULL) == FRZ_OK && at == dir) return true;
     }
     return false;
 }
 
 /* 0 or errno. */
-static int may_replace(const struct mem_inode *moved, const struct mem_inode *target)
+static int may_replace(const struct memfs_inode *moved, const struct memfs_inode *target)
 {
     if (target->is_dir && !moved->is_dir) return EISDIR;
     if (!target->is_dir && moved->is_dir) return ENOTDIR;
     return target->dir.count ? ENOTEMPTY : 0;
 }
 
-int frz__mem_rename(struct mem_tree *t, const char *from, const char *to, bool replace, frz_error *err)
+int frz__memfs_rename(struct memfs_tree *t, const char *from, const char *to, bool replace, frz_error *err)
 {
     const char *verb = replace ? "rename" : "link", *from_name, *to_name;
-    struct mem_inode *from_dir, *to_dir;
-    int rc = frz__mem_parent(t, from, verb, &from_dir, &from_name, err);
-    if (rc == FRZ_OK) rc = frz__mem_parent(t, to, verb, &to_dir, &to_name, err);
+    struct memfs_inode *from_dir, *to_dir;
+    int rc = frz__memfs_parent(t, from, verb, &from_dir, &from_name, err);
+    if (rc == FRZ_OK) rc = frz__memfs_parent(t, to, verb, &to_dir, &to_name, err);
     if (rc != FRZ_OK) return rc;
-    struct mem_inode *moved = frz__mem_dir_get(&from_dir->dir, from_name), *target = frz__mem_dir_get(&to_dir->dir, to_name);
+    struct memfs_inode *moved = frz__memfs_dir_get(&from_dir->dir, from_name), *target = frz__memfs_dir_get(&to_dir->dir, to_name);
     int e = 0;
     if (!moved) e = ENOENT;
     else if (target && !replace) e = EEXIST;
@@ -224,46 +224,46 @@ int frz__mem_rename(struct mem_tree *t, const char *from, const char *to, bool r
     else if (target && target != moved) e = may_replace(moved, target);
     if (e) return frz__err_os(err, e, "%s %s to %s", verb, from, to);
     if (target == moved) return FRZ_OK;
-    TRY(frz__mem_dir_put(t, &to_dir->dir, to_name, moved, err));
-    frz__mem_dir_remove(t, &from_dir->dir, from_name);
+    TRY(frz__memfs_dir_put(t, &to_dir->dir, to_name, moved, err));
+    frz__memfs_dir_remove(t, &from_dir->dir, from_name);
     return FRZ_OK;
 }
 
-int frz__mem_unlink(struct mem_tree *t, const char *path, bool directory, frz_error *err)
+int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, frz_error *err)
 {
     const char *verb = directory ? "remove directory" : "unlink", *name;
-    struct mem_inode *dir;
-    int rc = frz__mem_parent(t, path, verb, &dir, &name, err);
+    struct memfs_inode *dir;
+    int rc = frz__memfs_parent(t, path, verb, &dir, &name, err);
     if (rc != FRZ_OK) return rc;
-    struct mem_inode *inode = frz__mem_dir_get(&dir->dir, name);
+    struct memfs_inode *inode = frz__memfs_dir_get(&dir->dir, name);
     int e = !inode ? ENOENT : directory && !inode->is_dir ? ENOTDIR : !directory && inode->is_dir ? EISDIR : inode->dir.count ? ENOTEMPTY : 0;
     if (e) return fail(err, e, verb, path);
-    frz__mem_dir_remove(t, &dir->dir, name);
+    frz__memfs_dir_remove(t, &dir->dir, name);
     return FRZ_OK;
 }
 
-int frz__mem_mkdir(struct mem_tree *t, const char *path, frz_error *err)
+int frz__memfs_mkdir(struct memfs_tree *t, const char *path, frz_error *err)
 {
     const char *name;
-    struct mem_inode *dir, *fresh;
-    int rc = frz__mem_parent(t, path, "make directory", &dir, &name, err);
+    struct memfs_inode *dir, *fresh;
+    int rc = frz__memfs_parent(t, path, "make directory", &dir, &name, err);
     if (rc != FRZ_OK) return rc;
-    if (frz__mem_dir_get(&dir->dir, name)) return fail(err, EEXIST, "make directory", path);
-    TRY(frz__mem_inode_new(t, true, &fresh, err));
-    rc = frz__mem_dir_put(t, &dir->dir, name, fresh, err);
-    frz__mem_unref(t, fresh);
+    if (frz__memfs_dir_get(&dir->dir, name)) return fail(err, EEXIST, "make directory", path);
+    TRY(frz__memfs_inode_new(t, true, &fresh, err));
+    rc = frz__memfs_dir_put(t, &dir->dir, name, fresh, err);
+    frz__memfs_unref(t, fresh);
     return rc;
 }
 
-int frz__mem_list(struct mem_tree *t, const char *path, struct mem_listing *out, frz_error *err)
+int frz__memfs_list(struct memfs_tree *t, const char *path, struct memfs_listing *out, frz_error *err)
 {
-    struct mem_inode *dir;
+    struct memfs_inode *dir;
     out->names = BUF_INIT(t->fs.a, 0);
-    int rc = frz__mem_find(t, path, "list", &dir, err);
+    int rc = frz__memfs_find(t, path, "list", &dir, err);
     if (rc != FRZ_OK) return rc;
     if (!dir->is_dir) return fail(err, ENOTDIR, "list", path);
     for (size_t i = 0; i < dir->dir.count; i++) {
-        const struct mem_entry *e = &dir->dir.at[i];
+        const struct memfs_entry *e = &dir->dir.at[i];
         CHECK(buf_append_byte(&out->names, e->inode->is_dir, err));
         CHECK(buf_append(&out->names, e->name, strlen(e->name) + 1, err));
     }
@@ -272,7 +272,7 @@ done:
     return rc;
 }
 
-int frz__mem_list_call(struct mem_listing *l, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx)
+int frz__memfs_list_call(struct memfs_listing *l, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx)
 {
     int rc = FRZ_OK;
     for (size_t i = 0; rc == FRZ_OK && i < l->names.len;) {
@@ -284,10 +284,10 @@ int frz__mem_list_call(struct mem_listing *l, int (*fn)(void *ctx, const char *n
     return rc;
 }
 
-int frz__mem_stat(struct mem_tree *t, const char *path, struct fs_stat *out, frz_error *err)
+int frz__memfs_stat(struct memfs_tree *t, const char *path, struct fs_stat *out, frz_error *err)
 {
-    struct mem_inode *i;
-    int rc = frz__mem_find(t, path, "look at", &i, err);
+    struct memfs_inode *i;
+    int rc = frz__memfs_find(t, path, "look at", &i, err);
     if (rc != FRZ_OK) return rc;
     *out = (struct fs_stat){i->data.len, i->mtime_us, i->is_dir};
     return FRZ_OK;
@@ -295,17 +295,17 @@ int frz__mem_stat(struct mem_tree *t, const char *path, struct fs_stat *out, frz
 
 /* ── the tree ── */
 
-int frz__fs_tree_init(struct mem_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
+int frz__fs_tree_init(struct memfs_tree *t, const allocator *a, const struct fs_ops *ops, frz_error *err)
 {
     t->fs = (struct fs){.ops = ops, .a = a, .root = "/memory"};
-    TRY(frz__mem_inode_new(t, true, &t->root, err));
+    TRY(frz__memfs_inode_new(t, true, &t->root, err));
     frz__mutex_init(&t->mu, RANK_LEAF, "fs_mem");
     return FRZ_OK;
 }
 
-void frz__fs_tree_clear(struct mem_tree *t)
+void frz__fs_tree_clear(struct memfs_tree *t)
 {
-    frz__mem_unref(t, t->root);
+    frz__memfs_unref(t, t->root);
     t->root = NULL;
     frz__mutex_clear(&t->mu);
 }

@@ -6,7 +6,7 @@
  *             with a long common prefix compare as fast as random ones.
  *             A full leaf is copied into two, which take its place; the old one stays as it is for ever (frozen). At an end of a leaf that grows in one direction, a new leaf is put beside it instead.
  *
- * Why a reader needs no retry, wherever a writer stopped
+ * Why a reader is right, and never waits, wherever a writer stopped
  *             Let a reader's sequence S have become visible at time T. Everything ≤ S is in the tree at T, and the reader loads no pointer as it was before T.
  *             (1) A node frozen at t holds all that was in its range at t. (2) Pointers in live nodes lead to live nodes, or, while a writer is inside an insert, to ones that it is just freezing,
  *             later than T for those it began after T (one that began before T and is not done has a sequence > S). (3) Pointers in a node frozen at t lead to nodes that were live at t.

@@ -56,16 +56,22 @@ int frz__mem_tree_init(struct mem *m, frz_error *err)
 
 /* ── down ── */
 
+/* A split shows its upper half in `perm` first and then puts the lower half in the old child's place: that child with a `perm` from before the split would lack the upper half's keys. So `perm`
+ * must still be the same after the child was loaded. It changes at most INNER_SLOTS times in a node's life: that bounds the rounds. */
 const struct leaf *frz__mem_tree_find(const struct mem *m, slice key)
 {
     const struct node *n = (const struct node *)atomic_load_explicit(&m->root, memory_order_acquire);
     while (!n->is_leaf) {
         const struct inner *in = (const struct inner *)n;
-        uint64_t perm = atomic_load_explicit(&n->perm, memory_order_acquire);
-        int equal;
-        unsigned pos = node_rank(in->heads, in->keys, perm, key, n->skip, &equal);
-        n = inner_child(in, perm, pos + (equal >= 0));
-        node_prefetch(n);
+        uint64_t perm = atomic_load_explicit(&in->n.perm, memory_order_acquire), now;
+        for (;; perm = now) {
+            int equal;
+            unsigned pos = node_rank(in->heads, in->keys, perm, key, in->n.skip, &equal);
+            n = inner_child(in, perm, pos + (equal >= 0));
+            node_prefetch(n);
+            now = atomic_load_explicit(&in->n.perm, memory_order_acquire);
+            if (now == perm) break;
+        }
     }
     return (const struct leaf *)n;
 }
@@ -74,8 +80,13 @@ const struct leaf *frz__mem_tree_edge(const struct mem *m, bool last)
 {
     const struct node *n = (const struct node *)atomic_load_explicit(&m->root, memory_order_acquire);
     while (!n->is_leaf) {
-        uint64_t perm = atomic_load_explicit(&n->perm, memory_order_acquire);
-        n = inner_child((const struct inner *)n, perm, last ? perm_count(perm) : 0);
+        const struct inner *in = (const struct inner *)n;
+        uint64_t perm = atomic_load_explicit(&in->n.perm, memory_order_acquire), now;
+        for (;; perm = now) {
+            n = inner_child(in, perm, last ? perm_count(perm) : 0);
+            now = atomic_load_explicit(&in->n.perm, memory_order_acquire);
+            if (now == perm) break;
+        }
     }
     return (const struct leaf *)n;
 }

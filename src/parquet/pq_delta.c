@@ -36,8 +36,8 @@ static void unpack_some(const uint8_t *p, const uint8_t *end, unsigned width, si
     for (size_t i = 0; i < n; i++) out[i] = narrow[i];
 }
 
-/* Sums wrap: as 64 bits, of which a 32-bit column takes the low half. */
-#define DELTA_DECODE(type, width_max)                                                                                                                                                              \
+/* Sums wrap: as 64 bits, of which a 32-bit column takes the low half. DuckDB writes 33-bit differences into such a column. */
+#define DELTA_DECODE(type)                                                                                                                                                                         \
     do {                                                                                                                                                                                           \
         struct delta d;                                                                                                                                                                            \
         uint64_t diff[32], v, min_z;                                                                                                                                                               \
@@ -53,7 +53,7 @@ static void unpack_some(const uint8_t *p, const uint8_t *end, unsigned width, si
             d.p += d.minis;                                                                                                                                                                        \
             for (size_t m = 0; m < d.minis && done < count; m++) {                                                                                                                                 \
                 unsigned width = widths[m];                                                                                                                                                        \
-                if (width > (width_max)) return frz__err_corrupt(err, "DELTA_BINARY_PACKED: differences of %u bits", width);                                                                       \
+                if (width > 64) return          frz__err_corrupt(err, "DELTA_BINARY_PACKED: differences of %u bits", width);                                                                       \
                 size_t bytes = d.mini_values / 8 * width, n = count - done < d.mini_values ? count - done : d.mini_values;                                                                         \
                 if ((size_t)(d.end - d.p) < bytes) return cut(err);                                                                                                                                \
                 for (size_t i = 0; i < n; i += 32) {                                                                                                                                               \
@@ -68,8 +68,8 @@ static void unpack_some(const uint8_t *p, const uint8_t *end, unsigned width, si
         return FRZ_OK;                                                                                                                                                                             \
     } while (0)
 
-int frz__pq_dec_delta32(slice *in, size_t count, int32_t *out, frz_error *err) { DELTA_DECODE(int32_t, 32); }
-int frz__pq_dec_delta64(slice *in, size_t count, int64_t *out, frz_error *err) { DELTA_DECODE(int64_t, 64); }
+int frz__pq_dec_delta32(slice *in, size_t count, int32_t *out, frz_error *err) { DELTA_DECODE(int32_t); }
+int frz__pq_dec_delta64(slice *in, size_t count, int64_t *out, frz_error *err) { DELTA_DECODE(int64_t); }
 
 /* COUNT lengths into SCRATCH, behind what is there. *SUM of them; each ≥ 0. */
 static int take_lengths(slice *in, size_t count, struct buf *scratch, size_t *sum, frz_error *err)

@@ -97,9 +97,8 @@ static struct found by_converted(const struct pq_elem *e)
     case PQ_CT_INT_64: return integer(e, 64, true);
     case PQ_CT_MAP:
     case PQ_CT_MAP_KEY_VALUE:
-    case PQ_CT_LIST:
-    case PQ_CT_INTERVAL: return NOT_OURS;
-    default: return by_physical(e);
+    case PQ_CT_LIST: return NOT_OURS;
+    default: return by_physical(e); /* an interval stays its 12 bytes */
     }
 }
 

@@ -81,12 +81,37 @@ bool frz__sst_block_place_parse(slice text, uint64_t *offset, uint64_t *length)
     return digits(&p, end, length) && p == end;
 }
 
+/* What Thrift makes of the key-value: key, header of the value (a string of 15 bytes), value. The last such bytes: a column's name may hold them too, and comes before. */
+bool frz__sst_footer_find(slice footer, size_t *digits_at)
+{
+    static const char before[] = SST_FOOTER_KEY "\x18\x0F" "crc32c:";
+    const size_t len = sizeof before - 1;
+    if (footer.len < len + 8) return false;
+    for (size_t at = footer.len - len - 8 + 1; at-- > 0;) {
+        if (memcmp(footer.data + at, before, len) != 0) continue;
+        *digits_at = at + len;
+        return true;
+    }
+    return false;
+}
+
+uint32_t frz__sst_footer_crc(slice footer, size_t digits_at)
+{
+    uint32_t crc = frz__crc32c(0, footer.data, digits_at);
+    crc = frz__crc32c(crc, SST_FOOTER_ZEROS, 8);
+    return frz__crc32c(crc, footer.data + digits_at + 8, footer.len - digits_at - 8);
+}
+
+#define PROPS_FIXED 40
 int frz__sst_props_encode(const struct sst_props *p, struct buf *out, frz_error *err)
 {
     const uint8_t fixed[4] = {SST_KEY_CODEC_VERSION, p->level_hint, 10, 0};
     TRY(buf_append(out, fixed, sizeof fixed, err));
     TRY(buf_append_u64(out, p->seq_first, err));
     TRY(buf_append_u64(out, p->seq_last, err));
+    TRY(buf_append_u64(out, p->pages_offset, err));
+    TRY(buf_append_u64(out, p->pages_length, err));
+    TRY(buf_append_u32(out, p->pages_crc, err));
     TRY(buf_append_u32(out, (uint32_t)p->first_key.len, err));
     TRY(buf_append_slice(out, p->first_key, err));
     TRY(buf_append_u32(out, (uint32_t)p->last_key.len, err));
@@ -109,14 +134,17 @@ static bool take_slice(const uint8_t **p, const uint8_t *end, slice *out)
 
 int frz__sst_props_decode(slice bytes, const char *name, struct sst_props *out, frz_error *err)
 {
-    const uint8_t *p = bytes.data + 20, *end = bytes.data + bytes.len;
+    const uint8_t *p = bytes.data + PROPS_FIXED, *end = bytes.data + bytes.len;
     uint32_t columns = 0;
-    if (bytes.len < 32) return frz__err_corrupt(err, "%s: properties of %zu bytes are cut", name, bytes.len);
+    if (bytes.len < PROPS_FIXED + 12) return frz__err_corrupt(err, "%s: properties of %zu bytes are cut", name, bytes.len);
     if (bytes.data[0] != SST_KEY_CODEC_VERSION) return frz__err(err, FRZ_NEWER_FORMAT, "%s: keys of encoding %u; this is frazil %s, which reads %u", name, bytes.data[0], frz_version(), SST_KEY_CODEC_VERSION);
     if (bytes.data[2] != 10) return frz__err(err, FRZ_NEWER_FORMAT, "%s: key pages of 2^%u rows; this is frazil %s, which reads 2^10", name, bytes.data[2], frz_version());
     out->level_hint = bytes.data[1];
     out->seq_first = load_u64(bytes.data + 4);
     out->seq_last = load_u64(bytes.data + 12);
+    out->pages_offset = load_u64(bytes.data + 20);
+    out->pages_length = load_u64(bytes.data + 28);
+    out->pages_crc = load_u32(bytes.data + 36);
     bool whole = take_slice(&p, end, &out->first_key) && take_slice(&p, end, &out->last_key) && end - p >= 4;
     if (whole) {
         columns = load_u32(p);

@@ -1,10 +1,13 @@
 /* sst_block.h — the private block of a table file: the bytes between the page indexes and Parquet's footer, both ways. No I/O.
  *
  *     "FRZX" | u16 version | u16 sections | u64 rows | u64 table's uuid, hashed | sections × {u32 type, u32 crc32c, u64 offset, u64 length} | u32 crc32c of all that precedes | the sections
- *     PROPS   u8 version of the key encoding | u8 level hint | u8 log2 of the rows of a key page | u8 0 | u64 first sequence | u64 last | u32 length, first key | u32 length, last key |
- *             u32 count, {i32 field id, i32 type} of each key column, in key order
+ *     PROPS   u8 version of the key encoding | u8 level hint | u8 log2 of the rows of a key page | u8 0 | u64 first sequence | u64 last | u64 offset, u64 length, u32 crc32c of Parquet's page
+ *             indexes | u32 length, first key | u32 length, last key | u32 count, {i32 field id, i32 type} of each key column, in key order
  *     FENCE   u32 count | u32 prefix length | u64 heads × count | u32 offsets × (count + 1) | prefix | heap: each key behind the prefix
  *     FILTER  32-byte blocks | u32 crc32c of each unit of 128 blocks
+ *
+ * Parquet's pages have checksums, its page indexes and footer have none. PROPS has one of the indexes; the footer's key-value `frazil.footer` = "crc32c:xxxxxxxx" is that of all bytes behind the
+ * private block, taken with eight zeros in its place.
  *
  * Invariants  (1) everything read is checked against its length and checksum before it is believed  (2) fences strictly ascend
  * Threads     decoded structures are immutable                                                                                        */
@@ -36,9 +39,17 @@ FRZ_NODISCARD int frz__sst_block_decode(slice head, const char *name, struct sst
 /* "12345:678" as the footer's frazil.index has it; false where TEXT is no such thing. */
 bool frz__sst_block_place_parse(slice text, uint64_t *offset, uint64_t *length);
 
+/* The checksum's eight hexadecimal digits in FOOTER, the bytes behind the private block: their offset; false = there is none. */
+#define SST_FOOTER_KEY   "frazil.footer"
+#define SST_FOOTER_ZEROS "00000000"
+bool frz__sst_footer_find(slice footer, size_t *digits);
+uint32_t frz__sst_footer_crc(slice footer, size_t digits);
+
 struct sst_props {
     uint8_t level_hint;
     uint64_t seq_first, seq_last;
+    uint64_t pages_offset, pages_length; /* Parquet's page indexes, all of them, in the file */
+    uint32_t pages_crc;
     slice first_key, last_key; /* borrowed */
     slice key_columns;         /* 8 bytes a column: little-endian field id, type id */
 };

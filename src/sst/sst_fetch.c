@@ -179,11 +179,9 @@ static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, 
     size_t group = frz__sst_group_of(im, from), leaf = f->read_leaf[i];
     uint64_t base = im->group_first[group];
     const struct pq_pages *pages;
-    TRY(frz__pq_pages(im->pq, group, leaf, &pages, err));
     for (uint64_t row = from - base; row < to - base;) {
-        size_t page = frz__sst_page_of(pages, row);
-        if (page >= pages->count || row < pages->first_row[page] || row >= pages->first_row[page + 1])
-            return frz__err_corrupt(err, "%s: row group %zu, column %s: no page holds row %" PRIu64, f->s->path, group, frz__pq_col(im->pq, leaf)->name, row);
+        size_t page;
+        TRY(frz__sst_find_page(f->s, group, leaf, row, &pages, &page, err));
         if (!b->any || b->group != group || b->page != page) {
             b->any = false;
             vec_reset(&b->vec);
@@ -220,6 +218,22 @@ static int next_back(struct sst_fetch *f, size_t max_rows, struct vec *slots, ui
     return FRZ_OK;
 }
 
+/* Every page that rows [FIRST, FIRST + ROWS) came from is where its neighbours say. */
+static int check_pages(struct sst_fetch *f, uint64_t first, size_t rows, frz_error *err)
+{
+    const struct sst_impl *im = f->s->impl;
+    for (uint64_t pos = first; im->ours && pos < first + rows;) {
+        size_t group = frz__sst_group_of(im, pos), page;
+        uint64_t base = im->group_first[group], end = im->group_first[group + 1] < first + rows ? im->group_first[group + 1] : first + rows;
+        for (size_t i = 0; i < f->read_count; i++) {
+            const struct pq_pages *pages;
+            for (uint64_t row = pos - base; row < end - base; row = pages->first_row[page + 1]) TRY(frz__sst_find_page(f->s, group, f->read_leaf[i], row, &pages, &page, err));
+        }
+        pos = end;
+    }
+    return FRZ_OK;
+}
+
 static int fill_defaults(struct sst_fetch *f, struct vec *slots, size_t rows, frz_error *err)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -247,6 +261,7 @@ int frz__sst_fetch_next(struct sst_fetch *f, size_t max_rows, struct vec *slots,
         rc = frz__pq_scan_next(f->scan, max_rows, &f->moved, first_row, err);
         *rows = f->moved.rows;
         swap_slots(f, slots);
+        if (rc == FRZ_OK) TRY(check_pages(f, *first_row, *rows, err));
     }
     if (rc != FRZ_OK) return rc;
     for (size_t i = 0; i < f->read_count; i++) {

@@ -32,6 +32,10 @@ struct sst_impl {
     size_t *key_leaf;      /* in key order */
     int64_t row_id_leaf, updated_leaf;
     uint8_t *key_bytes; /* first and last key */
+    uint64_t pages_offset, pages_length; /* of Parquet's page indexes, if frazil wrote the file */
+    uint32_t pages_crc;
+    bool ours; /* frazil wrote it: page indexes obey what frazil's writer does */
+    _Atomic bool pages_checked;
 };
 
 /* ── sst_load.c: by way of the cache; what comes out is pinned by *PIN (may be NULL) until frz__cache_unpin ── */
@@ -45,6 +49,11 @@ FRZ_NODISCARD int frz__sst_load_page(struct sst *s, size_t leaf, frz_type type, 
 FRZ_NODISCARD int frz__sst_read_stripe(struct sst *s, uint64_t page, struct codec_ctx *codec, struct sst_keys *out, frz_error *err);
 /* Bytes of a section at OFFSET of it; of the file. */
 FRZ_NODISCARD int frz__sst_read_section(struct sst *s, enum sst_section_type type, uint64_t offset, void *out, size_t len, frz_error *err);
+
+/* The pages of LEAF in GROUP, and which holds ROW (of the group). In a file of ours the page's neighbours must agree on where it is. */
+FRZ_NODISCARD int frz__sst_find_page(struct sst *s, size_t group, size_t leaf, uint64_t row, const struct pq_pages **pages, size_t *page, frz_error *err);
+/* The checksum of all page indexes, once: before their statistics are believed. */
+FRZ_NODISCARD int frz__sst_check_page_indexes(struct sst *s, frz_error *err);
 
 size_t frz__sst_group_of(const struct sst_impl *im, uint64_t pos);
 /* Page of PAGES that holds ROW (of the row group). */

@@ -49,6 +49,42 @@ int frz__sst_read_section(struct sst *s, enum sst_section_type type, uint64_t of
     return frz__file_read_full(s->impl->file, s->impl->block.offset + sec->offset + offset, out, len, err);
 }
 
+static int bad_page(const struct sst *s, size_t group, size_t leaf, size_t page, const char *what, frz_error *err)
+{
+    return frz__err_corrupt(err, "%s: page indexes: row group %zu, column %s: page %zu %s", s->path, group, frz__pq_col(s->impl->pq, leaf)->name, page, what);
+}
+
+int frz__sst_find_page(struct sst *s, size_t group, size_t leaf, uint64_t row, const struct pq_pages **out, size_t *page, frz_error *err)
+{
+    TRY(frz__pq_pages(s->impl->pq, group, leaf, out, err));
+    const struct pq_pages *p = *out;
+    if (p->count == 0) return bad_page(s, group, leaf, 0, "is not there", err);
+    size_t i = *page = frz__sst_page_of(p, row);
+    if (i >= p->count || row < p->first_row[i] || row >= p->first_row[i + 1]) return bad_page(s, group, leaf, i, "should hold a row that it does not", err);
+    if (!s->impl->ours) return FRZ_OK;
+    if (i && p->first_row[i] != i * p->first_row[1]) return bad_page(s, group, leaf, i, "does not begin where its stripe does", err);
+    if (i && p->offset[i - 1] + p->bytes[i - 1] != p->offset[i]) return bad_page(s, group, leaf, i, "does not begin where the one before it ends", err);
+    if (i + 1 < p->count && p->offset[i] + p->bytes[i] != p->offset[i + 1]) return bad_page(s, group, leaf, i, "does not end where the next begins", err);
+    return FRZ_OK;
+}
+
+int frz__sst_check_page_indexes(struct sst *s, frz_error *err)
+{
+    struct sst_impl *im = s->impl;
+    uint8_t bytes[4096];
+    uint32_t crc = 0;
+    if (!im->ours || atomic_load_explicit(&im->pages_checked, memory_order_relaxed)) return FRZ_OK;
+    for (uint64_t at = 0; at < im->pages_length;) {
+        size_t n = im->pages_length - at < sizeof bytes ? (size_t)(im->pages_length - at) : sizeof bytes;
+        TRY(frz__file_read_full(im->file, im->pages_offset + at, bytes, n, err));
+        crc = frz__crc32c(crc, bytes, n);
+        at += n;
+    }
+    if (crc != im->pages_crc) return frz__err_corrupt(err, "%s: page indexes at %" PRIu64 ": checksum: expected %08x, found %08x", s->path, im->pages_offset, im->pages_crc, crc);
+    atomic_store_explicit(&im->pages_checked, true, memory_order_relaxed);
+    return FRZ_OK;
+}
+
 /* ── index: fences, the filter's checksums ── */
 
 static void index_free(const allocator *a, void *value)
@@ -171,9 +207,9 @@ static void stripe_free(const allocator *a, void *value)
 static int key_page_read(struct sst *s, size_t group, size_t leaf, uint64_t local, size_t rows, struct codec_ctx *codec, struct vec *out, frz_error *err)
 {
     const struct pq_pages *pages;
-    TRY(frz__pq_pages(s->impl->pq, group, leaf, &pages, err));
-    size_t page = (size_t)(local >> SST_KEY_PAGE_ROWS_LOG2);
-    if (page >= pages->count || pages->first_row[page] != local || pages->first_row[page + 1] != local + rows)
+    size_t page;
+    TRY(frz__sst_find_page(s, group, leaf, local, &pages, &page, err));
+    if (pages->first_row[page] != local || pages->first_row[page + 1] != local + rows)
         return frz__err_corrupt(err, "%s: row group %zu, key column %s: page %zu should begin at row %" PRIu64 " and have %zu rows", s->path, group, frz__pq_col(s->impl->pq, leaf)->name, page, local, rows);
     TRY(frz__pq_page_read(s->impl->pq, group, leaf, page, codec, out, err));
     if (out->len != rows || out->nulls)
@@ -280,10 +316,8 @@ int frz__sst_load_page(struct sst *s, size_t leaf, frz_type type, uint64_t pos, 
     size_t group = frz__sst_group_of(im, pos);
     uint64_t local = pos - im->group_first[group];
     *pin = NULL;
-    TRY(frz__pq_pages(im->pq, group, leaf, &pages, err));
-    size_t page = frz__sst_page_of(pages, local);
-    if (page >= pages->count || local < pages->first_row[page] || local >= pages->first_row[page + 1])
-        return frz__err_corrupt(err, "%s: row group %zu, column %s: no page holds row %" PRIu64, s->path, group, frz__pq_col(im->pq, leaf)->name, local);
+    size_t page;
+    TRY(frz__sst_find_page(s, group, leaf, local, &pages, &page, err));
     struct cache_key key = {s->file_no, CACHE_PAGE, (uint32_t)leaf, (uint64_t)group << 32 | page};
     *pin = frz__cache_get(s->env.cache, &key);
     if (!*pin) {

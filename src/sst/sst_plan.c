@@ -102,6 +102,7 @@ static int plan_group(struct plan *p, uint64_t from, uint64_t to, frz_error *err
     p->err = err;
     if (frz__pred_prunes(p->pred, stats_of, p)) return FRZ_OK;
     if (p->column_count == 0) return plan_add(p, base + from, base + to, err);
+    TRY(frz__sst_check_page_indexes(p->s, err));
     for (size_t i = 0; i < p->column_count; i++) TRY(frz__pq_pages(im->pq, p->group, (size_t)im->leaf[p->columns[i]], &p->pages[i], err));
     p->by_page = true;
     while (from < to) {

@@ -1,5 +1,6 @@
 #include "sst/sst_int.h"
 
+#include <stdio.h>
 #include "base/coding.h"
 #include "base/hash.h"
 
@@ -21,6 +22,32 @@ static int open_read(struct opening *o, uint64_t offset, void *out, size_t len, 
     return FRZ_OK;
 }
 
+/* Parquet's footer has no checksum: ours has one. A file of others has none. */
+static int open_check_footer(struct opening *o, frz_error *err)
+{
+    struct sst *s = o->s;
+    slice stored = frz__pq_kv(s->impl->pq, SST_FOOTER_KEY), place = frz__pq_kv(s->impl->pq, "frazil.index");
+    struct buf big = BUF_INIT(s->env.a, 0);
+    int rc = FRZ_OK;
+    size_t at = 0;
+    char digits[16];
+    if (!stored.data && !place.data) return FRZ_OK;
+    size_t len = (size_t)load_u32(o->tail.data + o->tail.len - 8) + 8; /* Parquet's reader has checked it against the file */
+    slice footer = slice_of(o->tail.data + o->tail.len - len, len);
+    if (len > o->tail.len) {
+        CHECK(buf_reserve(&big, len, err));
+        CHECK(frz__file_read_full(s->impl->file, s->bytes - len, big.data, len, err));
+        footer = slice_of(big.data, len);
+    }
+    if (!stored.data || !place.data || !frz__sst_footer_find(footer, &at)) CHECK(frz__err_corrupt(err, "%s: footer at %" PRIu64 ": frazil's key-values are not all there", s->path, s->bytes - len));
+    snprintf(digits, sizeof digits, "%08" PRIx32, frz__sst_footer_crc(footer, at));
+    if (memcmp(digits, footer.data + at, 8) != 0)
+        CHECK(frz__err_corrupt(err, "%s: footer at %" PRIu64 ": checksum: expected %.8s, found %s", s->path, s->bytes - len, (const char *)footer.data + at, digits));
+done:
+    buf_clear(&big);
+    return rc;
+}
+
 static int open_footer(struct opening *o, uint64_t expected_rows, frz_error *err)
 {
     struct sst *s = o->s;
@@ -31,6 +58,7 @@ static int open_footer(struct opening *o, uint64_t expected_rows, frz_error *err
     o->tail.len = tail;
     struct pq_source source = {im->file, source_read, s->bytes, s->path};
     TRY(frz__pq_open_tail(s->env.a, source, buf_slice(&o->tail), &im->pq, err));
+    TRY(open_check_footer(o, err));
     s->rows = frz__pq_rows(im->pq);
     if (expected_rows != UINT64_MAX && s->rows != expected_rows) return frz__err_corrupt(err, "%s: has %" PRIu64 " rows, the table's metadata says %" PRIu64, s->path, s->rows, expected_rows);
     im->groups = frz__pq_group_count(im->pq);
@@ -141,6 +169,12 @@ static int open_sorted(struct opening *o, frz_error *err)
     if (slice_cmp(p.first_key, p.last_key) > 0) return frz__err_corrupt(err, "%s: its first key is above its last", s->path);
     for (size_t g = 1; g < im->groups; g++)
         if (im->group_first[g] % SST_KEY_PAGE_ROWS) return frz__err_corrupt(err, "%s: row group %zu begins at row %" PRIu64 ", within a key page", s->path, g, im->group_first[g]);
+    if (p.pages_offset > s->bytes || p.pages_length > s->bytes - p.pages_offset)
+        return frz__err_corrupt(err, "%s: page indexes at %" PRIu64 " of %" PRIu64 " bytes lie outside of the file", s->path, p.pages_offset, p.pages_length);
+    im->ours = true;
+    im->pages_offset = p.pages_offset;
+    im->pages_length = p.pages_length;
+    im->pages_crc = p.pages_crc;
     s->level_hint = p.level_hint;
     s->seq_first = p.seq_first;
     s->seq_last = p.seq_last;

@@ -94,6 +94,7 @@ int frz__sst_verify(struct sst *s, int (*fn)(void *ctx, const char *where, const
     int rc = FRZ_OK;
     CHECK(frz__codec_ctx_new(s->env.a, &v.codec, err));
     CHECK(frz__pq_verify(s->impl->pq, v.codec, fn, ctx, &checked, err));
+    CHECK(finding_of(&v, "page indexes", frz__sst_check_page_indexes(s, err), err));
     if (s->sorted) {
         CHECK(finding_of(&v, "fences", frz__sst_load_index(s, &v.index, &pin, err), err));
         if (rc != FRZ_OK) v.index = NULL;

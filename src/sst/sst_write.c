@@ -16,6 +16,8 @@ struct sst_writer {
     struct file *file;
     uint64_t file_at;   /* written */
     struct buf sink;    /* not yet */
+    struct buf footer;  /* held back until its checksum is in it */
+    bool in_footer;
     struct codec_ctx *codec;
     struct pq_writer *pq;
     struct vecs batch;  /* columns of the schema, then of lineage */
@@ -43,6 +45,7 @@ static int sink_flush(struct sst_writer *w, frz_error *err)
 static int sink_append(void *ctx, slice bytes, frz_error *err)
 {
     struct sst_writer *w = (struct sst_writer *)ctx;
+    if (w->in_footer) return buf_append_slice(&w->footer, bytes, err);
     if (w->sink.len + bytes.len > SINK_BYTES) TRY(sink_flush(w, err));
     if (bytes.len < SINK_BYTES) return buf_append_slice(&w->sink, bytes, err);
     TRY(frz__file_write(w->file, w->file_at, bytes.data, bytes.len, err));
@@ -102,7 +105,7 @@ int frz__sst_writer_new(const allocator *a, struct file *file, const struct sst_
     w->schema = frz__schema_acquire(o->schema);
     w->o.schema = w->schema;
     w->file = file;
-    w->sink = w->scratch = BUF_INIT(a, 0);
+    w->sink = w->scratch = w->footer = BUF_INIT(a, 0);
     w->first_key = w->last_key = w->fences.keys = BUF_INIT(a, 0);
     CHECK(frz__codec_ctx_new(a, &w->codec, err));
     CHECK(writer_columns(w, err));
@@ -123,6 +126,7 @@ void frz__sst_writer_free(struct sst_writer *w)
     frz__free(w->a, w->hashes);
     frz__sst_fence_writer_clear(&w->fences);
     buf_clear(&w->sink);
+    buf_clear(&w->footer);
     buf_clear(&w->scratch);
     buf_clear(&w->first_key);
     buf_clear(&w->last_key);
@@ -257,6 +261,24 @@ int frz__sst_add_vec(struct sst_writer *w, slice key, const struct vecs *rows, s
 
 /* ── the end ── */
 
+/* Parquet's page indexes are what lies between its last chunk and here. Read back: the writer below does not tell them from pages. */
+static int finish_pages(struct sst_writer *w, struct sst_props *p, frz_error *err)
+{
+    uint8_t bytes[4096];
+    p->pages_offset = 4; /* behind PAR1 */
+    for (size_t i = 0; i < w->batch.count; i++) p->pages_offset += frz__pq_writer_stats(w->pq, i)->compressed_bytes;
+    TRY(sink_flush(w, err));
+    if (p->pages_offset > w->file_at) return frz__err(err, FRZ_BUG, "%s: its chunks end at %" PRIu64 ", beyond the %" PRIu64 " bytes written", w->file->path, p->pages_offset, w->file_at);
+    p->pages_length = w->file_at - p->pages_offset;
+    for (uint64_t at = p->pages_offset; at < w->file_at;) {
+        size_t n = w->file_at - at < sizeof bytes ? (size_t)(w->file_at - at) : sizeof bytes;
+        TRY(frz__file_read_full(w->file, at, bytes, n, err));
+        p->pages_crc = frz__crc32c(p->pages_crc, bytes, n);
+        at += n;
+    }
+    return FRZ_OK;
+}
+
 static int finish_props(struct sst_writer *w, struct buf *out, frz_error *err)
 {
     const frz_schema *s = w->schema;
@@ -267,7 +289,9 @@ static int finish_props(struct sst_writer *w, struct buf *out, frz_error *err)
         CHECK(buf_append_u32(&columns, (uint32_t)c->id, err));
         CHECK(buf_append_u32(&columns, (uint32_t)c->type.id, err));
     }
-    struct sst_props p = {w->o.level_hint, w->o.seq_first, w->o.seq_last, buf_slice(&w->first_key), buf_slice(&w->last_key), buf_slice(&columns)};
+    struct sst_props p = {.level_hint = w->o.level_hint, .seq_first = w->o.seq_first, .seq_last = w->o.seq_last, .first_key = buf_slice(&w->first_key), .last_key = buf_slice(&w->last_key),
+                          .key_columns = buf_slice(&columns)};
+    CHECK(finish_pages(w, &p, err));
     CHECK(frz__sst_props_encode(&p, out, err));
 done:
     buf_clear(&columns);
@@ -307,12 +331,28 @@ static int finish_block(struct sst_writer *w, frz_error *err)
     }
     snprintf(place, sizeof place, "%" PRIu64 ":%" PRIu64, b.offset, b.length);
     CHECK(frz__pq_writer_kv(w->pq, "frazil.index", place, err));
+    CHECK(frz__pq_writer_kv(w->pq, SST_FOOTER_KEY, "crc32c:" SST_FOOTER_ZEROS, err));
 done:
     buf_clear(&props);
     buf_clear(&fence);
     buf_clear(&filter);
     buf_clear(&head);
     return rc;
+}
+
+/* Parquet's footer, with its checksum in it. */
+static int finish_footer(struct sst_writer *w, uint64_t *file_bytes, frz_error *err)
+{
+    size_t at;
+    char digits[16];
+    w->in_footer = true;
+    TRY(frz__pq_writer_finish(w->pq, file_bytes, err));
+    w->in_footer = false;
+    if (!frz__sst_footer_find(buf_slice(&w->footer), &at)) return frz__err(err, FRZ_BUG, "%s: no place for a checksum in its footer", w->file->path);
+    snprintf(digits, sizeof digits, "%08" PRIx32, frz__sst_footer_crc(buf_slice(&w->footer), at));
+    memcpy(w->footer.data + at, digits, 8);
+    TRY(sink_append(w, buf_slice(&w->footer), err));
+    return sink_flush(w, err);
 }
 
 /* sst.h (2): position arithmetic rests on it */
@@ -369,8 +409,7 @@ int frz__sst_finish(struct sst_writer *w, struct arena *ar, struct ice_file *out
     CHECK(frz__pq_writer_end_rows(w->pq, err));
     CHECK(check_groups(w, err));
     CHECK(finish_block(w, err));
-    CHECK(frz__pq_writer_finish(w->pq, &bytes, err));
-    CHECK(sink_flush(w, err));
+    CHECK(finish_footer(w, &bytes, err));
     if (bytes != w->file_at) CHECK(frz__err(err, FRZ_BUG, "%s: %" PRIu64 " bytes were written, its footer counts %" PRIu64, w->file->path, w->file_at, bytes));
     *out = (struct ice_file){.content = ICE_DATA, .record_count = (int64_t)w->rows, .file_size = (int64_t)bytes, .sort_order_id = -1, .first_row_id = -1, .content_offset = -1, .content_size = -1};
     CHECK(finish_stats(w, ar, out, err));

@@ -22,6 +22,7 @@ bool frz__pred_eval_row(const struct pred *p, const frz_value *values); /* by co
 
 /* STATS_OF(ctx, column, out) = false: nothing known. True = no row can pass. */
 bool frz__pred_prunes(const struct pred *p, bool (*stats_of)(void *ctx, size_t column, struct pred_stats *out), void *ctx);
-/* The key range that the predicate implies on the first key column(s), for scans: appends encoded bounds; *has_from / *has_to tell. Conservative. */
+/* The key range [FROM, TO) that the predicate implies on the first key column(s), for scans: appends encoded bounds; *has_from / *has_to tell. Conservative: keys in it may not pass.
+ * FROM ≥ TO: none does. */
 FRZ_NODISCARD int frz__pred_key_range(const struct pred *p, const frz_schema *s, struct buf *from, bool *has_from, struct buf *to, bool *has_to, frz_error *err);
 #endif

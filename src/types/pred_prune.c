@@ -73,7 +73,7 @@ static bool prunes(const struct pred_node *n, const struct prune *pr)
     }
     if (!pr->stats_of(pr->ctx, n->column, &st)) return false;
     if (n->kind == PRED_NULL) return st.has_nulls && st.nulls == 0;
-    if (st.has_nulls && st.nulls >= st.rows) return true; /* all null: nothing but IS NULL is true */
+    if (st.has_nulls && st.rows && st.nulls >= st.rows) return true; /* all null: nothing but IS NULL is true */
     distrust(n, &st);
     switch (n->kind) {
     case PRED_CMP: return prunes_cmp(n, &st);

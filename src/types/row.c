@@ -77,10 +77,8 @@ static slice var_slice(const struct row_layout *l, slice row, uint32_t index)
     return slice_of(row.data + head + from, to - from);
 }
 
-void frz__row_get(const frz_schema *s, slice row, size_t column, frz_value *out)
+static inline void slot_get(const struct row_layout *l, const struct row_slot *slot, slice row, frz_value *out)
 {
-    const struct row_slot *slot = &s->layout.slots[column];
-    FRZ_ASSERT(!slot->is_key);
     *out = value_null();
     if (bit_get(row.data + 2, slot->null_bit)) return;
     out->type = slot->type;
@@ -89,7 +87,7 @@ void frz__row_get(const frz_schema *s, slice row, size_t column, frz_value *out)
     case FRZ_BOOLEAN: out->as.boolean = *p != 0; break;
     case FRZ_STRING:
     case FRZ_BINARY: {
-        slice v = var_slice(&s->layout, row, slot->at);
+        slice v = var_slice(l, row, slot->at);
         out->as.bytes.data = v.data;
         out->as.bytes.len = v.len;
         break;
@@ -104,6 +102,12 @@ void frz__row_get(const frz_schema *s, slice row, size_t column, frz_value *out)
         if (slot->width == 8) memcpy(&out->as, p, 8);
         else memcpy(&out->as, p, 4);
     }
+}
+
+void frz__row_get(const frz_schema *s, slice row, size_t column, frz_value *out)
+{
+    FRZ_ASSERT(!s->layout.slots[column].is_key);
+    slot_get(&s->layout, &s->layout.slots[column], row, out);
 }
 
 static int err_row(const struct column *c, const char *what, frz_error *err) { return frz__err_corrupt(err, "row bytes: " COLUMN_FMT " %s", COLUMN_ARG(c), what); }
@@ -325,10 +329,9 @@ int frz__row_fill(frz_row *r, slice key, slice row, const uint8_t *mask, bool co
     if (mask_has_key(s, mask)) TRY(fill_key(r, key, mask, copy, err));
     for (size_t i = 0; i < s->count; i++) {
         if (s->layout.slots[i].is_key || (mask && !bit_get(mask, i))) continue;
-        frz_value v;
-        frz__row_get(s, row, i, &v);
-        if (copy && v.type >= FRZ_STRING) TRY(own_bytes(r, i, &v, err));
-        r->values[i] = v;
+        frz_value *v = &r->values[i];
+        slot_get(&s->layout, &s->layout.slots[i], row, v);
+        if (copy && v->type >= FRZ_STRING) TRY(own_bytes(r, i, v, err));
         bit_set(r->set, i);
     }
     return FRZ_OK;

@@ -125,7 +125,7 @@ static bool reads_back(const char *text, double v, bool single)
 /* "-d.ddde±XX" → digits with a point where the exponent is small, else "d.ddde±XX": 100.0, 0.001, 1e+20, 1.5e-07 */
 static size_t lay_out(const char *e, char out[40])
 {
-    char digits[20];
+    char digits[20] = {0};
     int n = 0, exponent = atoi(strchr(e, 'e') + 1);
     char *p = out;
     if (*e == '-') *p++ = *e++;

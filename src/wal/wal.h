@@ -11,7 +11,8 @@
  *             (3) every segment begins with the dictionary of all live tables  (4) `durable_upto` in a record is a position known synced when it was framed (hazards 10)
  *             (5) a segment is recycled only when every table's rows in it are published or dropped
  * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
- * Threads     append by one at a time (the group's leader); sync may run beside the next append's framing only by the caller's order; release and stats from any                        */
+ *             What else may be there after a crash counts for nothing: a segment without a good header, `.free` files (spares), segments that none leads back to.
+ * Threads     append by one at a time (the group's leader); sync, release, low water and stats beside it from any; close by the last                                              */
 #ifndef FRZ_WAL_WAL_H
 #define FRZ_WAL_WAL_H
 #include "base/coding.h"
@@ -52,8 +53,8 @@ struct wal_report {
     uint64_t writer_epoch; /* the highest seen */
     uint64_t segments, records, bytes;
     uint64_t seq_last;     /* 0 = none */
-    bool tail_cut;         /* and where: */
-    uint64_t tail_segment, tail_offset, tail_bytes_dropped;
+    bool tail_cut;         /* something beyond the end was there, and is not counted; and where: */
+    uint64_t tail_segment, tail_offset, tail_bytes_dropped; /* segment and offset are set without a cut too: where the log ends */
 };
 /* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
 FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
@@ -62,14 +63,20 @@ FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, st
 /* Goes on after REPORT (as frz__wal_read gave it): begins a new segment, keeps the old ones until released. TABLES: the dictionary. NEXT_SEQ: the first to be assigned. */
 FRZ_NODISCARD int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_report *report, uint64_t next_seq, const struct wal_table *tables, size_t table_count, struct wal **out,
                                 frz_error *err);
-/* Appends one group record. OPS: slices that lie one after another in the record. A full segment is left behind: SWITCHED is set, and *SEGMENT is where the record went.
- * < 0: nothing of it will be replayed; the segment is given up (2). */
+/* Appends one group record. OPS: slices that lie one after another in the record. A full segment is left behind; *SEGMENT is where the record went. Sequences between the last record's and BASE_SEQ are
+ * recorded as skipped. A record never spans segments: one larger than a segment gets a segment of its own, which grows beyond segment_bytes.
+ * < 0: nothing of it will be replayed; if anything was written, the segment is given up (2). */
 FRZ_NODISCARD int frz__wal_append(struct wal *w, uint64_t base_seq, uint32_t op_count, const slice *ops, size_t slices, uint64_t *segment, frz_error *err);
 FRZ_NODISCARD int frz__wal_append_drop(struct wal *w, uint64_t table_no, frz_error *err);
 /* A table was created, opened or changed its schema: its line goes into the log now, and into each later segment. Copied. */
 FRZ_NODISCARD int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err);
-/* All that was appended before the call is on stable storage when it returns 0. A no-op, not counted, if it is already. */
+/* All that was appended before the call is on stable storage when it returns 0. A no-op, not counted, if it is already.
+ * < 0: the segment is given up (2); what was not synced before is in doubt. The next append or sync writes the records in doubt again, into a new segment: none that was appended is lost by it. But what the
+ * caller will not acknowledge it must refuse. */
 FRZ_NODISCARD int frz__wal_sync(struct wal *w, frz_error *err);
+/* After a failed sync: the records from BASE_SEQ on were not acknowledged and shall not be replayed; BASE_SEQ may be assigned again. (An append that assigns a sequence in doubt again says the same.)
+ * FRZ_BUG if they are known synced. */
+FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *err);
 /* TABLE_NO's rows up to SEQ are published. */
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
 /* Segments older than OLDEST_NEEDED are recycled or deleted. */
@@ -77,5 +84,5 @@ FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_er
 uint64_t frz__wal_segment(const struct wal *w); /* the one being written */
 struct wal_stats { uint64_t bytes, syncs, segments, recycled; };
 void frz__wal_stats(const struct wal *w, struct wal_stats *out);
-int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine */
+int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine. After a failure, says in a new segment what does not count, if it can */
 #endif

@@ -162,6 +162,27 @@ TEST(fault, contract_3_a_rename_is_whole_and_a_name_is_never_without_its_past)
     frz__fs_free(fs);
 }
 
+TEST(fault, contract_3_what_was_renamed_is_under_one_of_its_names)
+{
+    frz_error e;
+    struct fs *fs = fresh();
+    put(fs, "f", "old", true);
+    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_rename(fs, "f", "g", &e), &e);
+    put(fs, "f", "new", true); /* may be there only if the rename is */
+    bool both = false;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct fs *r = reboot(fs, seed);
+        const char *f = content(r, "f");
+        bool f_old = f && strcmp(f, "old") == 0, f_there = f != NULL, g_there = content(r, "g") != NULL;
+        assert_true(f_old != g_there);
+        both |= f_there && g_there;
+        frz__fs_free(r);
+    }
+    assert_true(both);
+    frz__fs_free(fs);
+}
+
 TEST(fault, hazard_11_contract_4_after_a_failed_sync_a_later_one_brings_nothing_back)
 {
     frz_error e;

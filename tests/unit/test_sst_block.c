@@ -269,12 +269,13 @@ TEST(sst_block, place_is_two_numbers)
 TEST(sst_block, properties_come_back_and_bear_every_cut)
 {
     struct buf b = BUF_INIT(NULL, 0);
-    struct sst_props p = {3, 17, UINT64_C(1) << 50, slice_str("first"), slice_of("", 0), slice_str("idididid")}, d;
+    struct sst_props p = {3, 17, UINT64_C(1) << 50, 1234, 56, 0xDEADBEEF, slice_str("first"), slice_of("", 0), slice_str("idididid")}, d;
     OK(frz__sst_props_encode(&p, &b, &err), &err);
     OK(frz__sst_props_decode(buf_slice(&b), "f", &d, &err), &err);
     assert_int_equal(d.level_hint, 3);
     assert_int_equal(d.seq_first, 17);
     assert_true(d.seq_last == UINT64_C(1) << 50);
+    assert_true(d.pages_offset == 1234 && d.pages_length == 56 && d.pages_crc == 0xDEADBEEF);
     assert_true(slice_eq(d.first_key, p.first_key) && d.last_key.len == 0 && slice_eq(d.key_columns, p.key_columns));
     for (size_t cut = 0; cut < b.len; cut++) FAILS(frz__sst_props_decode(slice_of(b.data, cut), "f", &d, &err), FRZ_CORRUPT, &err);
     OK(buf_append_byte(&b, 0, &err), &err);
@@ -282,4 +283,20 @@ TEST(sst_block, properties_come_back_and_bear_every_cut)
     b.data[0] = 2;
     FAILS(frz__sst_props_decode(buf_slice(&b), "f", &d, &err), FRZ_NEWER_FORMAT, &err);
     buf_clear(&b);
+}
+
+TEST(sst_block, footer_checksum_is_found_at_the_last_place_and_covers_all_but_itself)
+{
+    char bytes[] = "column frazil.footer\x18\x0F" "crc32c:ffffffff, then frazil.footer\x18\x0F" "crc32c:12345678 and PAR1";
+    slice s = slice_of(bytes, sizeof bytes - 1);
+    size_t at = 0;
+    assert_true(frz__sst_footer_find(s, &at));
+    assert_memory_equal(bytes + at, "12345678", 8);
+    uint32_t crc = frz__sst_footer_crc(s, at);
+    memcpy(bytes + at, "00000000", 8);
+    assert_int_equal(crc, frz__crc32c(0, bytes, s.len));
+    bytes[s.len - 1] ^= 1;
+    assert_true(frz__sst_footer_crc(s, at) != crc);
+    assert_false(frz__sst_footer_find(slice_of(bytes, 30), &at));
+    assert_false(frz__sst_footer_find(slice_of(bytes, 0), &at));
 }

@@ -1,10 +1,12 @@
-/* The public schema, row and key functions, through frazil.h alone. */
+/* The public schema, row and key functions; internals only where an allocator must fail. */
 #include "frz_test.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "types/row.h"
 
 static frz_schema *schema(const char *text, const char *key)
 {
@@ -295,4 +297,34 @@ TEST(api_key, is_read_from_text_and_json)
     frz_schema_free(one);
     frz_schema_free(two);
     frz_schema_free(none);
+}
+
+TEST(api_row, survives_every_failed_allocation)
+{
+    frz_error e = {0};
+    for (long n = 1;; n++) {
+        struct test_alloc t;
+        frz_schema *s = NULL;
+        frz_row *r = NULL;
+        frz_blob *b[5] = {0};
+        frz_value key[2];
+        size_t nkey = 0;
+        test_alloc_init(&t, n);
+        const char *json = "{\"k\":\"a longer string than sixteen bytes\",\"l\":\"00ff\",\"d\":1.25,\"f\":0.1}";
+        int rc = frz__schema_parse_text(&t.vt, slice_str("k string, l binary, d decimal(9,2)?, f double?"), slice_str("k,l"), &s, &e);
+        if (rc >= 0) rc = frz_row_new_schema(s, &r, &e);
+        if (rc >= 0) rc = frz_row_set_json(r, json, strlen(json), &e);
+        if (rc >= 0) rc = frz_row_set_text(r, 1, "0011", 4, &e);
+        if (rc >= 0) rc = frz_row_to_json(r, &b[0], &e);
+        if (rc >= 0) rc = frz_row_to_text(r, 0, &b[1], &e);
+        if (rc >= 0) rc = frz_key_parse(s, "[\"a\",\"00\"]", 10, key, &nkey, &b[2], &e);
+        if (rc >= 0) rc = frz_schema_to_json(s, &b[3], &e);
+        if (rc >= 0) rc = frz_schema_to_text(s, &b[4], &e);
+        if (rc < 0) assert_int_equal(rc, FRZ_NO_MEMORY);
+        for (size_t i = 0; i < 5; i++) frz_blob_free(b[i]);
+        frz_row_free(r);
+        frz_schema_free(s);
+        assert_int_equal(t.live, 0);
+        if (rc >= 0) break;
+    }
 }

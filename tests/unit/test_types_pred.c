@@ -15,6 +15,52 @@ static frz_schema *parse_schema(const char *text, const char *key)
     return s;
 }
 
+/* ── literals ── */
+
+/* How many of -3 … 3 (and a null) pass, as an int, a long and a decimal of scale 1. */
+static void pass_count(const char *pred, int want)
+{
+    static const char *const types[] = {"int?", "long?", "decimal(4,1)?", "double?"};
+    for (size_t t = 0; t < FRZ_ARRAY_LEN(types); t++) {
+        frz_error e = {0};
+        char text[64];
+        snprintf(text, sizeof text, "i %s", types[t]);
+        frz_schema *s = parse_schema(text, "");
+        struct pred *p = NULL;
+        struct vec v;
+        const struct vec *cols[1] = {&v};
+        uint8_t sel = 0xFF;
+        int rows = 0;
+        frz__vec_init(&v, NULL, s->columns[0].type);
+        OK(frz__pred_parse(NULL, s, slice_str(pred), &p, &e), &e);
+        for (int i = -3; i <= 4; i++) {
+            frz_value x = value_i64(FRZ_LONG, i), y;
+            if (i == 4) x = value_null();
+            else if (t == 3) x = (frz_value){FRZ_DOUBLE, 0, {.f64 = i}};
+            OK(frz__value_convert(&x, s->columns[0].type, &y, &e), &e);
+            OK(frz__vec_append(&v, &y, &e), &e);
+            rows += frz__pred_eval_row(p, &y);
+        }
+        OK(frz__pred_eval(p, cols, 8, &sel, &e), &e);
+        if (rows != want || __builtin_popcount(sel) != want) fail_msg("%s of %s: %d and %d pass, expected %d", pred, types[t], rows, __builtin_popcount(sel), want);
+        frz__vec_clear(&v);
+        frz__pred_free(p);
+        frz__schema_release(s);
+    }
+}
+
+TEST(pred_literal, compares_numbers_exactly_whatever_their_form)
+{
+    static const struct { const char *pred; int want; } cases[] = {
+        {"i < 2.55", 6}, {"i <= 2.55", 6}, {"i > 2.55", 1}, {"i >= 2.55", 1}, {"i = 2.55", 0}, {"i <> 2.55", 7}, {"i < -2.55", 1}, {"i <= -2.55", 1}, {"i > -2.55", 6}, {"i >= -2.55", 6},
+        {"i < 2.0", 5}, {"i = 2.000", 1}, {"i = 0.2e1", 1}, {"i = 20e-1", 1}, {"i = 2E+0", 1}, {"i = -0.0", 1}, {"i = 0e99", 1}, {"i = 000002", 1}, {"i >= 0.02e2", 2}, {"i > 0.0001", 3}, {"i < 1e-30", 4}, {"i < -1e-30", 3},
+        {"i < 1e30", 7}, {"i > 1e30", 0}, {"i >= -1e30", 7}, {"i <= -1e30", 0}, {"i <> 1e30", 7}, {"i = 1e30", 0}, {"NOT i < 1e30", 0}, {"NOT i = 1e30", 7}, {"i BETWEEN -1e30 AND 0.5", 4}, {"i NOT BETWEEN -0.5 AND 0.5", 6},
+        {"i < 99999999999999999999999999999999999999999", 7}, {"i > -0.00000000000000000000000000000000000000000000001", 4}, {"i IN (1, 2.55, 1e30, 3)", 2}, {"i NOT IN (1, 2.55, 1e30)", 6}, {"i IN (2.55)", 0},
+        {"i NOT IN (2.55)", 7}, {"i NOT IN (1, NULL)", 0}, {"i IN (1, NULL)", 1}, {"i IN (100,90,80,70,60,50,40,30,20,10,3,-3,0,1000,1,1,1)", 4}, {"i NOT IN (100,90,80,70,60,50,40,30,20,10,3,-3,0)", 4}, {"i IS NULL", 1}, {"NOT i IS NULL", 7},
+        {"i = '2'", 1}, {"NULL = i", 0}, {"NOT NULL = i", 0}, {"TRUE", 8}, {"NOT FALSE", 8}, {"NOT NULL", 0}, {"i = 1 OR TRUE", 8}, {"i = 1 OR NULL", 1}, {"i = 1 AND NULL", 0}};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(cases); i++) pass_count(cases[i].pred, cases[i].want);
+}
+
 /* ── the parser ── */
 
 static const char *const flights = "id long, dep_delay int?, carrier string?, tailnum string?, late boolean?, price decimal(9,2)?, day date?, ts timestamp?, tz timestamptz?, x double?, \"a b\" int?, bin binary?, date date?, "
@@ -105,6 +151,35 @@ TEST(pred_parse, names_the_columns_that_it_reads)
     frz__pred_columns(p, &bits);
     assert_int_equal(bits, 0x0D);
     frz__pred_free(p);
+    frz__schema_release(s);
+}
+
+TEST(pred_parse, survives_cuts_and_noise)
+{
+    frz_error e = {0};
+    struct rng r = {test_seed(11)};
+    frz_schema *s = parse_schema(flights, "id");
+    static const char *const seeds[] = {"dep_delay > 60.5e1 AND (carrier IN ('U''A','AA', NULL) OR NOT \"a b\" IS NOT NULL)", "carrier NOT LIKE 'a\\%%_' ESCAPE '\\' OR day BETWEEN DATE '2020-01-01' AND '2021-02-03'",
+                                        "bin = X'00ff' AND -1 <= price AND late AND TRUE AND ts < TIMESTAMP '2020-01-01 00:00:00'"};
+    size_t good = 0, bad = 0;
+    for (int i = 0; i < 20000; i++) {
+        const char *seed = seeds[rng_below(&r, 3)];
+        size_t len = strlen(seed), n = i < 400 ? (size_t)i % (len + 1) : len;
+        char *text = (char *)malloc(n ? n : 1); /* of exactly its size */
+        memcpy(text, seed, n);
+        if (i >= 400)
+            for (size_t k = 1 + rng_below(&r, 3); k > 0; k--) {
+                static const char noise[] = "()'\"%_\\ eE.-+=<>,xX0N\xc3\xff";
+                text[rng_below(&r, n)] = rng_below(&r, 2) ? noise[rng_below(&r, sizeof noise)] : seed[rng_below(&r, len)];
+            }
+        struct pred *p = NULL;
+        int rc = frz__pred_parse(NULL, s, slice_of(text, n), &p, &e);
+        assert_true(rc == FRZ_OK || rc == FRZ_INVALID);
+        rc == FRZ_OK ? good++ : bad++;
+        frz__pred_free(p);
+        free(text);
+    }
+    assert_true(good > 100 && bad > 100);
     frz__schema_release(s);
 }
 

@@ -25,7 +25,7 @@ static void gen_key(struct rng *r, const frz_schema *s, struct arena *ar, frz_va
 
 #define KEYS 24
 
-TEST(key, hazard_12_byte_order_is_value_order_for_every_type_and_composite)
+TEST(key, byte_order_is_value_order_for_every_type_and_composite)
 {
     frz_error e = {0};
     struct rng r = {test_seed(12)};
@@ -194,7 +194,7 @@ TEST(key, decode_survives_cuts_flips_and_noise)
     buf_clear(&again);
 }
 
-TEST(row, hazard_13_survives_both_ways_and_equal_rows_are_equal_bytes)
+TEST(row, survives_both_ways_and_equal_rows_are_equal_bytes)
 {
     frz_error e = {0};
     struct rng r = {test_seed(4)};
@@ -371,6 +371,36 @@ TEST(row, hazard_25_reads_rows_of_an_older_schema_by_field_id)
     buf_clear(&m);
     frz__schema_release(from);
     frz__schema_release(to);
+}
+
+TEST(row, wide_tables_and_wide_keys_take_the_same_way)
+{
+    frz_error e = {0};
+    struct rng r = {test_seed(14)};
+    for (int round = 0; round < 20; round++) {
+        frz_schema *s = gen_schema(&r, 150, 1 + rng_below(&r, 30), &e);
+        struct arena ar = ARENA_INIT(NULL);
+        struct buf key = BUF_INIT(NULL, 0), b = BUF_INIT(NULL, 0), m = BUF_INIT(NULL, 0);
+        frz_value v[150];
+        frz_row *row = NULL;
+        gen_row(&r, s, &ar, v);
+        OK(frz__key_encode_row(s, v, &key, &e), &e);
+        OK(frz__row_encode(s, v, &b, &e), &e);
+        OK(frz__row_check(s, buf_slice(&b), &e), &e);
+        OK(frz__row_new(NULL, s, &row, &e), &e);
+        OK(frz__row_fill(row, buf_slice(&key), buf_slice(&b), NULL, false, &e), &e);
+        for (size_t i = 0; i < 150; i++) assert_true(same_value(&row->values[i], &v[i]));
+        OK(frz__row_migrate(s, buf_slice(&b), s, &m, &e), &e);
+        assert_true(slice_eq(buf_slice(&m), buf_slice(&b)));
+        buf_reset(&m);
+        OK(frz__key_print(s, buf_slice(&key), &m, &e), &e);
+        buf_clear(&key);
+        buf_clear(&b);
+        buf_clear(&m);
+        frz__row_free(row);
+        frz__arena_clear(&ar);
+        frz__schema_release(s);
+    }
 }
 
 TEST(batch, survives_both_ways)

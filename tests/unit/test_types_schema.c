@@ -283,3 +283,46 @@ TEST(schema, survives_every_failed_allocation)
     }
     frz__json_free(j);
 }
+
+TEST(schema, survives_cuts_and_noise_in_text_and_json)
+{
+    frz_error e = {0};
+    struct rng r = {test_seed(15)};
+    const char *text = "id long, `a \"n` string?, price decimal(9, 2)?, \"x\"\"y\" fixed(16)?, z timestamptz";
+    const char *json = "{\"type\":\"struct\",\"schema-id\":7,\"identifier-field-ids\":[1],\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"},"
+                       "{\"id\":2,\"name\":\"b\",\"required\":false,\"type\":\"fixed[2]\",\"initial-default\":\"00ff\",\"write-default\":\"1111\"}]}";
+    size_t good = 0, bad = 0;
+    for (int i = 0; i < 20000; i++) {
+        const char *seed = i % 2 ? text : json;
+        size_t len = strlen(seed), n = i < 800 ? (size_t)(i / 2) % (len + 1) : len;
+        char *copy = (char *)malloc(n ? n : 1);
+        memcpy(copy, seed, n);
+        for (size_t k = i < 800 ? 0 : 1 + rng_below(&r, 3); k > 0; k--) copy[rng_below(&r, n)] = rng_below(&r, 2) ? seed[rng_below(&r, len)] : (char)rng_next(&r);
+        frz_schema *s = NULL;
+        struct json *j = NULL;
+        int rc;
+        if (i % 2) {
+            rc = frz__schema_parse_text(NULL, slice_of(copy, n), slice_str("id"), &s, &e);
+        } else {
+            rc = frz__json_parse(slice_of(copy, n), &j, &e);
+            if (rc == FRZ_OK) rc = frz__schema_from_json(NULL, j, &s, &e);
+            frz__json_free(j);
+        }
+        assert_true(rc == FRZ_OK || rc == FRZ_INVALID || rc == FRZ_UNSUPPORTED);
+        if (rc == FRZ_OK) { /* and then reads back what it prints */
+            struct buf b = BUF_INIT(NULL, 0);
+            frz_schema *again = NULL;
+            OK(frz__schema_to_text(s, &b, &e), &e);
+            OK(frz__schema_parse_text(NULL, buf_slice(&b), slice_of("", 0), &again, &e), &e);
+            assert_int_equal(again->count, s->count);
+            frz__schema_release(again);
+            buf_clear(&b);
+            good++;
+        } else {
+            bad++;
+        }
+        frz__schema_release(s);
+        free(copy);
+    }
+    assert_true(good > 100 && bad > 100);
+}

@@ -455,3 +455,37 @@ TEST(decimal, rescales_exactly_or_not_at_all)
     assert_true(frz__decimal_cmp((frz_decimal){0, -1}, (frz_decimal){UINT64_MAX, -1}) < 0);
     assert_true(frz__decimal_cmp((frz_decimal){1, 0}, (frz_decimal){UINT64_MAX, -1}) > 0);
 }
+
+TEST(text, survives_noise_and_prints_what_it_takes_so_that_it_reads_back)
+{
+    frz_error e = {0};
+    struct rng r = {test_seed(16)};
+    static const char *const types[] = {"int", "long", "float", "double", "decimal(9,2)", "decimal(38,10)", "date", "time", "timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns", "uuid", "fixed[4]", "binary", "string", "boolean"};
+    static const char alphabet[] = "0123456789999-:.+TZ eEaf";
+    struct buf b = BUF_INIT(NULL, 0);
+    size_t good = 0;
+    for (int i = 0; i < 60000; i++) {
+        struct arena ar = ARENA_INIT(NULL);
+        frz_type t = ty(types[rng_below(&r, FRZ_ARRAY_LEN(types))]);
+        frz_value v = gen_value(&r, t, &ar), w, x;
+        buf_reset(&b);
+        OK(frz__value_print(&v, t, &b, &e), &e);
+        size_t n = rng_below(&r, 3) ? b.len : rng_below(&r, b.len + 1);
+        uint8_t *copy = (uint8_t *)malloc(n ? n : 1);
+        memcpy(copy, b.data, n);
+        for (size_t k = rng_below(&r, 3); k > 0 && n; k--) copy[rng_below(&r, n)] = (uint8_t)alphabet[rng_below(&r, sizeof alphabet - 1)];
+        int rc = frz__value_parse(slice_of(copy, n), t, &ar, &w, &e);
+        assert_true(rc == FRZ_OK || rc == FRZ_INVALID);
+        if (rc == FRZ_OK) {
+            buf_reset(&b);
+            OK(frz__value_print(&w, t, &b, &e), &e);
+            OK(frz__value_parse(buf_slice(&b), t, &ar, &x, &e), &e);
+            assert_true(frz__value_eq(&w, &x));
+            good++;
+        }
+        free(copy);
+        frz__arena_clear(&ar);
+    }
+    assert_true(good > 1000);
+    buf_clear(&b);
+}
