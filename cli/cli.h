@@ -54,7 +54,10 @@ struct writer;
 struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count);
 int writer_row(struct writer *w, const frz_row *row, frz_error *err); /* rc */
 int writer_end(struct writer *w); /* flushes what a table holds back; frees; 0 or EXIT_ERROR */
-void json_string(FILE *f, const char *s, size_t len);
+void print_json_string(FILE *f, const char *s, size_t len);
+
+int properties_of(const struct args *a, frz_table_options *o); /* --property, --format-version; exit code */
+int durability_of(const struct args *a, int32_t *out);                /* --sync; exit code */
 
 int cmd_create(struct args *a);
 int cmd_drop(struct args *a);

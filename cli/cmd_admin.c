@@ -58,7 +58,7 @@ static int print_file(void *ctx, const frz_file_info *i)
 {
     if (*(bool *)ctx) {
         printf("{\"path\":");
-        json_string(stdout, i->path, strlen(i->path));
+        print_json_string(stdout, i->path, strlen(i->path));
         printf(",\"content\":\"%s\",\"format\":\"%s\",\"rows\":%llu,\"rows-masked\":%llu,\"bytes\":%llu,\"sequence-number\":%lld}\n", i->content ? "deletes" : "data", i->format, (unsigned long long)i->rows,
                (unsigned long long)i->rows_masked, (unsigned long long)i->bytes, (long long)i->sequence_number);
     } else {
@@ -83,11 +83,11 @@ static int print_finding(void *ctx, const frz_finding *f)
 {
     if (*(bool *)ctx) {
         printf("{\"table\":");
-        json_string(stdout, f->table, strlen(f->table));
+        print_json_string(stdout, f->table, strlen(f->table));
         printf(",\"where\":");
-        json_string(stdout, f->where, strlen(f->where));
+        print_json_string(stdout, f->where, strlen(f->where));
         printf(",\"what\":");
-        json_string(stdout, f->what, strlen(f->what));
+        print_json_string(stdout, f->what, strlen(f->what));
         printf("}\n");
     } else {
         printf("%s: %s: %s\n", f->table, f->where, f->what);

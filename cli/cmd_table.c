@@ -19,12 +19,10 @@ static int read_file(const char *path, char **out, size_t *len)
     return text ? EXIT_DONE : EXIT_ERROR;
 }
 
-int properties_of(const struct args *a, frz_table_options *o, char **storage);
-int properties_of(const struct args *a, frz_table_options *o, char **storage)
+int properties_of(const struct args *a, frz_table_options *o)
 {
     static const char *keys[ARGS_MAX], *values[ARGS_MAX];
     size_t n = 0;
-    (void)storage;
     for (int i = 0; i < a->option_count; i++) {
         if (strcmp(a->options[i], "property") != 0) continue;
         char *copy = strdup(a->values[i]), *eq = copy ? strchr(copy, '=') : NULL;
@@ -52,7 +50,7 @@ int cmd_create(struct args *a)
     const char *text = args_get(a, "schema"), *json = args_get(a, "schema-json"), *key = args_get(a, "key");
     if (!text == !json) return usage("create wants --schema or --schema-json");
     if (text && !key) return usage("create wants --key: the columns that make a row unique");
-    int code = properties_of(a, &o, NULL), rc;
+    int code = properties_of(a, &o), rc;
     if (code) return code;
     if (text) rc = frz_schema_parse(text, key, &schema, &e);
     else {

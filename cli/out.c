@@ -16,7 +16,7 @@ struct writer {
     bool head_done, failed;
 };
 
-void json_string(FILE *f, const char *s, size_t len)
+void print_json_string(FILE *f, const char *s, size_t len)
 {
     putc('"', f);
     for (size_t i = 0; i < len; i++) {

@@ -9,7 +9,7 @@ static void on_log(void *ctx, int level, const char *message)
     say("%s", message);
 }
 
-static int durability_of(const struct args *a, int32_t *out)
+int durability_of(const struct args *a, int32_t *out)
 {
     const char *s = args_get(a, "sync");
     if (!s || strcmp(s, "full") == 0) *out = FRZ_SYNC_FULL;
