@@ -189,6 +189,8 @@ static inline struct ice_file fx_write(struct fx *x, const char *path, const str
     struct ice_file out;
     OK(fx_try_write(x, path, t, o, &out, &ar), &err);
     frz__arena_clear(&ar);
+    out.stats = NULL;
+    out.split_offsets = NULL;
     return out;
 }
 

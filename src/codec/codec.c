@@ -35,7 +35,7 @@ const char *frz__codec_name(int codec)
 bool frz__codec_parse(slice name, int *codec)
 {
     for (size_t i = 0; i < FRZ_ARRAY_LEN(codecs); i++) {
-        if (strlen(codecs[i].name) == name.len && strncasecmp(codecs[i].name, (const char *)name.data, name.len) == 0) {
+        if (codecs[i].codec != CODEC_LZ4 && strlen(codecs[i].name) == name.len && strncasecmp(codecs[i].name, (const char *)name.data, name.len) == 0) {
             *codec = codecs[i].codec;
             return true;
         }
@@ -178,7 +178,7 @@ int frz__compress(struct codec_ctx *c, int codec, int level, slice in, struct bu
     case CODEC_GZIP: return compress_gzip(c, level, in, out, err);
     case CODEC_ZSTD: return compress_zstd(c, level, in, out, err);
     case CODEC_LZ4_RAW: return compress_lz4(in, out, err);
-    default: return frz__err(err, FRZ_UNSUPPORTED, "codec %d (%s) is not built in", codec, message_name(codec));
+    default: return frz__err(err, FRZ_UNSUPPORTED, "codec %d (%s) is not written", codec, message_name(codec));
     }
 }
 

@@ -149,6 +149,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     for (size_t i = 0; i < db->table_count; i++)
         if (!db->tables[i]->broken) TRY(frz__recover_sweep(db->tables[i], err));
     TRY(open_log(db, &report, err));
+    frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
 }
 

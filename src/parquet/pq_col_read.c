@@ -91,37 +91,53 @@ static int values_dense(const struct pq_plan *plan, const struct pq_body *b, int
 
 /* ── nulls ── */
 
-/* VALID dense values at out->len become COUNT, with zero at each null; from the back, in place. */
-#define SPREAD(type)                                                                                                                                                                              \
+/* 64 bits from bit AT on, all of which are there. */
+static uint64_t bits64(const uint8_t *bits, size_t at)
+{
+    unsigned shift = at & 7;
+    uint64_t w = load_u64(bits + at / 8) >> shift;
+    return shift ? w | (uint64_t)bits[at / 8 + 8] << (64 - shift) : w;
+}
+
+/* From the back, in place: STEP(i, set) for every row, 64 validity bits at a time and without a branch on them; done where only valid ones are left in front. */
+#define FROM_THE_BACK(STEP)                                                                                                                                                                       \
     do {                                                                                                                                                                                          \
-        type *v = (type *)(void *)out->data + at;                                                                                                                                                 \
-        for (size_t i = count; i-- > k;) {                                                                                                                                                        \
-            bool set = bit_get(out->validity, at + i);                                                                                                                                            \
-            k -= set;                                                                                                                                                                             \
-            type x = v[k];                                                                                                                                                                        \
-            v[i] = set ? x : 0;                                                                                                                                                                   \
+        size_t i = count;                                                                                                                                                                         \
+        for (; i >= 64 && i > k;) {                                                                                                                                                               \
+            uint64_t w = bits64(out->validity, at + i - 64);                                                                                                                                      \
+            for (int bit = 0; bit < 64; bit++, w <<= 1) {                                                                                                                                         \
+                i--;                                                                                                                                                                              \
+                STEP(i, (size_t)(w >> 63));                                                                                                                                                       \
+            }                                                                                                                                                                                     \
+        }                                                                                                                                                                                         \
+        for (; i > k;) {                                                                                                                                                                          \
+            i--;                                                                                                                                                                                  \
+            STEP(i, (size_t)bit_get(out->validity, at + i));                                                                                                                                      \
         }                                                                                                                                                                                         \
     } while (0)
+#define STEP_32(i, set) (k -= (set), v32[i] = v32[k] & (uint32_t)(0 - (set)))
+#define STEP_64(i, set) (k -= (set), v64[i] = v64[k] & (uint64_t)(0 - (set)))
+#define STEP_OFFSET(i, set) (o[(i) + 1] = o[k], k -= (set))
 
+/* VALID dense values at out->len become COUNT, with zero at each null. */
 static void spread(struct vec *out, size_t width, size_t count, size_t valid)
 {
     size_t at = out->len, k = valid;
     if (valid == count) return;
     if (type_is_var(out->type)) {
         uint32_t *o = out->offsets + at;
-        for (size_t i = count; i > k; i--) {
-            o[i] = o[k];
-            k -= bit_get(out->validity, at + i - 1);
-        }
+        FROM_THE_BACK(STEP_OFFSET);
     } else if (out->type.id == FRZ_BOOLEAN) {
         for (size_t i = count; i-- > k;) {
             bool set = bit_get(out->validity, at + i);
             bit_put(out->data, at + i, set && bit_get(out->data, at + --k));
         }
     } else if (width == 4) {
-        SPREAD(uint32_t);
+        uint32_t *v32 = (uint32_t *)(void *)out->data + at;
+        FROM_THE_BACK(STEP_32);
     } else if (width == 8) {
-        SPREAD(uint64_t);
+        uint64_t *v64 = (uint64_t *)(void *)out->data + at;
+        FROM_THE_BACK(STEP_64);
     } else {
         uint8_t *v = out->data + at * width;
         for (size_t i = count; i-- > k;) {

@@ -1,11 +1,11 @@
-#include "parquet/pq_meta.h"
+#include "parquet/pq_meta_int.h"
 
 /* Least bytes that one of each takes in Thrift: bounds what a count can make us allocate. */
 #define ELEM_BYTES_MIN 3
 #define CHUNK_BYTES_MIN 8
 #define GROUP_BYTES_MIN 7
 
-static void *r_array(struct thrift_r *r, struct arena *ar, size_t count, size_t bytes)
+void *frz__pq_meta_array(struct thrift_r *r, struct arena *ar, size_t count, size_t bytes)
 {
     if (r->rc < 0 || count == 0) return NULL;
     void *p = count > SIZE_MAX / bytes ? NULL : arena_alloc(ar, count * bytes, 8);
@@ -18,45 +18,43 @@ static void *r_array(struct thrift_r *r, struct arena *ar, size_t count, size_t 
     return p;
 }
 
-static int64_t *r_i64_list(struct thrift_r *r, struct arena *ar, struct thrift_field f, size_t *count)
+int64_t *frz__pq_meta_i64s(struct thrift_r *r, struct arena *ar, struct thrift_field f, size_t *count)
 {
     size_t n = *count = frz__tr_list(r, f, TT_I64, 1);
-    int64_t *v = (int64_t *)r_array(r, ar, n, sizeof *v);
+    int64_t *v = (int64_t *)frz__pq_meta_array(r, ar, n, sizeof *v);
     for (size_t i = 0; v && i < n; i++) v[i] = frz__tr_elem_int(r);
     return v;
 }
 static int32_t *r_i32_list(struct thrift_r *r, struct arena *ar, struct thrift_field f, size_t *count)
 {
     size_t n = *count = frz__tr_list(r, f, TT_I32, 1);
-    int32_t *v = (int32_t *)r_array(r, ar, n, sizeof *v);
+    int32_t *v = (int32_t *)frz__pq_meta_array(r, ar, n, sizeof *v);
     for (size_t i = 0; v && i < n; i++) v[i] = (int32_t)frz__tr_elem_int(r);
     return v;
 }
-static slice *r_bin_list(struct thrift_r *r, struct arena *ar, struct thrift_field f, size_t *count)
+slice *frz__pq_meta_bins(struct thrift_r *r, struct arena *ar, struct thrift_field f, size_t *count)
 {
     size_t n = *count = frz__tr_list(r, f, TT_BINARY, 1);
-    slice *v = (slice *)r_array(r, ar, n, sizeof *v);
+    slice *v = (slice *)frz__pq_meta_array(r, ar, n, sizeof *v);
     for (size_t i = 0; v && i < n; i++) v[i] = frz__tr_elem_bin(r);
     return v;
 }
-static int64_t r_size(struct thrift_r *r, struct thrift_field f, const char *name)
+int64_t frz__pq_meta_size(struct thrift_r *r, struct thrift_field f, const char *name)
 {
     int64_t v = frz__tr_int(r, f);
     if (v < 0) frz__tr_fail(r, "%s is %" PRId64, name, v);
     return v;
 }
-static int32_t r_size32(struct thrift_r *r, struct thrift_field f, const char *name)
+int32_t frz__pq_meta_size32(struct thrift_r *r, struct thrift_field f, const char *name)
 {
     int32_t v = frz__tr_i32(r, f);
     if (v < 0) frz__tr_fail(r, "%s is %" PRId32, name, v);
     return v;
 }
-/* Fields that must have been seen: bits of SEEN. */
-static void r_need(struct thrift_r *r, uint32_t seen, uint32_t need, const char *name)
+void frz__pq_meta_need(struct thrift_r *r, uint32_t seen, uint32_t need, const char *name)
 {
     if (r->rc >= 0 && (seen & need) != need) frz__tr_fail(r, "%s without its field %d", name, __builtin_ctz(need & ~seen));
 }
-static uint32_t seen_bit(int id) { return id >= 0 && id < 32 ? 1u << id : 0; }
 
 /* ── LogicalType, SchemaElement ── */
 
@@ -119,10 +117,10 @@ static void read_elem(struct thrift_r *r, struct pq_elem *e)
         seen |= seen_bit(f.id);
         switch (f.id) {
         case 1: e->type = frz__tr_i32(r, f); break;
-        case 2: e->type_length = r_size32(r, f, "type_length"); break;
+        case 2: e->type_length = frz__pq_meta_size32(r, f, "type_length"); break;
         case 3: e->repetition = frz__tr_i32(r, f); break;
         case 4: e->name = frz__tr_bin(r, f); break;
-        case 5: e->children = r_size32(r, f, "num_children"); break;
+        case 5: e->children = frz__pq_meta_size32(r, f, "num_children"); break;
         case 6: e->converted = frz__tr_i32(r, f); break;
         case 7: e->scale = frz__tr_i32(r, f); break;
         case 8: e->precision = frz__tr_i32(r, f); break;
@@ -131,7 +129,7 @@ static void read_elem(struct thrift_r *r, struct pq_elem *e)
         default: frz__tr_skip(r, f);
         }
     }
-    r_need(r, seen, 1u << 4, "schema element");
+    frz__pq_meta_need(r, seen, 1u << 4, "schema element");
 }
 
 static void print_logical(struct thrift_w *w, const struct pq_logical *l)
@@ -178,7 +176,7 @@ static void print_elem(struct thrift_w *w, const struct pq_elem *e)
 
 /* ── Statistics ── */
 
-static void read_statistics(struct thrift_r *r, struct thrift_field sf, struct pq_statistics *s)
+void frz__pq_meta_read_statistics(struct thrift_r *r, struct thrift_field sf, struct pq_statistics *s)
 {
     struct thrift_field f;
     *s = PQ_STATISTICS_NONE;
@@ -203,7 +201,7 @@ static void read_statistics(struct thrift_r *r, struct thrift_field sf, struct p
     }
 }
 
-static void print_statistics(struct thrift_w *w, int id, const struct pq_statistics *s)
+void frz__pq_meta_print_statistics(struct thrift_w *w, int id, const struct pq_statistics *s)
 {
     frz__tw_struct(w, id);
     if (s->max_old.data) frz__tw_bin(w, 1, s->max_old);
@@ -223,7 +221,7 @@ static void print_statistics(struct thrift_w *w, int id, const struct pq_statist
 static struct pq_kv *read_kvs(struct thrift_r *r, struct arena *ar, struct thrift_field lf, size_t *count)
 {
     size_t n = *count = frz__tr_list(r, lf, TT_STRUCT, 3);
-    struct pq_kv *kvs = (struct pq_kv *)r_array(r, ar, n, sizeof *kvs);
+    struct pq_kv *kvs = (struct pq_kv *)frz__pq_meta_array(r, ar, n, sizeof *kvs);
     for (size_t i = 0; kvs && i < n; i++) {
         struct thrift_field f;
         uint32_t seen = 0;
@@ -234,7 +232,7 @@ static struct pq_kv *read_kvs(struct thrift_r *r, struct arena *ar, struct thrif
             else if (f.id == 2) kvs[i].value = frz__tr_bin(r, f);
             else frz__tr_skip(r, f);
         }
-        r_need(r, seen, 1u << 1, "key-value metadata");
+        frz__pq_meta_need(r, seen, 1u << 1, "key-value metadata");
     }
     return kvs;
 }
@@ -256,7 +254,7 @@ static void print_kvs(struct thrift_w *w, int id, const struct pq_kv *kvs, size_
 static void read_encoding_stats(struct thrift_r *r, struct arena *ar, struct thrift_field lf, struct pq_chunk *c)
 {
     size_t n = c->encoding_stats_count = frz__tr_list(r, lf, TT_STRUCT, 1);
-    struct pq_encoding_stats *s = c->encoding_stats = (struct pq_encoding_stats *)r_array(r, ar, n, sizeof *s);
+    struct pq_encoding_stats *s = c->encoding_stats = (struct pq_encoding_stats *)frz__pq_meta_array(r, ar, n, sizeof *s);
     for (size_t i = 0; s && i < n; i++) {
         struct thrift_field f;
         frz__tr_begin(r);
@@ -303,17 +301,17 @@ static void read_chunk_meta(struct thrift_r *r, struct arena *ar, struct pq_chun
         switch (f.id) {
         case 1: c->type = frz__tr_i32(r, f); break;
         case 2: c->encodings = r_i32_list(r, ar, f, &c->encoding_count); break;
-        case 3: c->path = r_bin_list(r, ar, f, &c->path_count); break;
+        case 3: c->path = frz__pq_meta_bins(r, ar, f, &c->path_count); break;
         case 4: c->codec = frz__tr_i32(r, f); break;
-        case 5: c->values = r_size(r, f, "num_values"); break;
-        case 6: c->uncompressed_bytes = r_size(r, f, "total_uncompressed_size"); break;
-        case 7: c->compressed_bytes = r_size(r, f, "total_compressed_size"); break;
+        case 5: c->values = frz__pq_meta_size(r, f, "num_values"); break;
+        case 6: c->uncompressed_bytes = frz__pq_meta_size(r, f, "total_uncompressed_size"); break;
+        case 7: c->compressed_bytes = frz__pq_meta_size(r, f, "total_compressed_size"); break;
         case 8: c->kvs = read_kvs(r, ar, f, &c->kv_count); break;
-        case 9: c->data_page_offset = r_size(r, f, "data_page_offset"); break;
+        case 9: c->data_page_offset = frz__pq_meta_size(r, f, "data_page_offset"); break;
         case 10: c->index_page_offset = frz__tr_int(r, f); break;
         case 11: c->dictionary_page_offset = frz__tr_int(r, f); break;
         case 12:
-            read_statistics(r, f, &c->statistics);
+            frz__pq_meta_read_statistics(r, f, &c->statistics);
             c->has_statistics = true;
             break;
         case 13: read_encoding_stats(r, ar, f, c); break;
@@ -323,7 +321,7 @@ static void read_chunk_meta(struct thrift_r *r, struct arena *ar, struct pq_chun
         default: frz__tr_skip(r, f);
         }
     }
-    r_need(r, seen, 1u << 1 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 9, "column metadata");
+    frz__pq_meta_need(r, seen, 1u << 1 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 9, "column metadata");
     if (bloom_bytes >= 0 && bloom_bytes <= INT32_MAX) c->bloom_bytes = (int32_t)bloom_bytes;
     c->has_meta = true;
 }
@@ -370,7 +368,7 @@ static void print_chunk_meta(struct thrift_w *w, const struct pq_chunk *c)
     frz__tw_i64(w, 9, c->data_page_offset);
     if (c->index_page_offset >= 0) frz__tw_i64(w, 10, c->index_page_offset);
     if (c->dictionary_page_offset >= 0) frz__tw_i64(w, 11, c->dictionary_page_offset);
-    if (c->has_statistics) print_statistics(w, 12, &c->statistics);
+    if (c->has_statistics) frz__pq_meta_print_statistics(w, 12, &c->statistics);
     if (c->encoding_stats_count) {
         frz__tw_list(w, 13, TT_STRUCT, c->encoding_stats_count);
         for (size_t i = 0; i < c->encoding_stats_count; i++) {
@@ -409,7 +407,7 @@ static void print_chunk(struct thrift_w *w, const struct pq_chunk *c)
 static void read_sorting(struct thrift_r *r, struct arena *ar, struct thrift_field lf, struct pq_group *g)
 {
     size_t n = g->sorting_count = frz__tr_list(r, lf, TT_STRUCT, 1);
-    struct pq_sorting *s = g->sorting = (struct pq_sorting *)r_array(r, ar, n, sizeof *s);
+    struct pq_sorting *s = g->sorting = (struct pq_sorting *)frz__pq_meta_array(r, ar, n, sizeof *s);
     for (size_t i = 0; s && i < n; i++) {
         struct thrift_field f;
         frz__tr_begin(r);
@@ -435,11 +433,11 @@ static void read_group(struct thrift_r *r, struct arena *ar, struct pq_group *g)
         switch (f.id) {
         case 1:
             g->chunk_count = frz__tr_list(r, f, TT_STRUCT, CHUNK_BYTES_MIN);
-            g->chunks = (struct pq_chunk *)r_array(r, ar, g->chunk_count, sizeof *g->chunks);
+            g->chunks = (struct pq_chunk *)frz__pq_meta_array(r, ar, g->chunk_count, sizeof *g->chunks);
             for (size_t i = 0; g->chunks && i < g->chunk_count && r->rc >= 0; i++) read_chunk(r, ar, &g->chunks[i]);
             break;
         case 2: g->total_bytes = frz__tr_int(r, f); break;
-        case 3: g->rows = r_size(r, f, "num_rows of a row group"); break;
+        case 3: g->rows = frz__pq_meta_size(r, f, "num_rows of a row group"); break;
         case 4: read_sorting(r, ar, f, g); break;
         case 5: g->file_offset = frz__tr_int(r, f); break;
         case 6: g->compressed_bytes = frz__tr_int(r, f); break;
@@ -447,7 +445,7 @@ static void read_group(struct thrift_r *r, struct arena *ar, struct pq_group *g)
         default: frz__tr_skip(r, f);
         }
     }
-    r_need(r, seen, 1u << 1 | 1u << 3, "row group");
+    frz__pq_meta_need(r, seen, 1u << 1 | 1u << 3, "row group");
 }
 
 static void print_group(struct thrift_w *w, const struct pq_group *g)
@@ -478,7 +476,7 @@ static void print_group(struct thrift_w *w, const struct pq_group *g)
 static void read_orders(struct thrift_r *r, struct arena *ar, struct thrift_field lf, struct pq_footer *out)
 {
     size_t n = out->order_count = frz__tr_list(r, lf, TT_STRUCT, 1);
-    out->orders = (uint8_t *)r_array(r, ar, n, 1);
+    out->orders = (uint8_t *)frz__pq_meta_array(r, ar, n, 1);
     for (size_t i = 0; out->orders && i < n; i++) {
         struct thrift_field f;
         frz__tr_begin(r);
@@ -501,13 +499,13 @@ static void read_footer(struct thrift_r *r, struct arena *ar, struct pq_footer *
         case 1: out->version = frz__tr_i32(r, f); break;
         case 2:
             out->elem_count = frz__tr_list(r, f, TT_STRUCT, ELEM_BYTES_MIN);
-            out->elems = (struct pq_elem *)r_array(r, ar, out->elem_count, sizeof *out->elems);
+            out->elems = (struct pq_elem *)frz__pq_meta_array(r, ar, out->elem_count, sizeof *out->elems);
             for (size_t i = 0; out->elems && i < out->elem_count && r->rc >= 0; i++) read_elem(r, &out->elems[i]);
             break;
-        case 3: out->rows = r_size(r, f, "num_rows"); break;
+        case 3: out->rows = frz__pq_meta_size(r, f, "num_rows"); break;
         case 4:
             out->group_count = frz__tr_list(r, f, TT_STRUCT, GROUP_BYTES_MIN);
-            out->groups = (struct pq_group *)r_array(r, ar, out->group_count, sizeof *out->groups);
+            out->groups = (struct pq_group *)frz__pq_meta_array(r, ar, out->group_count, sizeof *out->groups);
             for (size_t i = 0; out->groups && i < out->group_count && r->rc >= 0; i++) read_group(r, ar, &out->groups[i]);
             break;
         case 5: out->kvs = read_kvs(r, ar, f, &out->kv_count); break;
@@ -520,7 +518,7 @@ static void read_footer(struct thrift_r *r, struct arena *ar, struct pq_footer *
         default: frz__tr_skip(r, f);
         }
     }
-    r_need(r, seen, 1u << 2 | 1u << 3 | 1u << 4, "footer");
+    frz__pq_meta_need(r, seen, 1u << 2 | 1u << 3 | 1u << 4, "footer");
 }
 
 int frz__pq_footer_parse(struct arena *ar, slice bytes, struct pq_footer *out, frz_error *err)
@@ -549,280 +547,6 @@ int frz__pq_footer_print(const struct pq_footer *f, struct buf *out, frz_error *
             if (f->orders[i]) frz__tw_empty(&w, f->orders[i]);
             frz__tw_end(&w);
         }
-    }
-    frz__tw_end(&w);
-    return frz__tw_done(&w);
-}
-
-/* ── PageHeader ── */
-
-static void read_data_header(struct thrift_r *r, struct pq_page_header *h)
-{
-    struct thrift_field f;
-    uint32_t seen = 0;
-    frz__tr_begin(r);
-    while (frz__tr_next(r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1: h->values = r_size32(r, f, "num_values"); break;
-        case 2: h->encoding = frz__tr_i32(r, f); break;
-        case 3: h->def_encoding = frz__tr_i32(r, f); break;
-        case 4: h->rep_encoding = frz__tr_i32(r, f); break;
-        case 5:
-            read_statistics(r, f, &h->statistics);
-            h->has_statistics = true;
-            break;
-        default: frz__tr_skip(r, f);
-        }
-    }
-    r_need(r, seen, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4, "data page header");
-}
-
-static void read_data_header_v2(struct thrift_r *r, struct pq_page_header *h)
-{
-    struct thrift_field f;
-    uint32_t seen = 0;
-    h->compressed = true;
-    h->def_encoding = h->rep_encoding = PQ_RLE;
-    frz__tr_begin(r);
-    while (frz__tr_next(r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1: h->values = r_size32(r, f, "num_values"); break;
-        case 2: h->nulls = r_size32(r, f, "num_nulls"); break;
-        case 3: h->rows = r_size32(r, f, "num_rows"); break;
-        case 4: h->encoding = frz__tr_i32(r, f); break;
-        case 5: h->def_bytes = r_size32(r, f, "definition_levels_byte_length"); break;
-        case 6: h->rep_bytes = r_size32(r, f, "repetition_levels_byte_length"); break;
-        case 7: h->compressed = frz__tr_bool(r, f); break;
-        case 8:
-            read_statistics(r, f, &h->statistics);
-            h->has_statistics = true;
-            break;
-        default: frz__tr_skip(r, f);
-        }
-    }
-    r_need(r, seen, 0x7Eu, "v2 data page header");
-}
-
-static void read_dictionary_header(struct thrift_r *r, struct pq_page_header *h)
-{
-    struct thrift_field f;
-    uint32_t seen = 0;
-    frz__tr_begin(r);
-    while (frz__tr_next(r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1: h->values = r_size32(r, f, "num_values"); break;
-        case 2: h->encoding = frz__tr_i32(r, f); break;
-        case 3: h->sorted = frz__tr_bool(r, f); break;
-        default: frz__tr_skip(r, f);
-        }
-    }
-    r_need(r, seen, 1u << 1 | 1u << 2, "dictionary page header");
-}
-
-/* A page has the header of its type and no other, whatever else a writer put beside it. */
-static bool is_header_of(int32_t type, int field)
-{
-    return (type == PQ_DATA_PAGE && field == 5) || (type == PQ_DICTIONARY_PAGE && field == 7) || (type == PQ_DATA_PAGE_V2 && field == 8);
-}
-
-int frz__pq_page_header_parse(slice bytes, struct pq_page_header *out, size_t *used, bool *cut, frz_error *err)
-{
-    struct thrift_r r = THRIFT_R_INIT(bytes, "page header", err);
-    struct thrift_field f;
-    uint32_t seen = 0;
-    bool own = false;
-    *out = (struct pq_page_header){.type = -1, .statistics = PQ_STATISTICS_NONE};
-    frz__tr_begin(&r);
-    while (frz__tr_next(&r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1: out->type = frz__tr_i32(&r, f); break;
-        case 2: out->uncompressed_bytes = r_size32(&r, f, "uncompressed_page_size"); break;
-        case 3: out->compressed_bytes = r_size32(&r, f, "compressed_page_size"); break;
-        case 4:
-            out->crc = (uint32_t)frz__tr_i32(&r, f);
-            out->has_crc = true;
-            break;
-        case 5:
-        case 7:
-        case 8:
-            if (f.type != TT_STRUCT || !is_header_of(out->type, f.id)) {
-                frz__tr_skip(&r, f);
-                break;
-            }
-            own = true;
-            if (f.id == 5) read_data_header(&r, out);
-            else if (f.id == 7) read_dictionary_header(&r, out);
-            else read_data_header_v2(&r, out);
-            break;
-        default: frz__tr_skip(&r, f);
-        }
-    }
-    r_need(&r, seen, 1u << 1 | 1u << 2 | 1u << 3, "page header");
-    if (r.rc >= 0 && !own && (out->type == PQ_DATA_PAGE || out->type == PQ_DICTIONARY_PAGE || out->type == PQ_DATA_PAGE_V2))
-        frz__tr_fail(&r, "page of type %d without the header of that type", out->type);
-    *used = tr_used(&r);
-    if (cut) *cut = r.cut;
-    return frz__tr_done(&r);
-}
-
-int frz__pq_page_header_print(const struct pq_page_header *h, struct buf *out, frz_error *err)
-{
-    struct thrift_w w = THRIFT_W_INIT(out, err);
-    frz__tw_begin(&w);
-    frz__tw_i32(&w, 1, h->type);
-    frz__tw_i32(&w, 2, h->uncompressed_bytes);
-    frz__tw_i32(&w, 3, h->compressed_bytes);
-    if (h->has_crc) frz__tw_i32(&w, 4, (int32_t)h->crc);
-    switch (h->type) {
-    case PQ_DATA_PAGE:
-        frz__tw_struct(&w, 5);
-        frz__tw_i32(&w, 1, h->values);
-        frz__tw_i32(&w, 2, h->encoding);
-        frz__tw_i32(&w, 3, h->def_encoding);
-        frz__tw_i32(&w, 4, h->rep_encoding);
-        if (h->has_statistics) print_statistics(&w, 5, &h->statistics);
-        frz__tw_end(&w);
-        break;
-    case PQ_DICTIONARY_PAGE:
-        frz__tw_struct(&w, 7);
-        frz__tw_i32(&w, 1, h->values);
-        frz__tw_i32(&w, 2, h->encoding);
-        if (h->sorted) frz__tw_bool(&w, 3, true);
-        frz__tw_end(&w);
-        break;
-    case PQ_DATA_PAGE_V2:
-        frz__tw_struct(&w, 8);
-        frz__tw_i32(&w, 1, h->values);
-        frz__tw_i32(&w, 2, h->nulls);
-        frz__tw_i32(&w, 3, h->rows);
-        frz__tw_i32(&w, 4, h->encoding);
-        frz__tw_i32(&w, 5, h->def_bytes);
-        frz__tw_i32(&w, 6, h->rep_bytes);
-        frz__tw_bool(&w, 7, h->compressed);
-        if (h->has_statistics) print_statistics(&w, 8, &h->statistics);
-        frz__tw_end(&w);
-        break;
-    default: break;
-    }
-    frz__tw_end(&w);
-    return frz__tw_done(&w);
-}
-
-/* ── OffsetIndex ── */
-
-int frz__pq_offset_index_parse(struct arena *ar, slice bytes, struct pq_offset_index *out, frz_error *err)
-{
-    struct thrift_r r = THRIFT_R_INIT(bytes, "offset index", err);
-    struct thrift_field f, g;
-    uint32_t seen = 0;
-    size_t n, var_count = 0;
-    *out = (struct pq_offset_index){0};
-    frz__tr_begin(&r);
-    while (frz__tr_next(&r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1:
-            n = out->count = frz__tr_list(&r, f, TT_STRUCT, 7);
-            out->pages = (struct pq_page_location *)r_array(&r, ar, n, sizeof *out->pages);
-            for (size_t i = 0; out->pages && i < n && r.rc >= 0; i++) {
-                struct pq_page_location *p = &out->pages[i];
-                uint32_t has = 0;
-                frz__tr_begin(&r);
-                while (frz__tr_next(&r, &g)) {
-                    has |= seen_bit(g.id);
-                    switch (g.id) {
-                    case 1: p->offset = r_size(&r, g, "offset"); break;
-                    case 2: p->bytes = r_size32(&r, g, "compressed_page_size"); break;
-                    case 3: p->first_row = r_size(&r, g, "first_row_index"); break;
-                    default: frz__tr_skip(&r, g);
-                    }
-                }
-                r_need(&r, has, 0xEu, "page location");
-            }
-            break;
-        case 2: out->var_bytes = r_i64_list(&r, ar, f, &var_count); break;
-        default: frz__tr_skip(&r, f);
-        }
-    }
-    r_need(&r, seen, 1u << 1, "offset index");
-    if (r.rc >= 0 && out->var_bytes && var_count != out->count) frz__tr_fail(&r, "%zu pages, %zu byte counts", out->count, var_count);
-    return frz__tr_done(&r);
-}
-
-int frz__pq_offset_index_print(const struct pq_offset_index *x, struct buf *out, frz_error *err)
-{
-    struct thrift_w w = THRIFT_W_INIT(out, err);
-    frz__tw_begin(&w);
-    frz__tw_list(&w, 1, TT_STRUCT, x->count);
-    for (size_t i = 0; i < x->count; i++) {
-        frz__tw_begin(&w);
-        frz__tw_i64(&w, 1, x->pages[i].offset);
-        frz__tw_i32(&w, 2, x->pages[i].bytes);
-        frz__tw_i64(&w, 3, x->pages[i].first_row);
-        frz__tw_end(&w);
-    }
-    if (x->var_bytes) {
-        frz__tw_list(&w, 2, TT_I64, x->count);
-        for (size_t i = 0; i < x->count; i++) frz__tw_elem_int(&w, x->var_bytes[i]);
-    }
-    frz__tw_end(&w);
-    return frz__tw_done(&w);
-}
-
-/* ── ColumnIndex ── */
-
-int frz__pq_column_index_parse(struct arena *ar, slice bytes, struct pq_column_index *out, frz_error *err)
-{
-    struct thrift_r r = THRIFT_R_INIT(bytes, "column index", err);
-    struct thrift_field f;
-    uint32_t seen = 0;
-    size_t min_count = 0, max_count = 0, null_count = 0, nan_count = 0;
-    *out = (struct pq_column_index){0};
-    frz__tr_begin(&r);
-    while (frz__tr_next(&r, &f)) {
-        seen |= seen_bit(f.id);
-        switch (f.id) {
-        case 1:
-            out->count = frz__tr_list(&r, f, TT_TRUE, 1);
-            out->null_pages = (bool *)r_array(&r, ar, out->count, sizeof *out->null_pages);
-            for (size_t i = 0; out->null_pages && i < out->count; i++) out->null_pages[i] = frz__tr_elem_bool(&r);
-            break;
-        case 2: out->mins = r_bin_list(&r, ar, f, &min_count); break;
-        case 3: out->maxs = r_bin_list(&r, ar, f, &max_count); break;
-        case 4: out->boundary_order = frz__tr_i32(&r, f); break;
-        case 5: out->nulls = r_i64_list(&r, ar, f, &null_count); break;
-        case 8: out->nans = r_i64_list(&r, ar, f, &nan_count); break;
-        default: frz__tr_skip(&r, f);
-        }
-    }
-    r_need(&r, seen, 0xEu, "column index"); /* boundary_order is an optimisation: its want is no damage */
-    if (r.rc >= 0 && (min_count != out->count || max_count != out->count || (null_count && null_count != out->count) || (nan_count && nan_count != out->count)))
-        frz__tr_fail(&r, "%zu pages, %zu minima, %zu maxima, %zu null counts, %zu NaN counts", out->count, min_count, max_count, null_count, nan_count);
-    return frz__tr_done(&r);
-}
-
-int frz__pq_column_index_print(const struct pq_column_index *x, struct buf *out, frz_error *err)
-{
-    struct thrift_w w = THRIFT_W_INIT(out, err);
-    frz__tw_begin(&w);
-    frz__tw_list(&w, 1, TT_TRUE, x->count);
-    for (size_t i = 0; i < x->count; i++) frz__tw_elem_bool(&w, x->null_pages[i]);
-    frz__tw_list(&w, 2, TT_BINARY, x->count);
-    for (size_t i = 0; i < x->count; i++) frz__tw_elem_bin(&w, x->mins[i]);
-    frz__tw_list(&w, 3, TT_BINARY, x->count);
-    for (size_t i = 0; i < x->count; i++) frz__tw_elem_bin(&w, x->maxs[i]);
-    frz__tw_i32(&w, 4, x->boundary_order);
-    if (x->nulls) {
-        frz__tw_list(&w, 5, TT_I64, x->count);
-        for (size_t i = 0; i < x->count; i++) frz__tw_elem_int(&w, x->nulls[i]);
-    }
-    if (x->nans) {
-        frz__tw_list(&w, 8, TT_I64, x->count);
-        for (size_t i = 0; i < x->count; i++) frz__tw_elem_int(&w, x->nans[i]);
     }
     frz__tw_end(&w);
     return frz__tw_done(&w);

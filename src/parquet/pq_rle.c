@@ -2,35 +2,51 @@
 
 /* ── bit ranges ── */
 
+/* The low N bits of V (N ≤ 8, all in one byte) at bit AT. */
+static void put_some(uint8_t *bits, size_t at, size_t n, unsigned v)
+{
+    unsigned mask = ((1u << n) - 1) << (at & 7);
+    bits[at / 8] = (uint8_t)((bits[at / 8] & ~mask) | (v << (at & 7) & mask));
+}
+/* N ≤ 8 bits from bit AT on; looks at no byte beyond them. */
+static unsigned get_some(const uint8_t *bits, size_t at, size_t n)
+{
+    unsigned v = bits[at / 8] >> (at & 7);
+    if ((at & 7) + n > 8) v |= (unsigned)bits[at / 8 + 1] << (8 - (at & 7));
+    return v;
+}
+
 void frz__pq_bits_fill(uint8_t *bits, size_t at, size_t count, bool v)
 {
-    while (count && (at & 7)) {
-        bit_put(bits, at++, v);
-        count--;
-    }
-    memset(bits + at / 8, v ? 0xFF : 0, count / 8);
-    at += count & ~(size_t)7;
-    for (count &= 7; count; count--) bit_put(bits, at++, v);
+    unsigned all = v ? 0xFF : 0;
+    size_t head = (8 - (at & 7)) & 7;
+    if (head > count) head = count;
+    if (head) put_some(bits, at, head, all);
+    at += head;
+    count -= head;
+    if (count >= 8) memset(bits + at / 8, (int)all, count / 8);
+    if (count & 7) put_some(bits, at + (count & ~(size_t)7), count & 7, all);
 }
 
 void frz__pq_bits_copy(uint8_t *to, size_t at, const uint8_t *from, size_t from_at, size_t count)
 {
-    while (count && (at & 7)) {
-        bit_put(to, at++, bit_get(from, from_at++));
-        count--;
-    }
+    size_t head = (8 - (at & 7)) & 7;
+    if (head > count) head = count;
+    if (head) put_some(to, at, head, get_some(from, from_at, head));
+    at += head;
+    from_at += head;
+    count -= head;
     uint8_t *t = to + at / 8;
     const uint8_t *f = from + from_at / 8;
     unsigned shift = from_at & 7;
+    size_t bytes = count / 8, i = 0, done = bytes * 8;
     if (shift == 0) {
-        memcpy(t, f, count / 8);
+        if (bytes) memcpy(t, f, bytes);
     } else {
-        size_t bytes = count / 8, i = 0;
         for (; i + 9 <= bytes; i += 8) store_u64(t + i, load_u64(f + i) >> shift | (uint64_t)f[i + 8] << (64 - shift));
         for (; i < bytes; i++) t[i] = (uint8_t)(f[i] >> shift | f[i + 1] << (8 - shift));
     }
-    size_t done = count & ~(size_t)7;
-    for (size_t i = done; i < count; i++) bit_put(to, at + i, bit_get(from, from_at + i));
+    if (count & 7) put_some(to, at + done, count & 7, get_some(from, from_at + done, count & 7));
 }
 
 /* ── unpacking: 32 values at once, one function a width, unrolled ── */

@@ -2,11 +2,12 @@
  *
  * Bytes       Parquet's row groups and page indexes | private block | Parquet's footer, whose key-value `frazil.index` = "<offset>:<length>". Private block, little-endian:
  *             "FRZX" u16 version u16 sections u64 rows u64 hash of the table's uuid, then {u32 type, u32 crc32c, u64 offset in the block, u64 length} a section, then u32 crc32c of all that precedes; sections:
- *             1 PROPS  key-codec version, level hint, exact first and last encoded key, sequence range
+ *             1 PROPS  key-codec version, level hint, exact first and last encoded key, the key's columns, sequence range, checksum of Parquet's page indexes
  *             2 FILTER split-block bloom filter over frz__hash64(encoded key): 32-byte blocks, in units of 4 KiB, and behind them a CRC-32C of each unit
  *             3 FENCE  first encoded key of each key page (1,024 rows): common prefix once, then u64 heads, u32 offsets, heap of the rest
+ *             (sst_block.h has the bytes.) The footer, which Parquet leaves unchecked, has a checksum too: `frazil.footer` = "crc32c:xxxxxxxx"
  * Design      a probe: filter unit → fence → one key page, whose keys are kept in the cache as encoded keys (a key stripe) → position. Values: one page a column, decoded, through the cache. Key columns and
- *             `_row_id` have 1,024 rows a page; others 2^k by sampled size. Nothing reads the whole file; open reads the tail only.
+ *             `_row_id` have 1,024 rows a page; others 2^k by sampled size. Nothing reads the whole file; open reads the tail and, in a file whose block lies before it, 4 KiB of that.
  * Invariants  (1) keys strictly ascend, in memcmp order of their encoding  (2) fences[i] is the key at row 1,024 × i of its row group, and row groups hold whole key pages but the last
  *             (3) the filter has no false negative  (4) first and last key are exact  (5) file numbers are never used twice in a process
  * Threads     a reader may be shared; a writer belongs to one thread
@@ -30,7 +31,7 @@ struct sst_writer_options {
     int codec, level;
     uint64_t row_group_rows, row_group_bytes;
     uint32_t page_bytes;       /* of value columns; 0 = 16 KiB: point reads */
-    uint32_t filter_bits;      /* a key; 0 = no filter */
+    uint32_t filter_bits;      /* a key, and a sixteenth more: 10 let one miss in a hundred through; 0 = no filter */
     bool lineage;              /* write _row_id and _last_updated_sequence_number */
     bool dictionary;           /* for strings and others where it pays */
     uint8_t level_hint;
@@ -38,7 +39,7 @@ struct sst_writer_options {
     uint64_t seq_first, seq_last;
 };
 struct sst_writer;
-/* FILE is empty, open for writing, and stays the caller's. */
+/* FILE is empty, open for reading and writing, and stays the caller's. The schema has a key and is sealed. */
 FRZ_NODISCARD int frz__sst_writer_new(const allocator *a, struct file *file, const struct sst_writer_options *o, struct sst_writer **out, frz_error *err);
 /* Keys strictly ascend (else FRZ_BUG). ROW_ID, LAST_UPDATED: -1 = null; only with `lineage`. */
 FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, slice key, slice row, int64_t row_id, int64_t last_updated, frz_error *err);
@@ -73,7 +74,8 @@ struct sst {
     /* the rest is sst's own */
     struct sst_impl *impl;
 };
-/* SCHEMA: the table's current one: columns are found by field id; those that the file lacks read as their initial default or null. FRZ_CORRUPT if EXPECTED_BYTES or EXPECTED_ROWS differ. */
+/* SCHEMA: the table's current one: columns are found by field id; those that the file lacks read as their initial default or null. FRZ_CORRUPT if EXPECTED_BYTES or EXPECTED_ROWS
+ * differ (UINT64_MAX = not known), or if there is no such file. A file of other engines, or one whose key columns are no longer the table's, comes out not `sorted`: what asks by key is FRZ_UNSUPPORTED. */
 FRZ_NODISCARD int frz__sst_open(const struct sst_env *env, const char *path, uint64_t file_no, const frz_schema *schema, uint64_t expected_bytes, uint64_t expected_rows, struct sst **out,
                                 frz_error *err);
 struct sst *frz__sst_acquire(struct sst *s);
@@ -107,9 +109,9 @@ struct sst_scan_options {
     const struct pred *pred;/* stripes that it rules out are not read; rows are NOT filtered by it here. NULL = none. Only where the caller has made sure that no newer version hides in a pruned stripe: frazil's
                                masks do (a key has one live row), memtables are merged by key by the caller: pruned rows can't surface */
 };
-/* A cursor over live rows in key order. iter.vecs / index / pos are set; iter.row.data is NULL. Holds a count on S; the mask is the caller's to keep. */
+/* A cursor over live rows in key order; in a file that is not sorted in the file's order, forward only. iter.vecs / index / pos are set; iter.row.data is NULL. Holds a count on S; the mask is the caller's to keep. */
 FRZ_NODISCARD int frz__sst_iter_new(struct sst *s, const struct sst_scan_options *o, struct iter **out, frz_error *err);
-/* The same rows as whole vectors, no keys: OUT is reset and filled with at most MAX_ROWS live rows. FRZ_DONE at the end. */
+/* The same rows as whole vectors, forward, no keys: OUT is reset and filled with at most MAX_ROWS live rows. FRZ_DONE at the end. */
 struct sst_scan;
 FRZ_NODISCARD int frz__sst_scan_new(struct sst *s, const struct sst_scan_options *o, struct sst_scan **out, frz_error *err);
 FRZ_NODISCARD int frz__sst_scan_next(struct sst_scan *s, size_t max_rows, struct vecs *out, frz_error *err);

@@ -4,7 +4,7 @@ struct slot {
     int64_t leaf; /* -1 = not in the file: DEF in every row */
     const frz_value *def;
 };
-/* One column, going backward: the page at hand. */
+/* One column, page by page: the page at hand. */
 struct back {
     bool any;
     size_t group, page;
@@ -14,6 +14,7 @@ struct sst_fetch {
     struct sst *s;
     struct codec_ctx *codec;
     bool reverse;
+    bool few;    /* rows: by way of the cache, as gets read them */
     size_t shown, count; /* slots */
     struct slot *slots;
     frz_type *types;
@@ -26,12 +27,14 @@ struct sst_fetch {
     struct pq_range *ranges;
     size_t range_count;
     /* where we are */
-    struct pq_scan *scan; /* forward, if there are columns */
-    struct back *backs;   /* backward */
+    struct pq_scan *scan; /* forward, if there are columns and many rows */
+    struct back *backs;   /* backward, but for few */
     size_t range;         /* forward: the range at hand; backward: how many are left */
     uint64_t pos;         /* forward: next row; backward: end of what is left of the range at hand */
     bool in_range;
 };
+
+#define FEW_ROWS SST_KEY_PAGE_ROWS
 
 static const frz_value null_value = {FRZ_NULL, 0, {0}};
 
@@ -95,8 +98,13 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
     CHECK(fetch_layout(f, o, keys, err));
     CHECK(frz__sst_plan(s, o, f->codec, &f->ranges, &f->range_count, err));
     CHECK(frz__vecs_init(&f->moved, s->env.a, f->read_types, f->read_count, err));
-    if (o->reverse) {
-        f->range = f->range_count;
+    uint64_t total = 0;
+    for (size_t i = 0; i < f->range_count; i++) total += f->ranges[i].to - f->ranges[i].from;
+    f->few = total <= FEW_ROWS;
+    if (o->reverse) f->range = f->range_count;
+    if (f->few) {
+        /* nothing to prepare */
+    } else if (o->reverse) {
         f->backs = (struct back *)frz__alloc_array(s->env.a, f->read_count, sizeof *f->backs);
         if (!f->backs) CHECK(frz__err_no_memory(err, f->read_count * sizeof *f->backs));
         for (size_t i = 0; i < f->read_count; i++) frz__vec_init(&f->backs[i].vec, s->env.a, f->read_types[i]);
@@ -149,8 +157,8 @@ static void swap_slots(struct sst_fetch *f, struct vec *slots)
     }
 }
 
-/* No column of the file is wanted: rows are only counted. */
-static int count_forward(struct sst_fetch *f, size_t max_rows, uint64_t *first_row, size_t *rows)
+/* The next rows by their positions alone: no column of the file is wanted, or few rows of it. */
+static int step_forward(struct sst_fetch *f, size_t max_rows, uint64_t *first_row, size_t *rows)
 {
     for (;;) {
         if (f->range == f->range_count) return FRZ_DONE;
@@ -171,7 +179,30 @@ static int count_forward(struct sst_fetch *f, size_t max_rows, uint64_t *first_r
     return FRZ_OK;
 }
 
-/* Rows [FROM, TO), all of one row group, of one column. */
+/* Rows [FROM, TO) of one column out of cached pages. */
+static int few_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, struct vec *out, frz_error *err)
+{
+    while (from < to) {
+        const struct vec *page;
+        struct cache_entry *pin;
+        size_t index;
+        TRY(frz__sst_load_page(f->s, f->read_leaf[i], f->read_types[i], from, f->codec, &page, &index, &pin, err));
+        size_t left = page->len - index, n = to - from < left ? (size_t)(to - from) : left;
+        int rc = frz__vec_append_range(out, page, index, n, err);
+        frz__cache_unpin(f->s->env.cache, pin);
+        if (rc < 0) return rc;
+        from += n;
+    }
+    return FRZ_OK;
+}
+
+static int few_read_all(struct sst_fetch *f, struct vec *slots, uint64_t from, size_t rows, frz_error *err)
+{
+    for (size_t i = 0; i < f->read_count; i++) TRY(few_read(f, i, from, from + rows, &slots[f->read_slot[i]], err));
+    return FRZ_OK;
+}
+
+/* Rows [FROM, TO), all of one row group, of one column, backward. */
 static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, struct vec *out, frz_error *err)
 {
     struct sst_impl *im = f->s->impl;
@@ -210,7 +241,9 @@ static int next_back(struct sst_fetch *f, size_t max_rows, struct vec *slots, ui
     uint64_t stripe = (f->pos - 1) & ~(uint64_t)(SST_KEY_PAGE_ROWS - 1), from = f->ranges[f->range].from;
     if (from < stripe) from = stripe;
     if (f->pos - from > max_rows) from = f->pos - max_rows;
-    for (size_t i = 0; i < f->read_count; i++) TRY(back_read(f, i, from, f->pos, &slots[f->read_slot[i]], err));
+    if (f->few) TRY(few_read_all(f, slots, from, (size_t)(f->pos - from), err));
+    else
+        for (size_t i = 0; i < f->read_count; i++) TRY(back_read(f, i, from, f->pos, &slots[f->read_slot[i]], err));
     *first_row = from;
     *rows = (size_t)(f->pos - from);
     f->pos = from;
@@ -252,8 +285,9 @@ int frz__sst_fetch_next(struct sst_fetch *f, size_t max_rows, struct vec *slots,
     for (size_t i = 0; i < f->count; i++) vec_reset(&slots[i]);
     if (f->reverse) {
         rc = next_back(f, max_rows, slots, first_row, rows, err);
-    } else if (f->read_count == 0) {
-        rc = count_forward(f, max_rows, first_row, rows);
+    } else if (f->read_count == 0 || f->few) {
+        rc = step_forward(f, max_rows, first_row, rows);
+        if (rc == FRZ_OK) TRY(few_read_all(f, slots, *first_row, *rows, err));
     } else if (!f->scan) {
         rc = FRZ_DONE;
     } else {

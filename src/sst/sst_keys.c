@@ -140,24 +140,56 @@ int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, siz
     return FRZ_OK;
 }
 
-size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
+/* Keys of one width, of at least 8 bytes: those whose first eight are below HEAD, or at most HEAD where OR_EQUAL. */
+static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head, bool or_equal)
 {
+    const uint8_t *p = k->bytes.data;
     size_t n = k->rows - at;
     while (n) {
         size_t half = n / 2;
-        bool right = slice_cmp(sst_key(k, at + half), key) < 0;
+        uint64_t h = load_u64_be(p + (at + half) * k->stride);
+        bool right = or_equal ? h <= head : h < head;
         at = right ? at + half + 1 : at;
         n = right ? n - half - 1 : half;
     }
     return at;
 }
 
+size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
+{
+    size_t end = k->rows;
+    if (k->stride >= 8 && key.len == k->stride) {
+        uint64_t head = load_u64_be(key.data);
+        at = heads_lower(k, at, head, false);
+        if (k->stride == 8) return at;
+        end = heads_lower(k, at, head, true);
+    }
+    while (at < end) {
+        size_t mid = at + (end - at) / 2;
+        if (slice_cmp(sst_key(k, mid), key) < 0) at = mid + 1;
+        else end = mid;
+    }
+    return at;
+}
+
 /* ── back ── */
+
+/* The usual key: one column of 4 or 8 bytes. */
+static int append_number(slice key, struct vec *v, frz_error *err)
+{
+    if (v->len == v->cap) TRY(frz__vec_reserve(v, 1, 0, err));
+    if (key.len == 4) store_u32(v->data + v->len * 4, load_u32_be(key.data) ^ SIGN32);
+    else store_u64(v->data + v->len * 8, load_u64_be(key.data) ^ SIGN64);
+    v->len++;
+    return FRZ_OK;
+}
 
 int frz__sst_key_append(const frz_schema *s, slice key, struct vec *const *cols, struct buf *scratch, frz_error *err)
 {
     frz_value few[16], *values = few;
     int rc = FRZ_OK;
+    if (s->key_count == 1 && !cols[0]->validity && ((type_is_i64(cols[0]->type) && cols[0]->type.id != FRZ_TIME && key.len == 8) || (type_is_i32(cols[0]->type) && key.len == 4)))
+        return append_number(key, cols[0], err);
     if (s->key_count > FRZ_ARRAY_LEN(few)) {
         values = (frz_value *)frz__alloc_array(s->a, s->key_count, sizeof *values);
         if (!values) return frz__err_no_memory(err, s->key_count * sizeof *values);

@@ -17,6 +17,7 @@ int frz__sst_scan_new(struct sst *s, const struct sst_scan_options *o, struct ss
     int rc = FRZ_OK;
     struct sst_scan *sc;
     const frz_type *types;
+    FRZ_VERIFY(!o->reverse, err);
     TRY(ALLOC_NEW(&sc, s->env.a, struct sst_scan, err));
     sc->a = s->env.a;
     sc->mask = o->mask;

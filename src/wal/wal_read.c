@@ -150,6 +150,22 @@ static int headers_read(struct reader *r, frz_error *err)
     return FRZ_OK;
 }
 
+/* Something is wrong with S as it was read. FRZ_BUSY if a living writer has released it meanwhile, or was only about to write its header. */
+static int still_there(const struct reader *r, const struct found *s, frz_error *err)
+{
+    struct found now = {.number = s->number};
+    struct file *f = NULL;
+    int rc = segment_open(r, s->number, &f, err);
+    if (rc == FRZ_OK) {
+        rc = header_read(r, f, &now, err);
+        rc = frz__first(rc, frz__file_close(f, err));
+    }
+    TRY(rc);
+    if (rc == FRZ_NOT_FOUND || now.valid != s->valid || now.h.epoch != s->h.epoch)
+        return frz__err(err, FRZ_BUSY, "%s/%09" PRIu64 ".wal was begun or released while it was read: read the log again", r->dir, s->number);
+    return FRZ_OK;
+}
+
 /* ── witnesses ── */
 
 /* The highest durable_upto in fragments from FROM on, and the end of the last fragment that is whole; blocks are entered anew, and damage inside one is stepped over byte by byte. */
@@ -169,6 +185,10 @@ static int witness_scan(const struct reader *r, const struct found *s, uint64_t 
         CHECK(scan_block(&scan, at, &block, err));
         if (block.len == 0) break;
         for (size_t i = 0; i + WAL_FRAGMENT_HEAD < block.len;) {
+            if (i + 16 <= block.len && (load_u64(block.data + i) | load_u64(block.data + i + 8)) == 0) { /* no fragment begins with eight zeros: what was only allocated is passed over fast */
+                i += 8;
+                continue;
+            }
             if (!fragment_parse(scan.seed, at + i, slice_of(block.data + i, block.len - i), &type, &payload)) {
                 i++;
                 continue;
@@ -226,8 +246,10 @@ static int chain_build(struct reader *r, frz_error *err)
         if (i == SIZE_MAX || r->all[i].valid) return FRZ_OK; /* the oldest that is still there, or the first of this log */
         uint64_t durable = 0, bad = r->all[i].number;
         TRY(witness_later(r, r->chain_len, &durable, err));
-        if (durable > wal_position(bad, 0))
+        if (durable > wal_position(bad, 0)) {
+            TRY(still_there(r, &r->all[i], err));
             return frz__err_corrupt(err, "%s/%09" PRIu64 ".wal at offset 0: its header is damaged, and later records say that it was synced", r->dir, bad);
+        }
         frz__log(r->log, FRZ_LOG_WARN, "%s/%09" PRIu64 ".wal: never synced, and its header is not there: the log ends before it, %zu later segments are discarded", r->dir, bad, r->chain_len);
         r->report->tail_cut = true;
         top = i;
@@ -316,19 +338,9 @@ static int judge(struct reader *r, size_t i, struct wal_scan *scan, frz_error *e
     uint64_t durable = 0, last_end = 0, at = scan->at;
     TRY(witness_scan(r, s, at, &durable, &last_end, err));
     TRY(witness_later(r, i, &durable, err));
-    if (durable > wal_position(s->number, at)) {
-        struct found again = {.number = s->number};
-        struct file *f = NULL;
-        int rc = segment_open(r, s->number, &f, err);
-        if (rc == FRZ_OK) {
-            rc = header_read(r, f, &again, err);
-            rc = frz__first(rc, frz__file_close(f, err));
-        }
-        TRY(rc);
-        if (rc == FRZ_NOT_FOUND || !again.valid || again.h.epoch != s->h.epoch)
-            return frz__err(err, FRZ_BUSY, "%s/%09" PRIu64 ".wal was released while it was read: read the log again", r->dir, s->number);
+    if (i > 0 || durable > wal_position(s->number, at)) TRY(still_there(r, s, err));
+    if (durable > wal_position(s->number, at))
         return frz__err_corrupt(err, "%s/%09" PRIu64 ".wal at offset %" PRIu64 ": no valid record, but later ones say that the log was synced beyond it", r->dir, s->number, scan->start);
-    }
     struct wal_report *rep = r->report;
     scan->limit = UINT64_MAX >> 1;
     if (s->h.flags & WAL_FLAG_RECYCLED) rep->tail_bytes_dropped = last_end > at ? last_end - at : 0; /* else a former life's bytes would count */

@@ -188,6 +188,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     frz__mutex_unlock(&w->mu);
     CHECK(rc);
     CHECK(segment_file(w, s, err));
+    CHECK(frz__fs_sync_dir(w->fs, w->dir, err)); /* a name that is missing later was released: it never just failed to get to the disk */
     buf_reset(&w->out);
     struct wal_framer f = {.w = w, .file = s->file, .seed = wal_seed(&s->h), .at = WAL_RECORDS_AT};
     CHECK(dictionary_frame(w, &f, err));

@@ -1,8 +1,8 @@
 /* wal_write.c — framing, appending, syncing.
  *
  * An append is one write call: of the framed bytes alone, at the record's place; the rest of its block is written by the next one. (Records above FRAME_BYTES_MAX take a write for each such part.)
- * The syncs that make an acknowledged record safe: of each segment not yet synced, oldest first, and, once for a segment, of the directory, for its name. A new segment's header and dictionary
- * need none of their own: nothing in it is acknowledged before a sync of that file, which covers them. */
+ * The syncs that make an acknowledged record safe: of each segment not yet synced, oldest first. The directory was synced when the segment got its name, before it had a header: so a missing segment
+ * was released, and a log without syncs has no holes. A new segment's header and dictionary need no sync of their own: nothing in it is acknowledged before one of that file, which covers them. */
 #include "wal/wal_int.h"
 
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
@@ -287,8 +287,6 @@ static struct wal_segment *next_unsynced(struct wal *w, uint64_t *upto, bool *do
 static int sync_segment(struct wal *w, struct wal_segment *s, uint64_t upto, frz_error *err)
 {
     int rc = frz__file_sync(s->file, err);
-    bool named = s->synced > 0;
-    if (rc >= 0 && !named) rc = frz__fs_sync_dir(w->fs, w->dir, err);
     struct file *done = NULL;
     frz__mutex_lock(&w->mu);
     s->pins--;

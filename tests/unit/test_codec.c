@@ -115,6 +115,30 @@ TEST(codec, reads_gzip_of_several_members)
     frz__codec_ctx_free(c);
 }
 
+TEST(codec, reads_the_deprecated_lz4_framed_and_bare)
+{
+    struct codec_ctx *c;
+    frz_error err;
+    struct buf bare = BUF_INIT(NULL, 0), framed = BUF_INIT(NULL, 0);
+    uint8_t back[12];
+    OK(frz__codec_ctx_new(NULL, &c, &err), &err);
+    OK(frz__compress(c, CODEC_LZ4_RAW, 0, slice_str("abcdef"), &bare, &err), &err);
+    for (int i = 0; i < 2; i++) { /* two blocks of Hadoop's framing: lengths big-endian */
+        const uint8_t head[8] = {0, 0, 0, 6, 0, 0, 0, (uint8_t)bare.len};
+        OK(buf_append(&framed, head, 8, &err), &err);
+        OK(buf_append_slice(&framed, buf_slice(&bare), &err), &err);
+    }
+    OK(frz__decompress(c, CODEC_LZ4, buf_slice(&framed), back, 12, &err), &err);
+    assert_memory_equal(back, "abcdefabcdef", 12);
+    OK(frz__decompress(c, CODEC_LZ4, buf_slice(&bare), back, 6, &err), &err);
+    assert_memory_equal(back, "abcdef", 6);
+    FAILS(frz__decompress(c, CODEC_LZ4, slice_of(framed.data, framed.len - 1), back, 12, &err), FRZ_CORRUPT, &err);
+    FAILS(frz__decompress(c, CODEC_LZ4, buf_slice(&framed), back, 11, &err), FRZ_CORRUPT, &err);
+    buf_clear(&bare);
+    buf_clear(&framed);
+    frz__codec_ctx_free(c);
+}
+
 TEST(codec, says_which_codec_is_not_built_in)
 {
     struct codec_ctx *c;
@@ -124,6 +148,7 @@ TEST(codec, says_which_codec_is_not_built_in)
     OK(frz__codec_ctx_new(NULL, &c, &err), &err);
     FAILS(frz__decompress(c, 4, slice_str("x"), back, 4, &err), FRZ_UNSUPPORTED, &err);
     MESSAGE_HAS(&err, "brotli");
+    FAILS(frz__compress(c, CODEC_LZ4, 0, slice_str("x"), &out, &err), FRZ_UNSUPPORTED, &err);
     FAILS(frz__compress(c, 99, 0, slice_str("x"), &out, &err), FRZ_UNSUPPORTED, &err);
     assert_null(frz__codec_name(99));
     frz__codec_ctx_free(c);

@@ -161,6 +161,62 @@ TEST(locate, joins_where_keys_are_dense_and_reads_no_page_through_the_cache)
     world_close(&w);
 }
 
+TEST(locate, says_so_where_a_foreign_file_must_be_adopted_first)
+{
+    static struct world w;
+    struct place place;
+    uint8_t key[8];
+    world_open(&w, 11, true);
+    encode(key, 1);
+    slice k = slice_of(key, 8);
+    uint64_t hash = frz__hash64(k);
+    struct sst *s = w.files[2]->sst; /* as if another engine had written it */
+    const slice no = {NULL, 0};
+    slice first = s->first_key, last = s->last_key;
+    frz__view_release(w.view);
+    s->sorted = false;
+    s->first_key = s->last_key = no;
+    OK(frz__view_new(NULL, w.schema, NULL, 0, w.files, FILES, 0, -1, &w.view, &err), &err);
+    OK(frz__view_check(w.view, &err), &err);
+    FAILS(frz__view_locate_one(w.view, k, hash, w.x.codec, &place, &err), FRZ_UNSUPPORTED, &err);
+    FAILS(frz__view_locate(w.view, &k, &hash, 1, w.x.codec, &place, &err), FRZ_UNSUPPORTED, &err);
+    MESSAGE_HAS(&err, "f2");
+    s->sorted = true;
+    s->first_key = first;
+    s->last_key = last;
+    world_close(&w);
+}
+
+TEST(locate, comes_out_whole_when_a_file_is_damaged)
+{
+    static struct world w;
+    static uint8_t bytes[KEYS][8];
+    static slice keys[KEYS];
+    static uint64_t hashes[KEYS];
+    static struct place places[KEYS];
+    struct file *f = NULL;
+    uint64_t size;
+    world_open(&w, 12, true);
+    OK(frz__fs_open(w.x.fs, "f4", FS_OPEN_WRITE, &f, &err), &err);
+    OK(frz__file_size(f, &size, &err), &err);
+    for (uint64_t at = 4; at < 400; at++) OK(frz__file_write(f, at, "\xA5", 1, &err), &err); /* its key column */
+    OK(frz__file_close(f, &err), &err);
+    for (int k = 0; k < KEYS; k++) {
+        encode(bytes[k], 3 * (int64_t)k);
+        keys[k] = slice_of(bytes[k], 8);
+        hashes[k] = frz__hash64(keys[k]);
+    }
+    FAILS(frz__view_locate(w.view, keys, hashes, KEYS, w.x.codec, places, &err), FRZ_CORRUPT, &err); /* by join */
+    MESSAGE_HAS(&err, "f4");
+    int in = 0;
+    while (w.file_of[in] != 4) in++;
+    FAILS(frz__view_locate(w.view, keys + in, hashes + in, 100, w.x.codec, places, &err), FRZ_CORRUPT, &err); /* by probe */
+    FAILS(frz__view_locate_one(w.view, keys[in], hashes[in], w.x.codec, places, &err), FRZ_CORRUPT, &err);
+    MESSAGE_HAS(&err, "f4");
+    OK(frz__view_locate(w.view, keys, hashes, 100, w.x.codec, places, &err), &err); /* elsewhere all is well */
+    world_close(&w);
+}
+
 TEST(view_get, takes_memtables_newest_first_then_the_files)
 {
     static struct world w;

@@ -368,6 +368,18 @@ TEST(pq_plain, strings_of_any_length_and_no_length_beyond_the_bytes)
     }
 }
 
+TEST(pq_plain, a_length_may_not_reach_into_the_lengths_behind_it)
+{
+    frz_error err;
+    struct vec out;
+    uint8_t in[4 + 200 + 8 * 4] = {200 + 8 * 4 - 2}; /* one long value over nine lengths' room; what is left would be cut */
+    frz__vec_init(&out, NULL, (frz_type){.id = FRZ_STRING});
+    FAILS(frz__pq_dec_plain_var(slice_of(in, sizeof in), 9, &out, &err), FRZ_CORRUPT, &err);
+    in[0] = 200;
+    OK(frz__pq_dec_plain_var(slice_of(in, sizeof in), 9, &out, &err), &err);
+    frz__vec_clear(&out);
+}
+
 TEST(pq_bss, puts_bytes_back_together_at_every_width)
 {
     struct rng r = {test_seed(16)};

@@ -660,7 +660,7 @@ TEST(pq_convert, old_timestamps_halves_and_long_decimals)
 
 /* ── statistics that mislead ── */
 
-TEST(pq_stats, hazard_17_nan_and_zero_bounds_never_rule_a_row_out)
+TEST(pq_stats, nan_and_zero_bounds_never_rule_a_row_out)
 {
     struct pq_leaf l;
     struct pred_stats st = {0};

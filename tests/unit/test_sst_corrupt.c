@@ -2,6 +2,7 @@
  * Method: cut at every length, flip bits, rewrite sections with right checksums, fail the nth allocation and the nth read. */
 #include <pthread.h>
 #include "sst_fixture.h"
+#include "types/pred.h"
 
 static struct buf file_bytes(struct fx *x, const char *path)
 {
@@ -188,6 +189,91 @@ TEST(sst_damage, flipped_bits_anywhere_never_give_a_wrong_answer)
         poke(&x, "t", at, b.data[at]);
     }
     assert_true(fine < b.len / 2); /* names, statistics: what a read does not look at */
+    buf_clear(&b);
+    fx_table_clear(&t);
+    fx_close(&x);
+}
+
+/* Rows that pass, of those a pruned scan gives; negative: an error. */
+static int64_t pruned_count(struct fx *x, uint64_t no, const struct fx_table *t, const struct pred *p)
+{
+    struct sst *s = NULL;
+    struct sst_scan *sc = NULL;
+    struct vecs out = {0};
+    struct sst_scan_options o = {.pred = p};
+    frz_type types[2] = {t->schema->columns[0].type, t->schema->columns[1].type};
+    int64_t passing = 0;
+    int rc;
+    CHECK(frz__vecs_init(&out, NULL, types, 2, &err));
+    CHECK(frz__sst_open(&x->env, "t", no, t->schema, UINT64_MAX, UINT64_MAX, &s, &err));
+    CHECK(frz__sst_scan_new(s, &o, &sc, &err));
+    for (;;) {
+        uint8_t sel[256];
+        const struct vec *cols[2] = {&out.cols[0], &out.cols[1]};
+        memset(sel, 0xFF, sizeof sel);
+        CHECK(frz__sst_scan_next(sc, 2048, &out, &err));
+        if (rc == FRZ_DONE) break;
+        CHECK(frz__pred_eval(p, cols, out.rows, sel, &err));
+        passing += (int64_t)bits_count(sel, out.rows);
+    }
+done:
+    frz__sst_scan_free(sc);
+    frz__sst_release(s);
+    if (out.cols) frz__vecs_clear(&out);
+    return rc < 0 ? rc : passing;
+}
+
+TEST(sst_damage, flipped_bits_in_page_indexes_neither_prune_nor_move_rows)
+{
+    struct fx x;
+    struct fx_table t;
+    struct pred *p = NULL;
+    uint64_t from, to, no = 100;
+    fx_open(&x, 1 << 20);
+    fx_table_new(&t, "k long, v long", "k", 6000);
+    for (int i = 0; i < 6000; i++) {
+        frz_value v[2] = {value_i64(FRZ_LONG, i), value_i64(FRZ_LONG, i / 2)};
+        fx_push(&t, v);
+    }
+    struct sst_writer_options o = fx_options(&t);
+    o.lineage = false;
+    o.row_group_rows = 4096;
+    o.page_bytes = 4096;
+    struct arena ar = ARENA_INIT(NULL);
+    struct ice_file f;
+    OK(fx_try_write(&x, "t", &t, &o, &f, &ar), &err);
+    block_place(&x, "t", t.schema, &from, &to);
+    struct buf b = file_bytes(&x, "t");
+    OK(frz__pred_parse(NULL, t.schema, slice_str("v = 1100 OR v = 2500"), &p, &err), &err);
+    assert_int_equal(pruned_count(&x, no++, &t, p), 4);
+    uint64_t begin = 4 + (uint64_t)(f.stats[0].column_size + f.stats[1].column_size);
+    assert_true(begin < from && from - begin < 2000);
+    for (uint64_t at = begin; at < from; at++) {
+        for (int bit = (int)(at % 3); bit < 8; bit += 3) {
+            poke(&x, "t", at, (uint8_t)(b.data[at] ^ (1u << bit)));
+            int64_t n = pruned_count(&x, no++, &t, p);
+            if (n != FRZ_CORRUPT) fail_msg("byte %d of the page indexes, bit %d: %d", (int)(at - begin), bit, (int)n);
+            if (bit >= 3) continue;
+            struct sst *s = fx_reader(&x, "t", no++, t.schema);
+            frz_row *row = NULL;
+            OK(frz__row_new(NULL, t.schema, &row, &err), &err);
+            for (size_t i = 511; i < 6000; i += 1024) { /* by position: right, or corrupt */
+                uint64_t pos;
+                slice k = t.rows[i].key;
+                int rc = frz__sst_probe(s, k, frz__hash64(k), x.codec, &pos, &err);
+                if (rc == FRZ_OK) assert_int_equal(pos, i);
+                else assert_int_equal(rc, FRZ_CORRUPT);
+                rc = frz__sst_row(s, i, NULL, x.codec, row, &err);
+                if (rc == FRZ_OK) assert_true(row->values[0].as.i64 == (int64_t)i && row->values[1].as.i64 == (int64_t)i / 2);
+                else assert_int_equal(rc, FRZ_CORRUPT);
+            }
+            frz__row_free(row);
+            frz__sst_release(s);
+        }
+        poke(&x, "t", at, b.data[at]);
+    }
+    frz__pred_free(p);
+    frz__arena_clear(&ar);
     buf_clear(&b);
     fx_table_clear(&t);
     fx_close(&x);

@@ -109,6 +109,56 @@ TEST(sst_keys, of_several_columns_are_those_of_keyenc)
     round_trip("a binary, b binary", "a,b", 5);
 }
 
+TEST(sst_keys, are_searched_as_a_walk_finds_them)
+{
+    const struct { const char *columns, *key; } shapes[] = {{"a long", "a"}, {"a int", "a"}, {"a int, b long", "a,b"}, {"a boolean, b int", "a,b"}, {"a long, b boolean", "a,b"}, {"a string, b int", "a,b"}, {"a uuid", "a"}};
+    struct rng r = {test_seed(5)};
+    for (size_t shape = 0; shape < FRZ_ARRAY_LEN(shapes); shape++) {
+        frz_schema *s = schema_of(shapes[shape].columns, shapes[shape].key);
+        struct vec cols[2];
+        const struct vec *in[2] = {&cols[0], &cols[1]};
+        struct sst_keys k = SST_KEYS_INIT(NULL), sorted = SST_KEYS_INIT(NULL);
+        for (size_t i = 0; i < s->key_count; i++) frz__vec_init(&cols[i], NULL, s->columns[s->key[i]].type);
+        for (int row = 0; row < 300; row++)
+            for (size_t i = 0; i < s->key_count; i++) {
+                uint8_t room[64];
+                frz_value v = random_value(&r, s->columns[s->key[i]].type, room);
+                if (v.type == FRZ_INT) v.as.i32 %= 20;
+                if (v.type == FRZ_LONG) v.as.i64 %= 20; /* the same heads again and again */
+                OK(frz__vec_append(&cols[i], &v, &err), &err);
+            }
+        OK(frz__sst_keys_encode(s, in, 0, 300, &k, &err), &err);
+        /* sorted, by insertion of row numbers */
+        uint32_t order[300];
+        for (uint32_t i = 0; i < 300; i++) {
+            uint32_t at = i;
+            for (; at > 0 && slice_cmp(sst_key(&k, order[at - 1]), sst_key(&k, i)) > 0; at--) order[at] = order[at - 1];
+            order[at] = i;
+        }
+        struct vec in_order[2];
+        const struct vec *in2[2] = {&in_order[0], &in_order[1]};
+        for (size_t i = 0; i < s->key_count; i++) {
+            frz__vec_init(&in_order[i], NULL, cols[i].type);
+            OK(frz__vec_append_select(&in_order[i], &cols[i], order, 250, &err), &err);
+        }
+        OK(frz__sst_keys_encode(s, in2, 0, 250, &sorted, &err), &err);
+        for (size_t i = 0; i < 300; i++) {
+            slice key = sst_key(&k, i), cut = slice_of(key.data, key.len ? key.len - 1 : 0);
+            for (size_t from = 0; from < 250; from += 83) {
+                size_t want = from, want_cut = from;
+                while (want < 250 && slice_cmp(sst_key(&sorted, want), key) < 0) want++;
+                while (want_cut < 250 && slice_cmp(sst_key(&sorted, want_cut), cut) < 0) want_cut++;
+                assert_int_equal(frz__sst_keys_lower(&sorted, from, key), want);
+                assert_int_equal(frz__sst_keys_lower(&sorted, from, cut), want_cut);
+            }
+        }
+        for (size_t i = 0; i < s->key_count; i++) frz__vec_clear(&cols[i]), frz__vec_clear(&in_order[i]);
+        frz__sst_keys_clear(&k);
+        frz__sst_keys_clear(&sorted);
+        frz__schema_release(s);
+    }
+}
+
 TEST(sst_keys, that_are_none_are_a_bug)
 {
     frz_schema *s = schema_of("a long", "a");

@@ -157,6 +157,10 @@ static void property(struct bed *b, uint64_t seed, int rounds)
         size_t columns[32], n = rng_below(&r, b->t.schema->count + 1);
         for (size_t c = 0; c < n; c++) columns[c] = rng_below(&r, b->t.schema->count); /* any order, one twice */
         struct sst_scan_options o = {.lineage = rng_below(&r, 2), .keys = rng_below(&r, 4), .reverse = rng_below(&r, 2), .from = random_bound(b, &r, room[0]), .to = random_bound(b, &r, room[1])};
+        if (o.from.data && rng_below(&r, 2)) { /* a few rows */
+            size_t at = fx_lower(&b->t, o.from) + rng_below(&r, 3) * rng_below(&r, 700);
+            if (at < b->t.n) o.to = b->t.rows[at].key;
+        }
         if (rng_below(&r, 2)) o.columns = columns, o.column_count = n;
         random_dead(b, &r);
         if (rng_below(&r, 3)) o.mask = &b->mask, o.mask_fn = clear_dead;
@@ -208,6 +212,23 @@ TEST(sst_scan, of_no_columns_counts)
     assert_int_equal(rows, 5000 - 1667);
     frz__sst_scan_free(sc);
     frz__vecs_clear(&out);
+    bed_close(&b);
+}
+
+TEST(sst_scan, of_few_rows_reads_cached_pages)
+{
+    struct bed b;
+    bed_open(&b, "k long, s string?", "k", 9000, 2048, 3);
+    struct sst_scan_options o = {.keys = true, .from = b.t.rows[2000].key, .to = b.t.rows[2100].key}; /* across a row group's end */
+    check_iter(&b, &o, 2000, 2100);
+    uint64_t pages = b.x.counters.value_pages_read, stripes = b.x.counters.key_pages_read;
+    assert_true(pages > 0);
+    for (int reverse = 0; reverse < 2; reverse++) {
+        o.reverse = reverse;
+        check_iter(&b, &o, 2000, 2100);
+    }
+    assert_int_equal(b.x.counters.value_pages_read, pages);
+    assert_int_equal(b.x.counters.key_pages_read, stripes);
     bed_close(&b);
 }
 
