@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define ABSORB_RATIO     2
-#define ABSORB_BYTES_MAX ((uint64_t)16 << 20)
+#define ABSORB_BYTES_MAX ((uint64_t)4 << 20) /* larger ones are a compaction's work, not a publish's */
 #define ABSORB_FILES_MAX 64
 #define TRIES_MAX        5
 
