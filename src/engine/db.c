@@ -186,7 +186,7 @@ static int load_for_reading(struct db *db, frz_error *err)
         if (rc >= 0) rc = frz__recover_log(db, &report, err);
         if (rc >= 0) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved) return FRZ_OK;
-        if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_NOT_FOUND) return rc;
+        if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         if (tries + 1 < READ_TRIES) unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
     return rc < 0 ? rc : FRZ_OK;
