@@ -115,7 +115,10 @@ static int table_row(struct writer *w, const frz_row *row, frz_error *err)
     int rc = cells ? FRZ_OK : FRZ_NO_MEMORY;
     for (size_t i = 0; rc == FRZ_OK && i < w->count; i++) {
         frz_blob *text = NULL;
-        if (frz_row_is_null(row, w->columns[i])) continue;
+        if (frz_row_is_null(row, w->columns[i])) {
+            if (w->width[i] < 4 && !w->head_done) w->width[i] = 4; /* NULL */
+            continue;
+        }
         rc = frz_row_to_text(row, w->columns[i], &text, err);
         if (rc != FRZ_OK) break;
         cells[i] = strdup(frz_blob_data(text));

@@ -7,14 +7,12 @@
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
-int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, frz_error *err)
+/* FS NULL: the directory PATH. */
+static int open_on(const char *path, struct fs *fs, const frz_db_options *options, frz_db **out, frz_error *err)
 {
-    TRY(frz__shell_need(out, "out", err));
-    *out = NULL;
-    TRY(frz__shell_need(path, "path", err));
     frz_db *h = (frz_db *)calloc(1, sizeof *h);
     if (!h) return frz__err_no_memory(err, sizeof *h);
-    int rc = frz__db_open(path, options, &h->db, err);
+    int rc = fs ? frz__db_open_fs(fs, options, &h->db, err) : frz__db_open(path, options, &h->db, err);
     if (rc != FRZ_OK) {
         free(h);
         return rc;
@@ -23,6 +21,20 @@ int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, f
     atomic_store(&h->kind, SHELL_DB);
     *out = h;
     return FRZ_OK;
+}
+
+int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, frz_error *err)
+{
+    TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
+    TRY(frz__shell_need(path, "path", err));
+    return open_on(path, NULL, options, out, err);
+}
+
+int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out, frz_error *err)
+{
+    *out = NULL;
+    return open_on(NULL, fs, options, out, err);
 }
 
 static void kill_table(frz_table *h)

@@ -3,13 +3,6 @@
 
 #include "api/handle.h"
 
-static int durability_of(const frz_write_options *o, int *out, frz_error *err)
-{
-    *out = o && o->struct_size >= sizeof *o ? o->durability : 0;
-    if (*out < 0 || *out > FRZ_SYNC_OFF) return frz__err(err, FRZ_INVALID, "durability %d: expected 0, FRZ_SYNC_FULL, FRZ_SYNC_INTERVAL or FRZ_SYNC_OFF", *out);
-    return FRZ_OK;
-}
-
 static int batch_of(frz_batch *h, frz_table *table, struct write_batch **b, struct table **t, frz_error *err)
 {
     if (!h) return frz__err(err, FRZ_INVALID, "the batch handle is NULL");
@@ -121,7 +114,7 @@ int frz_write(frz_db *owner, frz_batch *h, const frz_write_options *o, frz_seq_r
     TRY(batch_of(h, NULL, &b, NULL, err));
     if (b->db != db) return frz__err(err, FRZ_MISUSE, "the batch is of another database");
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
-    TRY(durability_of(o, &durability, err));
+    TRY(frz__shell_durability(o, &durability, err));
     return frz__write(db, b, durability, range, err);
 }
 
@@ -136,7 +129,7 @@ static int single(frz_table *table, enum single what, const frz_row *row, const 
     int durability, rc;
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__table_usable(t, true, err));
-    TRY(durability_of(o, &durability, err));
+    TRY(frz__shell_durability(o, &durability, err));
     if (what != SINGLE_DELETE) TRY(frz__shell_need(row, "row", err));
     TRY(frz__write_batch_take(t->db, &b, err));
     switch (what) {

@@ -69,6 +69,13 @@ int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_er
     return FRZ_OK;
 }
 
+int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err)
+{
+    *out = o && o->struct_size >= sizeof *o ? o->durability : 0;
+    if (*out < 0 || *out > FRZ_SYNC_OFF) return frz__err(err, FRZ_INVALID, "durability %d: expected 0, FRZ_SYNC_FULL, FRZ_SYNC_INTERVAL or FRZ_SYNC_OFF", *out);
+    return FRZ_OK;
+}
+
 int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err)
 {
     frz_schema *s = frz__table_schema(t);

@@ -46,8 +46,12 @@ FRZ_NODISCARD int frz__shell_snapshot(frz_snapshot *h, struct snapshot **out, fr
 FRZ_NODISCARD int frz__shell_need(const void *p, const char *what, frz_error *err); /* a NULL argument */
 /* Takes T's count. */
 FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_error *err);
+/* What O asks for; 0 = the database's. */
+FRZ_NODISCARD int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err);
 /* ROW fits T's schema, by pointer or by shape. */
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */
 FRZ_NODISCARD int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err);
+/* A database on FS, which the caller keeps until after close: tests of crashes and faults. */
+FRZ_NODISCARD int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out, frz_error *err);
 #endif

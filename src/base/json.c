@@ -164,6 +164,8 @@ void frz__jw_real(struct jw *w, double v)
         n = snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;
     }
+    for (char *p = text; *p; p++) /* the host's locale may have another decimal point */
+        if (!strchr("0123456789+-eE", *p)) *p = '.';
     if (!strpbrk(text, ".e")) n += snprintf(text + n, sizeof text - (size_t)n, ".0");
     before_value(w);
     put(w, text, (size_t)n);

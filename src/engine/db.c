@@ -80,18 +80,23 @@ void frz__db_token(struct db *db, int64_t version, char out[64])
 
 /* ── open ── */
 
+static int name_root(struct db *db, const char *root, frz_error *err)
+{
+    size_t n = strlen(root);
+    db->root = frz__strdup(db->a, root);
+    db->root_uri = (char *)frz__alloc(db->a, n + 8);
+    if (!db->root || !db->root_uri) return frz__err_no_memory(err, n);
+    snprintf(db->root_uri, n + 8, "file://%s", root);
+    return FRZ_OK;
+}
+
 static int make_root(struct db *db, const char *path, frz_error *err)
 {
     char real[PATH_MAX];
     if (!path || !*path) return frz__err(err, FRZ_INVALID, "a database's path is empty");
     TRY(frz__fs_posix_new(db->a, path, db->set.create, &db->fs, err));
     if (!realpath(path, real)) return frz__err_os(err, errno, "%s", path);
-    size_t n = strlen(real);
-    db->root = frz__strdup(db->a, real);
-    db->root_uri = (char *)frz__alloc(db->a, n + 8);
-    if (!db->root || !db->root_uri) return frz__err_no_memory(err, n);
-    snprintf(db->root_uri, n + 8, "file://%s", real);
-    return FRZ_OK;
+    return name_root(db, real, err);
 }
 
 /* A warehouse is a directory with .frazil in it; what else is in a directory without one is left alone. */
@@ -180,7 +185,7 @@ static int load_for_reading(struct db *db, frz_error *err)
         if (rc >= 0) rc = frz__recover_log(db, &report, err);
         if (rc >= 0) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved) return FRZ_OK;
-        if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_NOT_FOUND) return rc;
+        if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         if (tries + 1 < READ_TRIES) unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
     return rc < 0 ? rc : FRZ_OK;
@@ -207,7 +212,7 @@ static void free_db(struct db *db)
         frz__free(a, db->batches[i]);
     }
     if (db->fs) frz__lock_release(db);
-    frz__fs_free(db->fs);
+    if (!db->fs_borrowed) frz__fs_free(db->fs);
     if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));
     frz__mutex_clear(&db->tables_mu);
     frz__mutex_clear(&db->log_mu);
@@ -221,7 +226,8 @@ static void free_db(struct db *db)
     frz__free(a, db);
 }
 
-int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err)
+/* FS NULL: the directory PATH. */
+static int open_on(const char *path, struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err)
 {
     struct db_settings set;
     struct db *db = NULL;
@@ -242,7 +248,9 @@ int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
     frz__cond_init(&db->idle);
-    int rc = make_root(db, path, err);
+    db->fs = fs;
+    db->fs_borrowed = fs != NULL;
+    int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
     if (rc >= 0) rc = make_parts(db, err);
     if (rc >= 0) rc = check_warehouse(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
@@ -254,6 +262,9 @@ int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz
     *out = db;
     return FRZ_OK;
 }
+
+int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(path, NULL, o, out, err); }
+int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(NULL, fs, o, out, err); }
 
 int frz__db_close(struct db *db, frz_error *err)
 {

@@ -91,6 +91,7 @@ struct db {
     const allocator *a;
     struct logger log;
     struct fs *fs;
+    bool fs_borrowed; /* frz__db_open_fs's caller frees it */
     char *root;      /* absolute, no slash at the end */
     char *root_uri;  /* file:///… */
     struct db_settings set;
@@ -137,6 +138,8 @@ struct db {
 
 /* ── db.c ── */
 FRZ_NODISCARD int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err);
+/* The same on a file system of the caller's (in memory, faulty), who keeps it until after close; as if it were mounted at "/mem". */
+FRZ_NODISCARD int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err);
 int frz__db_close(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */

@@ -13,6 +13,8 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
     return FRZ_OK;
 }
 
+#define UNLINKS_MAX 512 /* a round: a flush waits for it */
+
 static bool needed(const struct ice_meta *m, const struct pending_file *p)
 {
     for (size_t i = 0; i < m->snapshot_count; i++)
@@ -24,12 +26,13 @@ void frz__expire_run(struct table *t)
 {
     struct version *v = frz__version_acquire(t);
     int64_t now = frz__clock_mono_ns() / 1000, grace = (int64_t)t->settings.frazil_foreign_reader_grace_ms * 1000;
-    size_t k = 0;
+    size_t k = 0, unlinked = 0;
     for (size_t i = 0; i < t->pending_count; i++) {
         struct pending_file *p = &t->pending[i];
         if (needed(v->meta, p)) p->since_us = 0;
         else if (p->since_us == 0) p->since_us = now ? now : 1;
-        if (p->since_us && now - p->since_us >= grace) {
+        if (p->since_us && now - p->since_us >= grace && unlinked < UNLINKS_MAX) {
+            unlinked++;
             frz_error err;
             int rc = frz__fs_unlink(t->db->fs, p->path, &err);
             if (rc < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep: %s", t->name, p->path, err.message);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define ABSORB_RATIO     2
-#define ABSORB_BYTES_MAX ((uint64_t)16 << 20)
+#define ABSORB_BYTES_MAX ((uint64_t)4 << 20) /* larger ones are a compaction's work, not a publish's */
 #define ABSORB_FILES_MAX 64
 #define TRIES_MAX        5
 
@@ -533,7 +533,6 @@ static int flush_lane(struct table *t, frz_error *err)
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
-    if (rc >= 0) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc >= 0) {
@@ -549,7 +548,7 @@ static int flush_lane(struct table *t, frz_error *err)
     t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
     frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
-    if (rc >= 0) frz__log_release(t->db);
+    if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
     if (rc < 0 && err) *err = own;
     return rc;

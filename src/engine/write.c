@@ -306,6 +306,7 @@ struct group {
     uint64_t first, last;
     size_t ops;
     bool sync;
+    struct writer *members[GROUP_WRITERS_MAX]; /* `writers` of them; the queue's links belong to log_mu */
     slice slices[GROUP_WRITERS_MAX];
 };
 
@@ -316,7 +317,7 @@ static void gather_locked(struct db *db, struct group *g)
     g->first = g->last = db->seq_next;
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
-        g->writers++;
+        g->members[g->writers++] = w;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
             continue;
@@ -328,19 +329,19 @@ static void gather_locked(struct db *db, struct group *g)
         if (w->durability == FRZ_SYNC_FULL) g->sync = true;
     }
     if (db->write_error.code && g->batches) { /* writes are stopped */
-        for (struct writer *w = db->queue_head; w && g->writers; w = w->next) {
-            if (!w->batch) break;
-            w->rc = db->write_error.code;
-            w->err = db->write_error;
+        for (size_t i = 0; i < g->writers; i++) {
+            g->members[i]->rc = db->write_error.code;
+            g->members[i]->err = db->write_error;
         }
         g->batches = g->ops = 0;
     }
     g->last = g->first + g->ops - (g->ops > 0);
 }
 
-static int insert_group(struct writer *w, size_t writers, uint64_t segment, frz_error *err)
+static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
 {
-    for (size_t i = 0; i < writers; i++, w = w->next) {
+    for (size_t i = 0; i < g->writers; i++) {
+        const struct writer *w = g->members[i];
         if (w->rc != FRZ_OK) continue;
         const uint8_t *p = w->bytes.data, *end = p + w->bytes.len;
         for (size_t k = 0; k < w->batch->count; k++) {
@@ -361,12 +362,17 @@ static int insert_group(struct writer *w, size_t writers, uint64_t segment, frz_
 }
 
 /* The leader's place held, log_mu not. */
-static int write_group(struct db *db, struct writer *head, struct group *g, frz_error *err)
+static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
-    if (g->sync) TRY(frz__wal_sync(db->wal, err));
-    int rc = insert_group(head, g->writers, segment, err);
+    int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
+    if (rc < 0) { /* the writers are told that it failed: it may not come back by replay, and its sequences are free */
+        frz_error refused;
+        if (frz__wal_refuse(db->wal, g->first, &refused) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "a write that failed can't be taken out of the log: %s", refused.message);
+        return rc;
+    }
+    rc = insert_group(g, segment, err);
     if (rc < 0) { /* it is in the log, and only in part in memory: nothing more may be written before it is replayed */
         frz__err_context(err, "a logged write can't be held in memory; writes stop until the database is opened again");
         db->write_error = *err;
@@ -381,9 +387,10 @@ static int write_group(struct db *db, struct writer *head, struct group *g, frz_
 }
 
 /* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8). */
-static void rotate_full(struct db *db, struct writer *w, size_t writers)
+static void rotate_full(struct db *db, const struct group *g)
 {
-    for (size_t i = 0; i < writers; i++, w = w->next) {
+    for (size_t i = 0; i < g->writers; i++) {
+        const struct writer *w = g->members[i];
         for (size_t k = 0; k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
             if (k && t == w->batch->ops[k - 1].t) continue;
@@ -397,20 +404,20 @@ static void rotate_full(struct db *db, struct writer *w, size_t writers)
 
 static void lead(struct db *db, struct writer *self)
 {
-    struct group g = {0};
+    struct group g;
+    g.writers = g.batches = g.ops = 0;
+    g.sync = false;
     gather_locked(db, &g);
-    struct writer *head = db->queue_head;
     frz__mutex_unlock(&db->log_mu);
     if (g.batches) {
         frz_error err = {0};
-        int rc = write_group(db, head, &g, &err);
-        struct writer *w = head;
-        for (size_t i = 0; rc < 0 && i < g.writers; i++, w = w->next) {
-            if (w->rc != FRZ_OK) continue;
-            w->rc = rc;
-            w->err = err;
+        int rc = write_group(db, &g, &err);
+        for (size_t i = 0; rc < 0 && i < g.writers; i++) {
+            if (g.members[i]->rc != FRZ_OK) continue;
+            g.members[i]->rc = rc;
+            g.members[i]->err = err;
         }
-        if (rc >= 0) rotate_full(db, head, g.writers);
+        if (rc >= 0) rotate_full(db, &g);
     }
     frz__mutex_lock(&db->log_mu);
     step_down_locked(db, self, g.writers);

@@ -3,6 +3,7 @@
 #ifndef FRZ_ENGINE_WRITE_H
 #define FRZ_ENGINE_WRITE_H
 #include "engine/db.h"
+#include "types/row_vec.h"
 
 enum expect { EXPECT_ANY, EXPECT_ABSENT, EXPECT_PRESENT };
 struct write_op {
@@ -31,6 +32,10 @@ void frz__write_batch_reset(struct write_batch *b); /* keeps memory */
 void frz__write_batch_clear(struct write_batch *b);
 /* VALUES by column, of the table's schema; converted. */
 FRZ_NODISCARD int frz__write_batch_put(struct write_batch *b, struct table *t, const frz_schema *s, const frz_value *values, enum expect expect, frz_error *err);
+/* Puts of rows [FROM, FROM + COUNT) of COLS (row_vec.h), as many as bring the batch to BYTES_MAX; one at least into an empty batch. *TAKEN: how many are in; where it fails, *BAD is the row
+ * from FROM on, or SIZE_MAX, and the batch holds those before it. */
+FRZ_NODISCARD int frz__write_batch_rows(struct write_batch *b, struct table *t, const frz_schema *s, const struct row_col *cols, size_t from, size_t count, size_t bytes_max, enum expect expect,
+                                        size_t *taken, size_t *bad, frz_error *err);
 FRZ_NODISCARD int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_row *patch, frz_error *err);
 FRZ_NODISCARD int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, frz_error *err);
 #endif

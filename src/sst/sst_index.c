@@ -113,7 +113,8 @@ int64_t frz__sst_fence_find(const struct sst_fence *f, slice key)
     if (c > 0) return (int64_t)f->count - 1;
     slice rest = slice_of(key.data + shared, key.len - shared);
     uint64_t h = head_of(rest);
-    size_t at = heads_below(f, h, false), end = heads_below(f, h, true);
+    size_t at = heads_below(f, h, false), end = at;
+    if (end < f->count && f->heads[end] == h) end = heads_below(f, h, true);
     while (at < end) { /* those with KEY's head: by the whole */
         size_t mid = at + (end - at) / 2;
         if (slice_cmp(sst_fence_rest(f, mid), rest) <= 0) at = mid + 1;

@@ -161,7 +161,7 @@ size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
     if (k->stride >= 8 && key.len == k->stride) {
         uint64_t head = load_u64_be(key.data);
         at = heads_lower(k, at, head, false);
-        if (k->stride == 8) return at;
+        if (k->stride == 8 || at == k->rows || load_u64_be(k->bytes.data + at * k->stride) != head) return at;
         end = heads_lower(k, at, head, true);
     }
     while (at < end) {

@@ -217,6 +217,36 @@ TEST(locate, comes_out_whole_when_a_file_is_damaged)
     world_close(&w);
 }
 
+TEST(locate, survives_every_failed_allocation)
+{
+    static struct world w;
+    static uint8_t bytes[500][8];
+    slice keys[500];
+    uint64_t hashes[500];
+    struct place places[500];
+    world_open(&w, 13, false);
+    for (int k = 0; k < 500; k++) {
+        encode(bytes[k], 3 * (int64_t)k);
+        keys[k] = slice_of(bytes[k], 8);
+        hashes[k] = frz__hash64(keys[k]);
+    }
+    for (long n = 1;; n++) {
+        struct test_alloc t;
+        struct view *v = NULL;
+        test_alloc_init(&t, n);
+        int rc = frz__view_new(&t.vt, w.schema, NULL, 0, w.files, FILES, 0, -1, &v, &err);
+        if (rc == FRZ_OK) rc = frz__view_locate(v, keys, hashes, 500, w.x.codec, places, &err);
+        if (rc == FRZ_OK)
+            for (int k = 0; k < 500; k++) expect_place(&w, 3 * (int64_t)k, &places[k]);
+        else assert_int_equal(rc, FRZ_NO_MEMORY);
+        frz__view_release(v);
+        assert_int_equal(t.live, 0);
+        if (rc == FRZ_OK) break;
+        assert_true(n < 50);
+    }
+    world_close(&w);
+}
+
 TEST(view_get, takes_memtables_newest_first_then_the_files)
 {
     static struct world w;

@@ -300,3 +300,27 @@ TEST(sst_block, footer_checksum_is_found_at_the_last_place_and_covers_all_but_it
     assert_false(frz__sst_footer_find(slice_of(bytes, 30), &at));
     assert_false(frz__sst_footer_find(slice_of(bytes, 0), &at));
 }
+
+TEST(sst_block, bytes_are_as_documented)
+{
+    static const uint8_t head[] = {'F', 'R', 'Z', 'X', 1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0xEF, 0xCD, 0xAB, 0x89, 0x67, 0x45, 0x23, 0x01, 1, 0, 0, 0, 0x11, 0, 0, 0, 76, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0,
+                                   3, 0, 0, 0, 0x22, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t fence[] = {2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'c', 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 'a', 'b', 'c', 'd'};
+    struct buf b = BUF_INIT(NULL, 0);
+    struct sst_block block = {.rows = 3, .uuid_hash = UINT64_C(0x0123456789ABCDEF)};
+    block.sections[SST_PROPS] = (struct sst_section){true, 0x11, 0, 5};
+    block.sections[SST_FENCE] = (struct sst_section){true, 0x22, 0, 6};
+    OK(frz__sst_block_encode(&block, &b, &err), &err);
+    assert_int_equal(b.len, sizeof head + 4);
+    assert_memory_equal(b.data, head, sizeof head);
+    assert_int_equal(load_u32(b.data + sizeof head), frz__crc32c(0, head, sizeof head));
+    buf_reset(&b);
+    struct sst_fence_writer w = {.keys = BUF_INIT(NULL, 0)};
+    OK(frz__sst_fence_add(&w, slice_str("ab"), &err), &err);
+    OK(frz__sst_fence_add(&w, slice_str("abcd"), &err), &err);
+    OK(frz__sst_fence_encode(&w, &b, &err), &err);
+    assert_int_equal(b.len, sizeof fence);
+    assert_memory_equal(b.data, fence, sizeof fence);
+    frz__sst_fence_writer_clear(&w);
+    buf_clear(&b);
+}

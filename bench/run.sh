@@ -1,0 +1,28 @@
+#!/bin/sh
+# Frazil and the peers in one run on one machine, and the ratios: absolute figures move with the machine and its load, ratios less.
+#
+#     bench/run.sh [NUM]      BUILD=build/release  WORKLOADS=…  BATCHES="1 1000"  VALUE=100  THREADS=1  RUNS=2  DIR=/tmp/frazil-bench.XXXX
+#
+# Needs the targets frazil and peers (see bench/CMakeLists.txt). The best of RUNS counts, for every engine.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=${BUILD:-$here/../build/release}
+num=${1:-1000000}
+workloads=${WORKLOADS:-fillseq,fillrandom,overwrite,readrandom,readmissing,scan,scancursor,fillsync,ingest,ingestrows,publish}
+if [ -n "${DIR:-}" ]; then dir=$DIR; mkdir -p "$dir"; made=; else dir=$(mktemp -d "${TMPDIR:-/tmp}/frazil-bench.XXXXXX"); made=$dir; fi
+trap '[ -z "$made" ] || rm -rf "$made"' EXIT
+out=$dir/results.jsonl
+: >"$out"
+for run in $(seq "${RUNS:-2}"); do
+    for batch in ${BATCHES:-1 1000}; do
+        common="--num $num --value-size ${VALUE:-100} --threads ${THREADS:-1} --batch $batch"
+        echo "run $run, batch $batch: frazil" >&2
+        "$build/cli/frazil" bench "$workloads" $common --dir "$dir/frazil" --json >>"$out"
+        rm -rf "$dir/frazil"
+        for engine in rocksdb leveldb; do
+            echo "run $run, batch $batch: $engine" >&2
+            "$build/bench/peers" $engine "$workloads" $common --dir "$dir" >>"$out" || echo "$engine: left out" >&2
+        done
+    done
+done
+python3 "$here/ratios.py" "$out"

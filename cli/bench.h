@@ -1,0 +1,31 @@
+/* bench.h — `frazil bench`: db_bench's words on the table kv (id binary, value binary), and a typed table.
+ *
+ * Fairness  every get compares its value, every scan adds its values up and compares the sum; making rows is not timed, nor is what stands between workloads (publishing before reads, warming up) */
+#ifndef FRZ_CLI_BENCH_H
+#define FRZ_CLI_BENCH_H
+#include "bench_gen.h"
+#include "cli.h"
+
+struct bench {
+    frz_db *db;
+    frz_table *kv, *typed;
+    char dir[4096];
+    uint64_t num, value_bytes, threads, batch, seed;
+    uint64_t present;    /* rows in kv */
+    uint32_t generation; /* of all its values */
+    struct bench_result result;
+};
+
+/* rc; the message in E. `result` is filled. */
+int bench_fill(struct bench *b, bool random, frz_error *e); /* a fresh kv */
+int bench_fill_sync(struct bench *b, frz_error *e);         /* a tenth of the rows, durable one by one, in a table of its own */
+int bench_overwrite(struct bench *b, frz_error *e);
+int bench_read(struct bench *b, bool missing, frz_error *e);
+int bench_scan_arrow(struct bench *b, frz_error *e);
+int bench_scan_cursor(struct bench *b, frz_error *e);
+int bench_ingest(struct bench *b, bool publish, frz_error *e); /* a fresh typed table, by Arrow */
+int bench_ingest_rows(struct bench *b, frz_error *e);          /* by batches of rows */
+
+int bench_say(frz_error *e, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* RC */
+int bench_fresh_table(struct bench *b, const char *name, const char *schema, const char *key, frz_table **t, frz_error *e);
+#endif
