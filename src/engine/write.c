@@ -385,9 +385,8 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     uint64_t segment = 0;
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
-    if (rc < 0) { /* the writers are told that it failed: it may not come back by replay, and its sequences are free */
-        frz_error refused;
-        if (frz__wal_refuse(db->wal, g->first, &refused) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "a write that failed can't be taken out of the log: %s", refused.message);
+    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
+        (void)!frz__wal_refuse(db->wal, g->first, NULL);
         return rc;
     }
     rc = insert_group(g, segment, err);
