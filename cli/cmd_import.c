@@ -106,6 +106,7 @@ static int open_table(struct import *im)
 /* ── the end ── */
 
 static const char *rows_text(uint64_t n) { return n == 1 ? "row" : "rows"; }
+static const char *are_text(uint64_t n) { return n == 1 ? "row is" : "rows are"; }
 
 static void conclude(const struct import *im, int code, double seconds)
 {
@@ -113,8 +114,8 @@ static void conclude(const struct import *im, int code, double seconds)
     if (im->json) printf("{\"rows\":%llu,\"skipped\":%llu,\"seconds\":%.3f}\n", rows, skipped, seconds);
     if (skipped > 10) say("… and %llu more", skipped - 10);
     if (skipped) say("%llu %s skipped", skipped, rows_text(skipped));
-    if (import_stop) say("interrupted: %llu %s are in", rows, rows_text(rows));
-    else if (code) say("stopped: %llu %s are in", rows, rows_text(rows));
+    if (import_stop) say("interrupted: %llu %s in", rows, are_text(rows));
+    else if (code) say("stopped: %llu %s in", rows, are_text(rows));
     else if (!im->json) fprintf(stderr, "%llu %s in %.2f s (%.0f rows/s)\n", rows, rows_text(rows), seconds, seconds > 0 ? (double)rows / seconds : 0);
     if (code && !import_stop && im->create && im->skipped && im->format != FILE_PARQUET)
         say("the types come from the first %llu %s; `create --schema` says them itself", (unsigned long long)im->sampled, rows_text(im->sampled));
