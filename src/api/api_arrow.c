@@ -71,7 +71,6 @@ int frz_scan_arrow(frz_table *table, const frz_scan_options *o, struct ArrowArra
 /* ── in ── */
 
 #define BATCH_ROWS ((size_t)10000)
-#define INSERT_ROWS ((size_t)256) /* each row of a conditional batch is compared with those before it */
 #define BATCH_BYTES ((size_t)2 << 20)
 
 /* The columns of the stream on those of the table, and what a slice of rows becomes on its way. */
