@@ -484,6 +484,10 @@ static int wait_for_room(struct table *t, frz_error *err)
         }
         bool stalled = false;
         while (rc >= 0 && atomic_load(&t->view)->mem_count > max) {
+            if (atomic_load(&t->dropped)) {
+                rc = frz__table_usable(t, true, err);
+                break;
+            }
             if (t->flush_error.code) {
                 if (err) *err = t->flush_error;
                 frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
@@ -510,8 +514,8 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
     }
     for (size_t i = 0; i < b->count; i++) {
         if (i && b->ops[i].t == b->ops[i - 1].t) continue;
-        TRY(frz__table_usable(b->ops[i].t, true, err));
-        TRY(wait_for_room(b->ops[i].t, err));
+        MUST(frz__table_usable(b->ops[i].t, true, err));
+        MUST(wait_for_room(b->ops[i].t, err));
     }
     for (;;) {
         if (b->conditional) {
@@ -523,7 +527,7 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
         if (join_locked(db, &w)) lead(db, &w);
         frz__mutex_unlock(&db->log_mu);
         if (w.rc == RC_READ_AGAIN) continue;
-        if (w.rc < 0) {
+        if (w.rc != FRZ_OK) {
             if (err) *err = w.err;
             return w.rc;
         }
