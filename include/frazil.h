@@ -29,6 +29,12 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+template <typename T> inline T frz_init_sized()
+{
+    T t = T();
+    t.struct_size = static_cast<uint32_t>(sizeof(T));
+    return t;
+}
 extern "C" {
 #endif
 
@@ -45,7 +51,7 @@ extern "C" {
 
 /* A sized struct: zero but for its own size, so that an older program runs on a newer library. */
 #ifdef __cplusplus
-#define FRZ_INIT(type) {sizeof(type)}
+#define FRZ_INIT(type) frz_init_sized<type>()
 #else
 #define FRZ_INIT(type) {.struct_size = sizeof(type)}
 #endif

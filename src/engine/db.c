@@ -150,6 +150,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__lock_take(db, err));
     TRY(look_at_log(db, &report, err));
     TRY(frz__tables_load(db, err));
+    TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)

@@ -64,6 +64,8 @@ struct table {
     struct version *version;
     _Atomic(struct view *) view;
     struct mem *active; /* log_mu; borrowed from the view */
+    bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
+    _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
     uint64_t rot_seq;   /* view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings;
     int format_version;
@@ -114,6 +116,7 @@ struct db {
     struct cond idle; /* log_mu: the leader stepped down */
     struct wal *wal;
     uint64_t seq_next;
+    uint64_t segment_kept; /* the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     frz_error write_error; /* log_mu: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible;
     _Atomic uint64_t seq_synced;
@@ -158,6 +161,8 @@ FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
+FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
+FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
 int frz__collect_file_names(void *ctx, const char *name, bool is_dir); /* ctx = struct buf: names, each with a NUL */
 struct table *frz__table_acquire(struct table *t);
@@ -183,6 +188,7 @@ FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durabilit
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
+/* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
 void frz__log_release(struct db *db); /* recycles what every table has published */
@@ -201,6 +207,7 @@ struct commit_request {
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
+    bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);
 /* ── expire.c ── */

@@ -94,6 +94,7 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
         if (!b->t || b->t->broken) {
             b->lost++;
+            if (b->t && !r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
         }
         if (base_seq + i <= atomic_load(&b->t->view)->flushed_seq) continue;
@@ -122,13 +123,7 @@ static int finish_drops(struct db *db, frz_error *err)
         struct table *t = db->tables[i];
         if (!atomic_load(&t->dropped)) continue;
         if (!db->set.read_only) {
-            char trash[128], ns[256];
-            snprintf(trash, sizeof trash, ".frazil/trash/%s-%" PRIu64, t->uuid, db->epoch);
-            snprintf(ns, sizeof ns, "%s", t->dir);
-            *strchr(ns, '/') = 0;
-            TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
-            TRY(frz__fs_rename(db->fs, t->dir, trash, err));
-            TRY(frz__fs_sync_dir(db->fs, ns, err));
+            TRY(frz__table_to_trash(t, err));
             frz__log(&db->log, FRZ_LOG_INFO, "%s: a drop that was cut short is finished", t->name);
         }
         memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);

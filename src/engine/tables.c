@@ -185,6 +185,42 @@ static int add_to_db_locked(struct db *db, struct table *t, frz_error *err)
     return FRZ_OK;
 }
 
+/* What a create leaves that was cut short before the first version: the directories, and hidden files in them. If there is anything else, it is somebody else's, and all stays. */
+struct half_made { bool other; size_t count; char names[16][96]; };
+static int on_half_made(void *ctx, const char *name, bool is_dir)
+{
+    struct half_made *h = (struct half_made *)ctx;
+    bool known = is_dir ? strcmp(name, "metadata") == 0 || strcmp(name, "data") == 0 : strncmp(name, ".tmp-", 5) == 0;
+    if (!known || h->count == FRZ_ARRAY_LEN(h->names) || strlen(name) >= sizeof h->names[0]) h->other = true;
+    else snprintf(h->names[h->count++], sizeof h->names[0], "%s", name);
+    return 0;
+}
+static int remove_half_made(struct table *t, frz_error *err)
+{
+    struct fs *fs = t->db->fs;
+    struct half_made top = {0}, subs[2] = {{0}, {0}};
+    char path[NAME_BYTES_MAX + 256];
+    TRY(frz__fs_list(fs, t->dir, on_half_made, &top, err));
+    if (top.other || top.count > 2) return FRZ_OK;
+    for (size_t i = 0; i < top.count; i++) {
+        snprintf(path, sizeof path, "%s/%s", t->dir, top.names[i]);
+        if (top.names[i][0] == '.') return FRZ_OK;
+        TRY(frz__fs_list(fs, path, on_half_made, &subs[i], err));
+        for (size_t k = 0; k < subs[i].count; k++) subs[i].other |= subs[i].names[k][0] != '.';
+        if (subs[i].other) return FRZ_OK;
+    }
+    for (size_t i = 0; i < top.count; i++) {
+        for (size_t k = 0; k < subs[i].count; k++) {
+            snprintf(path, sizeof path, "%s/%s/%s", t->dir, top.names[i], subs[i].names[k]);
+            TRY(frz__fs_unlink(fs, path, err));
+        }
+        snprintf(path, sizeof path, "%s/%s", t->dir, top.names[i]);
+        TRY(frz__fs_rmdir(fs, path, err));
+    }
+    frz__log(&t->db->log, FRZ_LOG_INFO, "%s: a creation that was cut short is cleared away", t->name);
+    return frz__fs_rmdir(fs, t->dir, err);
+}
+
 /* A table that can't be loaded is kept, broken, with the reason: the others open. */
 static int load_one(struct db *db, const char *name, frz_error *err)
 {
@@ -193,9 +229,10 @@ static int load_one(struct db *db, const char *name, frz_error *err)
     frz_error why = {0};
     TRY(table_new(db, name, &t, err));
     int rc = frz__version_load(t, &v, &why);
-    if (rc == FRZ_NOT_FOUND) { /* a directory without a metadata version is none of ours: a create that crashed, or something else */
+    if (rc == FRZ_NOT_FOUND) { /* a directory without a metadata version is no table: a create that crashed, or something else */
+        rc = db->set.read_only ? FRZ_OK : remove_half_made(t, err);
         frz__table_release(t);
-        return FRZ_OK;
+        return rc < 0 ? rc : FRZ_OK;
     }
     if (rc >= 0) rc = take_version(t, v, &why);
     if (rc == FRZ_NO_MEMORY || rc == FRZ_IO) {
@@ -288,13 +325,18 @@ int frz__table_reload(struct table *t, frz_error *err)
 {
     struct version *v = NULL, *old = t->version;
     struct view *fresh = NULL;
-    TRY(frz__version_load(t, &v, err));
+    char metadata[NAME_BYTES_MAX + 32];
+    snprintf(metadata, sizeof metadata, "%s/metadata", t->dir);
+    TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
+    int rc = frz__version_load(t, &v, err);
+    if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
+    TRY(rc);
     if (strcmp(v->meta->uuid, t->uuid) != 0) {
         frz__version_release(v);
         return frz__err(err, FRZ_CONFLICT, "%s: the table in its place has another uuid", t->name);
     }
     frz__mutex_lock(&t->commit_mu);
-    int rc = take_version(t, v, err);
+    rc = take_version(t, v, err);
     if (rc < 0) t->version = old;
     frz__mutex_unlock(&t->commit_mu);
     frz__version_release(rc < 0 ? v : old);
@@ -312,7 +354,40 @@ int frz__table_reload(struct table *t, frz_error *err)
     if (rc >= 0) frz__view_install_locked(t, next);
     frz__mutex_unlock(&t->view_mu);
     frz__view_release(fresh);
+    if (rc >= 0) t->in_doubt = false;
     return rc;
+}
+
+/* ── out of the list, and out of the way ── */
+
+static void take_from_list_locked(struct db *db, struct table *t)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        if (db->tables[i] != t) continue;
+        memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
+        db->table_count--;
+        break;
+    }
+}
+/* With the list's count. */
+static void take_from_list(struct db *db, struct table *t)
+{
+    frz__mutex_lock(&db->tables_mu);
+    take_from_list_locked(db, t);
+    frz__mutex_unlock(&db->tables_mu);
+}
+
+int frz__table_to_trash(struct table *t, frz_error *err)
+{
+    struct db *db = t->db;
+    char trash[128], ns[NAME_BYTES_MAX + 8], token[64];
+    frz__db_token(db, 0, token);
+    snprintf(trash, sizeof trash, ".frazil/trash/%s", token);
+    snprintf(ns, sizeof ns, "%s", t->dir);
+    *strchr(ns, '/') = 0;
+    TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
+    TRY(frz__fs_rename(db->fs, t->dir, trash, err));
+    return frz__fs_sync_dir(db->fs, ns, err);
 }
 
 /* ── create ── */
@@ -350,7 +425,8 @@ static int make_dirs(struct table *t, frz_error *err)
     return frz__fs_sync_dir(fs, "", err);
 }
 
-static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, struct version **out, frz_error *err)
+/* *MADE: there may be something of it on disk that is ours. */
+static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, bool *made, struct version **out, frz_error *err)
 {
     struct db *db = t->db;
     struct version *v = NULL;
@@ -378,7 +454,12 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     frz__db_token(db, 1, token);
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-%s", t->dir, token);
     snprintf(name, sizeof name, "%s/metadata/v1.metadata.json", t->dir);
+    *made = true;
     rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
+    if (rc == FRZ_EXISTS) {
+        *made = false;
+        (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
+    }
     if (rc != FRZ_OK) goto done;
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-version-hint", t->dir);
     snprintf(name, sizeof name, "%s/metadata/version-hint.text", t->dir);
@@ -389,6 +470,22 @@ done:
     frz__free(db->a, kv);
     frz__version_release(v);
     return rc;
+}
+
+/* FRZ_EXISTS if the name is taken; one whose table only remains to be removed is cleared. tables_mu held. */
+static int clear_name_locked(struct db *db, const char *name, frz_error *err)
+{
+    struct table *t = NULL;
+    bool there = false;
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
+    if (!t) return FRZ_OK;
+    if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
+    TRY(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) TRY(frz__table_to_trash(t, err));
+    take_from_list_locked(db, t);
+    frz__table_release(t);
+    return FRZ_OK;
 }
 
 int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *given, struct table **out, frz_error *err)
@@ -404,19 +501,31 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     TRY(table_new(db, name, &t, err));
     frz__mutex_lock(&db->tables_mu);
     int rc = FRZ_OK;
-    for (size_t i = 0; i < db->table_count; i++)
-        if (strcmp(db->tables[i]->name, t->name) == 0) rc = frz__err(err, FRZ_EXISTS, "there is a table %s already", t->name);
-    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &v, err);
+    bool made = false, listed = false;
+    rc = clear_name_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
     if (rc == FRZ_OK) rc = take_version(t, v, err);
-    if (rc == FRZ_OK) {
-        rc = first_view(t, err);
-        if (rc == FRZ_OK) rc = add_to_db_locked(db, t, err);
-    }
+    if (rc == FRZ_OK) rc = first_view(t, err);
+    atomic_store(&t->dropped, true); /* in the list, and of no use to anybody until the log knows its number */
+    if (rc == FRZ_OK) rc = add_to_db_locked(db, t, err);
+    listed = rc == FRZ_OK;
     frz__mutex_unlock(&db->tables_mu);
+    if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
     if (rc == FRZ_OK) {
-        rc = frz__log_table(db, t, err);
+        atomic_store(&t->dropped, false);
         if (out) *out = frz__table_acquire(t);
         return rc;
+    }
+    frz_error later;
+    if (made && frz__table_to_trash(t, &later) < 0) { /* the name stays taken until it can be */
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: its creation failed, and what there is of it can't be removed: %s", t->name, later.message);
+        t->drop_logged = true;
+        frz__mutex_lock(&db->tables_mu);
+        if (!listed) listed = add_to_db_locked(db, t, &later) == FRZ_OK;
+        frz__mutex_unlock(&db->tables_mu);
+        if (listed) return rc;
+    } else if (listed) {
+        take_from_list(db, t);
     }
     frz__table_release(t);
     return rc;
@@ -435,7 +544,13 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     TRY(collect_properties(&as, &checked, err));
     if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
     frz__mutex_lock(&t->flush_mu);
-    int rc = frz__commit(t, &r, err);
+    int rc = FRZ_OK;
+    for (int tries = 0; tries < 5; tries++) {
+        rc = t->in_doubt ? frz__table_reload(t, err) : FRZ_OK;
+        if (rc >= 0) rc = frz__commit(t, &r, err);
+        if (rc != FRZ_CONFLICT) break;
+        t->in_doubt = true; /* somebody else committed */
+    }
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
     if (rc == FRZ_OK) {
         frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
@@ -477,6 +592,23 @@ int frz__collect_file_names(void *ctx, const char *name, bool is_dir)
     return is_dir ? 0 : buf_append((struct buf *)ctx, name, strlen(name) + 1, NULL);
 }
 
+/* What an earlier process had renamed or linked and not synced before it died is made to stay, before anything is built on it: the log is recycled for what is published, files go for what is dropped. */
+int frz__tables_settle(struct db *db, frz_error *err)
+{
+    char path[NAME_BYTES_MAX + 32];
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (!t->version) continue;
+        snprintf(path, sizeof path, "%s/metadata", t->dir);
+        TRY(frz__fs_sync_dir(db->fs, path, err));
+    }
+    struct listing spaces = {.db = db, .err = err};
+    int rc = frz__fs_list(db->fs, "", on_name, &spaces, err);
+    for (size_t i = 0; rc >= 0 && i < spaces.count; i++) rc = frz__fs_sync_dir(db->fs, spaces.names[i], err);
+    clear_listing(&spaces);
+    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", err);
+}
+
 int frz__trash_empty(struct db *db, frz_error *err)
 {
     struct listing l = {.db = db, .err = err};
@@ -491,41 +623,35 @@ int frz__trash_empty(struct db *db, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-/* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). */
+/* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). Once the log has it there is no way back: a later failure leaves the table unusable, to be
+ * removed by the next call or the next open. */
 int frz__table_drop(struct db *db, const char *name, frz_error *err)
 {
     struct table *t = NULL;
-    char trash[96], ns[NAME_BYTES_MAX + 8];
+    bool there = false;
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
     int rc = frz__table_find(db, name, &t, err);
     if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
-    atomic_store(&t->dropped, true);
-    CHECK(t->broken ? FRZ_OK : frz__log_drop(db, t, err));
-    rc = frz__fs_mkdir(db->fs, ".frazil/trash", err);
-    if (rc < 0) goto done;
-    snprintf(trash, sizeof trash, ".frazil/trash/%s-%" PRIu64, t->uuid, db->epoch);
-    snprintf(ns, sizeof ns, "%s", t->dir);
-    *strchr(ns, '/') = 0;
-    CHECK(frz__fs_rename(db->fs, t->dir, trash, err));
-    CHECK(frz__fs_sync_dir(db->fs, ns, err));
-    frz__mutex_unlock(&t->flush_mu);
-    frz__mutex_lock(&db->tables_mu);
-    for (size_t i = 0; i < db->table_count; i++) {
-        if (db->tables[i] != t) continue;
-        memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
-        db->table_count--;
-        frz__table_release(t);
-        break;
+    if (atomic_exchange(&t->dropped, true) && !t->drop_logged) { /* it is just being created, or another call dropped it */
+        rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
+        goto done;
     }
-    frz__mutex_unlock(&db->tables_mu);
+    rc = frz__log_drop(db, t, err);
+    if (!t->drop_logged) atomic_store(&t->dropped, false);
+    if (rc < 0) goto done;
+    CHECK(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) CHECK(frz__table_to_trash(t, err));
+    frz__mutex_unlock(&t->flush_mu);
+    take_from_list(db, t);
     frz_error later;
     if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);
+    frz__table_release(t); /* the list's */
     frz__table_release(t);
     return FRZ_OK;
 done:
-    atomic_store(&t->dropped, false);
     frz__mutex_unlock(&t->flush_mu);
+    if (t->drop_logged && rc < 0) frz__err_context(err, "%s is dropped, but not removed yet: drop it again, or open the database again", t->name);
     frz__table_release(t);
     return rc;
 }

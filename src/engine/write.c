@@ -138,8 +138,11 @@ int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
     lead_alone(db, &w);
-    int rc = frz__wal_append_drop(db->wal, t->table_no, err);
-    if (rc >= 0) rc = frz__wal_sync(db->wal, err);
+    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, err);
+    if (rc >= 0) {
+        t->drop_logged = true;
+        rc = frz__wal_sync(db->wal, err);
+    }
     leave_alone(db, &w);
     return rc;
 }
@@ -165,6 +168,7 @@ void frz__log_release(struct db *db)
     frz_error err;
     lead_alone(db, &w);
     uint64_t oldest = frz__wal_segment(db->wal);
+    if (db->segment_kept && db->segment_kept < oldest) oldest = db->segment_kept;
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
@@ -310,6 +314,19 @@ struct group {
     slice slices[GROUP_WRITERS_MAX];
 };
 
+/* A drop is logged by a leader too: from then on no operation of the table may follow it in the log. */
+static bool has_dropped(const struct write_batch *b, int *rc, frz_error *err)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
+        if (atomic_load_explicit(&b->ops[i].t->dropped, memory_order_relaxed)) {
+            *rc = frz__table_usable(b->ops[i].t, true, err);
+            return *rc != FRZ_OK;
+        }
+    }
+    return false;
+}
+
 /* log_mu held: who goes with SELF, the head. */
 static void gather_locked(struct db *db, struct group *g)
 {
@@ -318,6 +335,7 @@ static void gather_locked(struct db *db, struct group *g)
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
         g->members[g->writers++] = w;
+        if (has_dropped(w->batch, &w->rc, &w->err)) continue;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
             continue;
@@ -367,9 +385,8 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     uint64_t segment = 0;
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
-    if (rc < 0) { /* the writers are told that it failed: it may not come back by replay, and its sequences are free */
-        frz_error refused;
-        if (frz__wal_refuse(db->wal, g->first, &refused) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "a write that failed can't be taken out of the log: %s", refused.message);
+    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
+        (void)!frz__wal_refuse(db->wal, g->first, NULL);
         return rc;
     }
     rc = insert_group(g, segment, err);
