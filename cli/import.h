@@ -53,7 +53,7 @@ enum record line_next(struct input *in, const char **text, size_t *len, uint64_t
 
 /* ── infer.c ── */
 #define INFER_ROWS 10000
-#define INFER_BYTES ((uint64_t)64 << 20)
+#define INFER_BYTES ((uint64_t)16 << 20)
 struct infer_column { char *name; unsigned types; bool required, fixed; frz_type type; };
 struct infer {
     struct infer_column *columns;
