@@ -16,7 +16,8 @@
 #define MADV_WIPEONFORK 18
 #endif
 #define FORK_MAGIC 0x6672617aU /* "fraz" */
-#define READ_TRIES 20
+#define READ_TRIES 50
+#define BROKEN_TRIES 3
 
 /* ── fork ── */
 
@@ -160,7 +161,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     return frz__sched_start(db, err);
 }
 
-/* Beside a writer: metadata, then the log, then whether a publish moved rows from the one to the other meanwhile. */
+/* Beside a writer: a look at the log, metadata, the log's rows. If no segment was recycled between, whatever the metadata lacks is in the log. Else it is whole only if no table was published meanwhile. */
 static int versions_moved(struct db *db, bool *moved, frz_error *err)
 {
     *moved = false;
@@ -172,8 +173,18 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
         snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved = there;
+        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number);
+        TRY(frz__fs_exists(db->fs, path, &there, err));
+        *moved |= !there; /* so many since that it fell out of the metadata log */
     }
     return FRZ_OK;
+}
+
+static bool any_broken(const struct db *db)
+{
+    bool any = false;
+    for (size_t i = 0; i < db->table_count; i++) any |= db->tables[i]->broken && db->tables[i]->broken_code == FRZ_CORRUPT;
+    return any;
 }
 
 static int load_for_reading(struct db *db, frz_error *err)
@@ -184,13 +195,15 @@ static int load_for_reading(struct db *db, frz_error *err)
         bool moved = false;
         rc = look_at_log(db, &report, err);
         if (rc >= 0) rc = frz__tables_load(db, err);
+        uint64_t first = report.first_segment;
         if (rc >= 0) rc = frz__recover_log(db, &report, err);
-        if (rc >= 0) rc = versions_moved(db, &moved, err);
+        if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
+        if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
         if (rc >= 0 && !moved) return FRZ_OK;
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
-        if (tries + 1 < READ_TRIES) unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
+        unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
-    return rc < 0 ? rc : FRZ_OK;
+    return rc < 0 ? rc : frz__err(err, FRZ_BUSY, "%s: its writer publishes faster than it can be read", db->root);
 }
 
 static int make_parts(struct db *db, frz_error *err)

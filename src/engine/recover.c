@@ -135,7 +135,7 @@ static int finish_drops(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
-int frz__recover_log(struct db *db, const struct wal_report *known, frz_error *err)
+int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
 {
     struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0)};
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
@@ -149,6 +149,7 @@ int frz__recover_log(struct db *db, const struct wal_report *known, frz_error *e
     atomic_store(&db->seq_visible, last); /* views are installed only below it */
     if (known->found) {
         rc = frz__wal_read(db->a, &db->log, db->fs, ".frazil/wal", &v, &report, err);
+        if (rc >= 0) *known = report;
         if (rc >= 0 && report.seq_last > last) last = report.seq_last;
         if (rc >= 0 && report.tail_cut)
             frz__log(&db->log, FRZ_LOG_WARN, "the log ends in segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes behind it were never acknowledged as durable, and are cut", report.tail_segment,
