@@ -37,11 +37,16 @@ int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out
     return open_on(NULL, fs, options, out, err);
 }
 
-static void kill_table(frz_table *h)
+static void unlist_table(frz_table *h)
 {
     *h->prev = h->next;
     if (h->next) h->next->prev = h->prev;
     atomic_store(&h->kind, SHELL_DEAD);
+}
+
+/* The last count of a dropped table takes its view and files with it: no lock is held. */
+static void bury_table(frz_table *h)
+{
     frz__table_release(h->t);
     h->t = NULL;
     frz__shell_bury(h);
@@ -57,7 +62,11 @@ int frz_db_close(frz_db *h, frz_error *err)
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
-    while (h->tables) kill_table(h->tables);
+    while (h->tables) {
+        frz_table *t = h->tables;
+        unlist_table(t);
+        bury_table(t);
+    }
     atomic_store(&h->kind, SHELL_DEAD);
     rc = frz__db_close(db, err);
     h->db = NULL;
@@ -181,8 +190,9 @@ void frz_table_close(frz_table *h)
     if (!h || atomic_load(&h->kind) != SHELL_TABLE) return;
     frz_db *owner = h->owner;
     frz__mutex_lock(&owner->mu);
-    kill_table(h);
+    unlist_table(h);
     frz__mutex_unlock(&owner->mu);
+    bury_table(h);
 }
 
 int frz_table_drop(frz_db *h, const char *name, frz_error *err)
@@ -201,7 +211,7 @@ int frz_table_schema(frz_table *h, frz_schema **out, frz_error *err)
     struct table *t;
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    TRY(frz__table_usable(t, false, err)); /* of a dropped one too: snapshots read it */
     *out = frz__table_schema(t);
     return FRZ_OK;
 }
@@ -221,7 +231,7 @@ int frz_table_property(frz_table *h, const char *key, frz_blob **out, frz_error 
     TRY(frz__shell_need(key, "key", err));
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     slice value = frz__ice_property(v->meta, key);
     struct buf text = BUF_INIT(NULL, 0);
@@ -246,7 +256,7 @@ int frz_table_set_property(frz_table *h, const char *key, const char *value, frz
     struct table *t;
     TRY(frz__shell_need(key, "key", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, true, err));
     return frz__table_set_property(t, key, value, err);
 }
 
@@ -255,7 +265,7 @@ int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, con
     struct table *t;
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     struct buf text = BUF_INIT(NULL, 0);
     int rc = FRZ_OK;
@@ -277,7 +287,7 @@ int frz_table_snapshots(frz_table *h, int (*fn)(void *ctx, const frz_snapshot_in
     struct table *t;
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     struct buf text = BUF_INIT(NULL, 0);
     int rc = FRZ_OK;
@@ -317,7 +327,7 @@ int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, c
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
-    TRY(frz__snapshot_view(s, t, &view, &seq, err));
+    MUST(frz__snapshot_view(s, t, &view, &seq, err));
     int rc = FRZ_OK;
     for (size_t i = 0; rc == FRZ_OK && i < view->file_count; i++) {
         const struct vfile *f = view->files[i];

@@ -491,6 +491,8 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     bool committed = false;
     int rc = FRZ_OK;
     frz__deletes_init(&f.deletes, t);
+    rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
+    if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(take_immutables(&f, err));
     if (f.mem_count == 0) goto done;
@@ -557,7 +559,7 @@ static int flush_lane(struct table *t, frz_error *err)
     frz__mutex_unlock(&t->view_mu);
     if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
-    if (rc < 0 && err) *err = own;
+    if (rc != FRZ_OK && err) *err = own;
     return rc;
 }
 
@@ -571,7 +573,7 @@ static bool has_immutables(struct table *t)
 
 int frz__flush(struct table *t, frz_error *err)
 {
-    TRY(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, true, err));
     atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
     TRY(frz__rotate(t, NULL, err));
     return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;

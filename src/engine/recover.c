@@ -43,8 +43,10 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     memcpy(b->uuid, line->uuid, sizeof b->uuid);
     snprintf(b->name, sizeof b->name, "%.*s", (int)line->name.len, line->name.data);
     frz__uuid_format(line->uuid, uuid);
-    for (size_t i = 0; i < r->db->table_count; i++)
-        if (strcmp(r->db->tables[i]->uuid, uuid) == 0) b->t = r->db->tables[i];
+    for (size_t i = 0; i < r->db->table_count; i++) {
+        struct table *t = r->db->tables[i];
+        if (t->uuid[0] ? strcmp(t->uuid, uuid) == 0 : strcmp(t->name, b->name) == 0) b->t = t; /* one whose metadata can't be read is known by its name alone */
+    }
     if (line->table_no >= r->db->next_table_no) r->db->next_table_no = line->table_no + 1;
     int rc = frz__json_parse(line->schema_json, &j, err);
     if (rc >= 0) rc = frz__schema_from_json(r->db->a, j, &b->schema, err);
