@@ -96,7 +96,8 @@ static int open_table(struct import *im)
 {
     frz_error e = {0};
     int code = im->create ? create_table(im) : session_open(&im->s, im->a, MODE_WRITE, true), rc;
-    if (code == 0 && im->format == FILE_CSV) code = import_map(im);
+    if (code == 0 && im->format == FILE_PARQUET && !im->create) code = infer_parquet(&im->infer, im->path);
+    if (code == 0 && im->format != FILE_JSONL) code = import_map(im);
     if (code) return code;
     rc = frz_batch_new(im->s.db, &im->batch, &e);
     if (rc == FRZ_OK) rc = frz_row_new(im->s.table, &im->row, &e);
@@ -141,6 +142,10 @@ int cmd_import(struct args *a)
     im.in.name = im.path;
     im.in.fd = -1;
     if (im.format != FILE_PARQUET) code = input_open(&im.in, im.path);
+    else if (access(im.path, R_OK) != 0) {
+        say("%s: %s", im.path, strerror(errno));
+        code = EXIT_ERROR;
+    }
     im.csv.in = &im.in;
     if (code == 0) code = infer_init(&im.infer);
     if (code == 0 && im.format == FILE_CSV) code = import_header(&im);

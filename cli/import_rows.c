@@ -103,7 +103,7 @@ static void name_columns(const frz_schema *s)
     putc('\n', stderr);
 }
 
-/* Field → column; what the table lacks and what the file must have and lacks are named. */
+/* Field → column, for CSV; for it and Parquet: what the table lacks and what the file must have and lacks are named. */
 int import_map(struct import *im)
 {
     size_t columns = frz_schema_column_count(im->s.schema), lacking = 0;
@@ -124,7 +124,7 @@ int import_map(struct import *im)
     for (size_t i = 0; i < columns; i++) {
         frz_column c = {.struct_size = sizeof c};
         if (seen[i] || frz_schema_column(im->s.schema, i, &c) != FRZ_OK || !c.required || c.write.type != FRZ_NULL) continue;
-        say("%s: the header lacks the required column %s", im->in.name, c.name);
+        say("%s lacks the required column %s", im->in.name, c.name);
         lacking++;
     }
     free(seen);

@@ -76,7 +76,7 @@ enum frz_status {
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
     FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up; this version gives nothing up */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -243,7 +243,7 @@ typedef struct frz_db_options {
 /* Opens the warehouse at PATH. Returns FRZ_BUSY (holder's pid in the message) if another process writes it, FRZ_NOT_FOUND without a warehouse and
  * without `create`, FRZ_CORRUPT or FRZ_NEWER_FORMAT as found. OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, frz_error *);
-/* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, naming them, while snapshots or cursors or Arrow streams are open: the handle stays
+/* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, saying how many, while snapshots or cursors or Arrow streams are open: the handle stays
  * good. Any other result: the handle is gone. Table handles are closed with it. NULL is fine. */
 FRZ_API int frz_db_close(frz_db *, frz_error *);
 /* Read-only handles: take up what was published and logged since. No effect on a writing handle. */
@@ -352,7 +352,8 @@ FRZ_API const char *frz_row_bytes(const frz_row *, size_t column, size_t *len); 
 /* One JSON object of the columns that are set; appended text form of one column. */
 FRZ_API FRZ_NODISCARD int frz_row_to_json(const frz_row *, frz_blob **out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_row_to_text(const frz_row *, size_t column, frz_blob **out, frz_error *);
-/* "1,abc" or ["1","abc"] or a single value → NKEY values of the key's columns, borrowing from *scratch, which the caller frees. */
+/* "1,abc" or ["1","abc"] or a single value → *NKEY values of the key's columns, or of the first of them, borrowing from *scratch, which the caller frees. KEY has room for
+ * frz_schema_key_count values. */
 FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, size_t len, frz_value *key, size_t *nkey, frz_blob **scratch, frz_error *);
 
 /* ── writes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */

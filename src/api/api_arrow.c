@@ -71,7 +71,6 @@ int frz_scan_arrow(frz_table *table, const frz_scan_options *o, struct ArrowArra
 /* ── in ── */
 
 #define BATCH_ROWS ((size_t)10000)
-#define INSERT_ROWS ((size_t)1000) /* each row of a conditional batch is compared with those before it */
 #define BATCH_BYTES ((size_t)2 << 20)
 
 /* The columns of the stream on those of the table, and what a slice of rows becomes on its way. */
@@ -175,7 +174,7 @@ static int write_rows(struct ingest *g, size_t from, size_t count, frz_error *er
 
 static int write_array(struct ingest *g, const struct ArrowArray *array, frz_error *err)
 {
-    size_t most = g->expect == EXPECT_ABSENT ? INSERT_ROWS : BATCH_ROWS;
+    size_t most = BATCH_ROWS;
     TRY(frz__arrow_in_check(g->in, array, err));
     for (size_t at = 0; at < (size_t)array->length;) {
         size_t n = (size_t)array->length - at < most ? (size_t)array->length - at : most;

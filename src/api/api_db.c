@@ -163,7 +163,9 @@ int frz_table_create(frz_db *h, const char *name, frz_schema *schema, const frz_
     TRY(frz__shell_db(h, &db, err));
     TRY(frz__shell_need(name, "name", err));
     TRY(frz__shell_need(schema, "schema", err));
-    int rc = frz__table_create(db, name, schema, o, out ? &t : NULL, err);
+    frz_error own = {0}; /* on the way to success some steps find what they make there already: the host hears of it only where it failed */
+    int rc = frz__table_create(db, name, schema, o, out ? &t : NULL, &own);
+    if (rc != FRZ_OK && err) *err = own;
     return rc == FRZ_OK && out ? frz__shell_table_new(h, t, out, err) : rc;
 }
 

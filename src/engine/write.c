@@ -7,6 +7,7 @@
 
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
+#define GROUP_COMPARES_MAX ((size_t)65536)
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -201,13 +202,36 @@ static int raise_expectation(const struct write_op *o, slice key, int code, frz_
     return code;
 }
 
-/* The last earlier op of B on the same key, -1 = none. */
-static int64_t earlier_op(const struct write_batch *b, size_t i)
+/* The last op on each key of a batch so far: open addressing over op indexes + 1. */
+struct op_index {
+    const struct write_batch *b;
+    uint32_t *slots;
+    size_t mask;
+};
+
+static int op_index_init(struct op_index *x, const struct write_batch *b, frz_error *err)
 {
-    slice key = op_key(b, &b->ops[i]);
-    for (size_t k = i; k-- > 0;)
-        if (b->ops[k].t == b->ops[i].t && slice_eq(op_key(b, &b->ops[k]), key)) return (int64_t)k;
-    return -1;
+    size_t size = 16;
+    while (size < b->count * 2) size *= 2;
+    *x = (struct op_index){.b = b, .mask = size - 1};
+    x->slots = (uint32_t *)frz__alloc_array(b->db->a, size, sizeof *x->slots);
+    return x->slots ? FRZ_OK : frz__err_no_memory(err, size * sizeof *x->slots);
+}
+
+/* The last earlier op on the key of op I, -1 = none; from now on it is I. */
+static int64_t op_index_replace(struct op_index *x, size_t i)
+{
+    const struct write_op *o = &x->b->ops[i];
+    slice key = op_key(x->b, o);
+    for (size_t at = (size_t)(frz__hash64(key) + o->t->table_no * 0x9E3779B97F4A7C15u) & x->mask;; at = (at + 1) & x->mask) {
+        if (x->slots[at]) {
+            const struct write_op *there = &x->b->ops[x->slots[at] - 1];
+            if (there->t != o->t || !slice_eq(op_key(x->b, there), key)) continue;
+        }
+        int64_t before = (int64_t)x->slots[at] - 1;
+        x->slots[at] = (uint32_t)i + 1;
+        return before;
+    }
 }
 
 /* An update becomes a whole row: BASE under PATCH. */
@@ -229,14 +253,16 @@ static int resolve(struct write_batch *b, frz_error *err)
     frz_row *base = NULL;
     /* rows of this batch as resolved so far, by op: offsets into `resolved` */
     size_t *row_at = (size_t *)frz__alloc_array(db->a, b->count * 2 + 1, sizeof *row_at);
+    struct op_index index = {0};
     if (!row_at) return frz__err_no_memory(err, b->count * 2 * sizeof *row_at);
     buf_reset(&b->resolved);
+    CHECK(op_index_init(&index, b, err));
     CHECK(frz__codec_take(db, &codec, err));
     for (size_t i = 0; i < b->count; i++) {
         struct write_op *o = &b->ops[i];
         slice key = op_key(b, o), row = slice_of(b->bytes.data + o->row_at, o->row_len);
+        int64_t prior = op_index_replace(&index, i);
         if (o->expect != EXPECT_ANY) {
-            int64_t prior = earlier_op(b, i);
             bool present = false, from_mem = false;
             frz_row_free(base);
             base = NULL;
@@ -272,6 +298,7 @@ done:
     frz_row_free(base);
     frz__codec_give(db, codec);
     frz__free(db->a, row_at);
+    frz__free(db->a, index.slots);
     return rc;
 }
 
@@ -334,6 +361,7 @@ static void gather_locked(struct db *db, struct group *g)
     g->first = g->last = db->seq_next;
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
+        if (w->batch->conditional && g->ops * w->batch->count > GROUP_COMPARES_MAX) break; /* its keys would be held against each of those before it: it leads the next group */
         g->members[g->writers++] = w;
         if (has_dropped(w->batch, &w->rc, &w->err)) continue;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {

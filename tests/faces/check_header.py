@@ -28,7 +28,8 @@ CASES = [("gcc", "c", "c99"), ("gcc", "c", "c11"), ("clang", "c", "c11"), ("g++"
 
 
 def main():
-    failed = ran = 0
+    failed = 0
+    ran = set()
     for compiler, language, standard in CASES:
         if not shutil.which(compiler):
             continue
@@ -39,10 +40,10 @@ def main():
             f.flush()
             flags = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"] + ([] if language == "c++" else ["-Wstrict-prototypes"])
             r = subprocess.run([compiler, "-x", language, f"-std={standard}", *flags, f"-I{sys.argv[1]}", "-fsyntax-only", f.name], capture_output=True, text=True)
-        ran += 1
+        ran.add(language)
         failed += r.returncode != 0
         print(f"{compiler} -std={standard}: {'ok' if r.returncode == 0 else r.stderr}")
-    return failed > 0 or ran < 2
+    return failed > 0 or ran != {"c", "c++"}
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main():
         static = scratch / "static"
         static.mkdir()
         shutil.copy(libdir / "libfrazil.a", static)  # alone, so that the linker has no choice
-        flags = [f"-L{static}" if f == f"-L{libdir}" else f for f in run(["pkg-config", "--static", "--cflags", "--libs", "frazil"], env=env).split()]
+        flags = [f"-L{static}" if f.startswith("-L") and os.path.samefile(f[2:], libdir) else f for f in run(["pkg-config", "--static", "--cflags", "--libs", "frazil"], env=env).split()]
         run([cc, "-o", scratch / "pkgconfig_static", HERE / "program.c", *flags])
         runs(scratch / "pkgconfig_static", scratch)
 

@@ -12,7 +12,7 @@ SCHEMA = "id long, pad binary?, v int?"
 def many_files(path, version, at_least):
     """A case with that many data files, and for each file one list of its keys."""
     rng = random.Random(1)
-    rows = at_least * 80
+    rows = at_least * 80 + 200
     c = Case(path, SCHEMA, "id", version, MANY_FILES)
     c.put((i, rng.randbytes(1000), i) for i in range(rows))
     c.flush()

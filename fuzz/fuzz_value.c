@@ -1,0 +1,73 @@
+/* fuzz_value.c — a value of any type: byte 0 chooses it. What its text form is taken as prints, and prints the same when taken again; so JSON, and Iceberg's single-value bytes. */
+#include "fuzz.h"
+
+#include "types/value.h"
+
+static const char *const types[] = {"boolean", "int",          "long",           "float",  "double", "decimal(9,2)", "decimal(38,38)", "decimal(38,0)", "date",     "time",
+                                    "timestamp", "timestamptz", "timestamp_ns", "timestamptz_ns", "string", "uuid",   "fixed(4)",      "binary",         "decimal(1,0)"};
+
+static void forms(const frz_value *v, frz_type t)
+{
+    frz_error err = {0};
+    struct arena ar = ARENA_INIT(NULL);
+    struct buf one = BUF_INIT(NULL, 0), two = BUF_INIT(NULL, 0);
+    frz_value again;
+    FUZZ_CHECK(v->type == t.id);
+    FUZZ_CHECK(frz__value_print(v, t, &one, &err) >= 0);
+    int rc = frz__value_parse(buf_slice(&one), t, &ar, &again, &err);
+    if (rc < 0) fprintf(stderr, "%s: %.*s\n", err.message, (int)one.len, (char *)one.data);
+    FUZZ_CHECK(rc >= 0);
+    FUZZ_CHECK(frz__value_eq(v, &again));
+    FUZZ_CHECK(frz__value_print(&again, t, &two, &err) >= 0);
+    FUZZ_CHECK(slice_eq(buf_slice(&one), buf_slice(&two)));
+    buf_reset(&one);
+    struct jw w = JW_INIT(&one, &err);
+    struct json *j = NULL;
+    frz__value_to_json(v, t, &w);
+    FUZZ_CHECK(frz__jw_end(&w) >= 0);
+    rc = frz__json_parse(buf_slice(&one), &j, &err);
+    if (rc < 0) fprintf(stderr, "%s: %.*s\n", err.message, (int)one.len, (char *)one.data);
+    FUZZ_CHECK(rc >= 0);
+    FUZZ_CHECK(frz__value_from_json(j, t, &ar, &again, &err) >= 0);
+    FUZZ_CHECK(frz__value_eq(v, &again));
+    frz__json_free(j);
+    buf_reset(&one);
+    FUZZ_CHECK(frz__value_to_single(v, t, &one, &err) >= 0);
+    FUZZ_CHECK(frz__value_from_single(buf_slice(&one), t, &again, &err) >= 0);
+    FUZZ_CHECK(frz__value_eq(v, &again));
+    frz__arena_clear(&ar);
+    buf_clear(&one);
+    buf_clear(&two);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    frz_error err = {0};
+    struct arena ar = ARENA_INIT(NULL);
+    struct json *j = NULL;
+    frz_type t;
+    frz_value v;
+    if (size < 1) return 0;
+    FUZZ_CHECK(frz__type_parse(slice_str(types[data[0] % FRZ_ARRAY_LEN(types)]), &t, &err) >= 0);
+    uint8_t *bytes = fuzz_copy(data + 1, size - 1);
+    slice in = slice_of(bytes, size - 1);
+    int rc = frz__value_parse(in, t, &ar, &v, &err);
+    fuzz_check_error(rc, &err);
+    if (rc >= 0) forms(&v, t);
+    rc = frz__json_parse(in, &j, &err);
+    fuzz_check_error(rc, &err);
+    if (rc >= 0) {
+        rc = frz__value_from_json(j, t, &ar, &v, &err);
+        fuzz_check_error(rc, &err);
+        if (rc >= 0 && v.type != FRZ_NULL) forms(&v, t);
+    }
+    frz__json_free(j);
+    rc = frz__value_from_single(in, t, &v, &err);
+    fuzz_check_error(rc, &err);
+    if (rc >= 0) forms(&v, t);
+    frz_type parsed;
+    fuzz_check_error(frz__type_parse(in, &parsed, &err), &err);
+    frz__arena_clear(&ar);
+    free(bytes);
+    return 0;
+}
