@@ -52,7 +52,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     if (rc >= 0) rc = frz__schema_from_json(r->db->a, j, &b->schema, err);
     if (rc < 0) {
         frz__err_context(err, "the log's schema of table %s", b->name);
-        rc = FRZ_CORRUPT;
+        if (rc != FRZ_NO_MEMORY) rc = FRZ_CORRUPT;
         if (err) err->code = rc;
     }
     frz__json_free(j);
