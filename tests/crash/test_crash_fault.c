@@ -98,8 +98,8 @@ static void sweep(uint64_t seed, size_t steps, int durability, double seconds, v
     print_message("%llu of %llu calls\n", (unsigned long long)did, (unsigned long long)calls);
 }
 
-TEST(process_crash, loses_nothing_acknowledged_under_full) { sweep(test_seed(1) + 1, 40, FRZ_SYNC_FULL, 8, stop_at); }
-TEST(process_crash, loses_nothing_acknowledged_under_off) { sweep(test_seed(1) + 2, 40, FRZ_SYNC_OFF, 8, stop_at); }
+TEST(process_crash, loses_nothing_acknowledged_under_full) { sweep(test_seed(1) + 1, 40, FRZ_SYNC_FULL, 4, stop_at); }
+TEST(process_crash, loses_nothing_acknowledged_under_off) { sweep(test_seed(1) + 2, 40, FRZ_SYNC_OFF, 4, stop_at); }
 
 /* ── a call fails ── */
 
@@ -183,12 +183,12 @@ static void fault_at(uint64_t n)
 TEST(hazard_11, one_failing_call_loses_nothing)
 {
     fault = (struct fs_fault_plan){.error = FS_FAULT_EIO};
-    sweep(test_seed(1) + 3, 40, FRZ_SYNC_FULL, 10, fault_at);
+    sweep(test_seed(1) + 3, 40, FRZ_SYNC_FULL, 6, fault_at);
 }
 TEST(hazard_11, three_failing_calls_lose_nothing)
 {
     fault = (struct fs_fault_plan){.error = FS_FAULT_EIO, .fail_calls = 3};
-    sweep(test_seed(1) + 4, 40, FRZ_SYNC_FULL, 6, fault_at);
+    sweep(test_seed(1) + 4, 40, FRZ_SYNC_FULL, 3, fault_at);
 }
 TEST(hazard_11, a_short_write_on_a_full_disk_loses_nothing)
 {

@@ -99,7 +99,7 @@ static void sweep(uint64_t seed, size_t steps, int durability, double seconds)
     print_message("%llu of %llu changes\n", (unsigned long long)did, (unsigned long long)changes);
 }
 
-TEST(power_cut, keeps_what_sync_full_acknowledged) { sweep(test_seed(1), 40, FRZ_SYNC_FULL, 12); }
-TEST(power_cut, keeps_what_sync_full_acknowledged_in_another_script) { sweep(test_seed(1) + 7, 60, FRZ_SYNC_FULL, 12); }
-TEST(hazard_07, power_cut_under_interval_leaves_a_prefix_and_no_half_batch) { sweep(test_seed(1) + 20, 60, FRZ_SYNC_INTERVAL, 8); }
-TEST(hazard_07, power_cut_under_off_leaves_a_prefix_and_no_half_batch) { sweep(test_seed(1) + 30, 60, FRZ_SYNC_OFF, 8); }
+TEST(power_cut, keeps_what_sync_full_acknowledged) { sweep(test_seed(1), 40, FRZ_SYNC_FULL, 6); }
+TEST(power_cut, keeps_what_sync_full_acknowledged_in_another_script) { sweep(test_seed(1) + 7, 60, FRZ_SYNC_FULL, 6); }
+TEST(hazard_07, power_cut_under_interval_leaves_a_prefix_and_no_half_batch) { sweep(test_seed(1) + 20, 60, FRZ_SYNC_INTERVAL, 4); }
+TEST(hazard_07, power_cut_under_off_leaves_a_prefix_and_no_half_batch) { sweep(test_seed(1) + 30, 60, FRZ_SYNC_OFF, 4); }

@@ -262,7 +262,7 @@ TEST(kill, a_writer_killed_at_any_moment_loses_nothing_that_it_reported)
     char dir[600];
     frz_error e;
     static struct model model, is;
-    double until = now_s() + seconds(14);
+    double until = now_s() + seconds(8);
     unsigned rounds = 0;
     uint64_t ops = 0, taken = 0;
     snprintf(dir, sizeof dir, "%s", test_tmp_dir("kill"));
@@ -504,7 +504,7 @@ TEST(readers, beside_a_writer_that_publishes_all_the_time_see_whole_states)
     fcntl(from, F_SETFL, fcntl(from, F_GETFL) | O_NONBLOCK);
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     o.read_only = true;
-    double until = now_s() + seconds(8);
+    double until = now_s() + seconds(5);
     char drain[4096];
     while (now_s() < until) {
         frz_db *db;

@@ -230,7 +230,7 @@ TEST(out_of_memory, at_any_allocation_of_a_life_is_an_error_and_no_more)
 {
     struct life l;
     const char *s = getenv("FRZ_CRASH_SECONDS");
-    double until = now_s() + (s ? atof(s) : 25);
+    double until = now_s() + (s ? atof(s) : 12);
     live_failing(&l, 0);
     assert_int_equal(l.failed, 0);
     long calls = l.alloc.calls, did = 0, told = 0, stopped = 0, stride = calls / 3 | 1;
