@@ -280,7 +280,15 @@ int frz__tables_load(struct db *db, frz_error *err)
         for (size_t k = 0; rc >= 0 && k < tables.count; k++) {
             frz_error ignored;
             char *full = NULL, *dir = NULL;
-            if (frz__table_name_check(tables.names[k], &full, &dir, db->a, &ignored) < 0) continue; /* not a name of ours */
+            rc = frz__table_name_check(tables.names[k], &full, &dir, db->a, &ignored);
+            if (rc == FRZ_INVALID) { /* not a name of ours */
+                rc = FRZ_OK;
+                continue;
+            }
+            if (rc < 0) {
+                if (err) *err = ignored;
+                break;
+            }
             rc = load_one(db, tables.names[k], err);
             frz__free(db->a, full);
             frz__free(db->a, dir);

@@ -325,6 +325,27 @@ static int dir_make(struct wal *w, frz_error *err)
     return rc;
 }
 
+/* F's bytes up to END are written once more, over themselves: a sync that failed for an earlier process may have left them in memory, taken for clean, and not on the disk: then another sync would say
+ * nothing (hazards 11). */
+static int write_over(struct wal *w, struct file *f, uint64_t end, frz_error *err)
+{
+    const size_t chunk = (size_t)4 * WAL_BLOCK;
+    int rc = FRZ_OK;
+    uint8_t *bytes = (uint8_t *)frz__alloc(w->a, chunk);
+    if (!bytes) return frz__err_no_memory(err, chunk);
+    for (uint64_t at = 0; at < end;) {
+        size_t want = end - at < chunk ? (size_t)(end - at) : chunk, got = 0;
+        CHECK(frz__file_read(f, at, bytes, want, &got, err));
+        if (got == 0) break;
+        bool zero = bytes[0] == 0 && memcmp(bytes, bytes + 1, got - 1) == 0; /* never written since it was reserved */
+        if (!zero) CHECK(frz__file_write(f, at, bytes, got, err));
+        at += got;
+    }
+done:
+    frz__free(w->a, bytes);
+    return rc;
+}
+
 /* The segments that were read, up to where the log ends, join the list, synced: an earlier process may have written them without a sync and died, while the power stayed on; what is acknowledged
  * from now on must not stand behind a hole. */
 static int old_segments(struct wal *w, const struct listing *l, const struct wal_report *report, frz_error *err)
@@ -341,7 +362,8 @@ static int old_segments(struct wal *w, const struct listing *l, const struct wal
         w->segments[w->count++] = s;
         wal_path(path, w->dir, s->number, "wal");
         TRY(frz__fs_open(w->fs, path, FS_OPEN_WRITE, &f, err));
-        rc = frz__file_sync(f, err);
+        rc = write_over(w, f, s->number == report->tail_segment ? s->end : UINT64_MAX, err);
+        if (rc >= 0) rc = frz__file_sync(f, err);
         TRY(frz__first(rc, frz__file_close(f, err)));
     }
     if (report->found && report->tail_segment) w->durable = wal_position(report->tail_segment, report->tail_offset);
