@@ -64,7 +64,7 @@ enum frz_status {
     FRZ_EXISTS = 3,    /* the key or table is there already; nothing was written */
     /* misuse: mend the call */
     FRZ_INVALID = -1,     /* a bad argument, option, name, schema, expression or value */
-    FRZ_MISUSE = -2,      /* a handle used after close or fork, or from a snapshot of another database */
+    FRZ_MISUSE = -2,      /* a handle used after close, drop or fork, or from a snapshot of another database */
     FRZ_READ_ONLY = -3,   /* a write through a read-only handle or on a read-only file system */
     FRZ_TOO_LARGE = -4,   /* beyond a limit that docs/limits.md states */
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */

@@ -37,10 +37,15 @@ int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out
     return open_on(NULL, fs, options, out, err);
 }
 
-static void kill_table(frz_table *h)
+static void unlink_table(frz_table *h)
 {
     *h->prev = h->next;
     if (h->next) h->next->prev = h->prev;
+}
+
+/* With no lock held: the last count of a dropped table frees what its files have in the cache. */
+static void kill_table(frz_table *h)
+{
     atomic_store(&h->kind, SHELL_DEAD);
     frz__table_release(h->t);
     h->t = NULL;
@@ -57,7 +62,16 @@ int frz_db_close(frz_db *h, frz_error *err)
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
-    while (h->tables) kill_table(h->tables);
+    while (h->tables) {
+        frz_table *t = h->tables;
+        unlink_table(t);
+        kill_table(t);
+    }
+    while (h->batches) {
+        frz_batch *b = h->batches;
+        frz__shell_batch_unlink(b);
+        frz__write_batch_clear(&b->b);
+    }
     atomic_store(&h->kind, SHELL_DEAD);
     rc = frz__db_close(db, err);
     h->db = NULL;
@@ -128,7 +142,7 @@ static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 int frz_db_stats(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     TRY(frz__shell_need(out, "out", err));
-    if (out->struct_size < 8) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
+    if (out->struct_size < 8 || out->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
     return stats_of(h, table, out, err);
 }
 
@@ -179,10 +193,12 @@ int frz_table_open(frz_db *h, const char *name, frz_table **out, frz_error *err)
 void frz_table_close(frz_table *h)
 {
     if (!h || atomic_load(&h->kind) != SHELL_TABLE) return;
+    if (frz__db_check(h->t->db, NULL) < 0) return;
     frz_db *owner = h->owner;
     frz__mutex_lock(&owner->mu);
-    kill_table(h);
+    unlink_table(h);
     frz__mutex_unlock(&owner->mu);
+    kill_table(h);
 }
 
 int frz_table_drop(frz_db *h, const char *name, frz_error *err)

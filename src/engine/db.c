@@ -94,7 +94,8 @@ static int make_root(struct db *db, const char *path, frz_error *err)
 {
     char real[PATH_MAX];
     if (!path || !*path) return frz__err(err, FRZ_INVALID, "a database's path is empty");
-    TRY(frz__fs_posix_new(db->a, path, db->set.create, &db->fs, err));
+    int rc = frz__fs_posix_new(db->a, path, db->set.create, &db->fs, err);
+    if (rc != FRZ_OK) return rc; /* FRZ_NOT_FOUND too */
     if (!realpath(path, real)) return frz__err_os(err, errno, "%s", path);
     return name_root(db, real, err);
 }
@@ -251,8 +252,8 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
-    if (rc >= 0) rc = make_parts(db, err);
-    if (rc >= 0) rc = check_warehouse(db, err);
+    if (rc == FRZ_OK) rc = make_parts(db, err);
+    if (rc == FRZ_OK) rc = check_warehouse(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
         if (db->pool) frz__sched_stop(db);

@@ -58,6 +58,7 @@ struct table {
     char uuid[37];
     uint64_t table_no;
     _Atomic bool dropped;
+    bool drop_logged, moved, gone; /* flush_mu: how far a drop has come: the log has it; its folder is in the trash; and that is durable */
 
     struct mutex flush_mu, commit_mu, view_mu;
     struct cond room; /* view_mu: a flush ended, or failed */
@@ -80,6 +81,7 @@ struct table {
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none */
     char *broken; /* a table that can't be used: why; NULL = fine */
     int broken_code;
+    uint64_t held_segment; /* broken: the oldest log segment with rows of it that no file has; kept until it is mended or dropped; 0 = none */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
         files_absorbed, files_removed, stalls, stall_us_total, slowdowns, slowdown_us_total;
@@ -183,7 +185,8 @@ FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durabilit
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
-FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
+/* SAID: the log has it, or will: the table is not to be written again, whatever the rc. */
+FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, bool *said, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── snapshot.c ── */

@@ -527,6 +527,11 @@ static int flush_lane(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     frz_error own = {0};
     frz__mutex_lock(&t->flush_mu);
+    rc = frz__table_usable(t, true, err);
+    if (rc < 0) { /* dropped while this waited: another of its name may be in its place */
+        frz__mutex_unlock(&t->flush_mu);
+        return rc;
+    }
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = flush_once(t, &own);
         if (rc != FRZ_CONFLICT) break;

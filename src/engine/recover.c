@@ -26,6 +26,9 @@ static struct bound_table *find_bound(struct replay *r, uint64_t table_no)
     return NULL;
 }
 
+/* Of a table whose metadata can't be read the name is all that is known. */
+static bool unread(const struct table *t, const char *name) { return t->broken && !*t->uuid && strcmp(t->name, name) == 0; }
+
 static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -44,7 +47,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     snprintf(b->name, sizeof b->name, "%.*s", (int)line->name.len, line->name.data);
     frz__uuid_format(line->uuid, uuid);
     for (size_t i = 0; i < r->db->table_count; i++)
-        if (strcmp(r->db->tables[i]->uuid, uuid) == 0) b->t = r->db->tables[i];
+        if (strcmp(r->db->tables[i]->uuid, uuid) == 0 || unread(r->db->tables[i], b->name)) b->t = r->db->tables[i];
     if (line->table_no >= r->db->next_table_no) r->db->next_table_no = line->table_no + 1;
     int rc = frz__json_parse(line->schema_json, &j, err);
     if (rc >= 0) rc = frz__schema_from_json(r->db->a, j, &b->schema, err);
@@ -81,6 +84,14 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
     return FRZ_OK;
 }
 
+/* A table that can't be loaded now may be mended later: its rows stay in the log. */
+static void hold(struct db *db, struct table *t, uint64_t segment, uint64_t seq)
+{
+    if (t->held_segment || (t->version && seq <= frz__version_flushed(t->version, db->log_uuid_text))) return;
+    t->held_segment = segment;
+    frz__log(&db->log, FRZ_LOG_WARN, "%s: rows that are not published wait in the log, from segment %" PRIu64 " on, until the table can be used again", t->name, segment);
+}
+
 static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops, slice bytes, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -92,8 +103,12 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         TRY(rc);
         struct bound_table *b = find_bound(r, op.table_no);
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
-        if (!b->t || b->t->broken) {
+        if (!b->t) {
             b->lost++;
+            continue;
+        }
+        if (b->t->broken) {
+            hold(r->db, b->t, segment, base_seq + i);
             continue;
         }
         if (base_seq + i <= atomic_load(&b->t->view)->flushed_seq) continue;

@@ -1,6 +1,7 @@
 /* tables.c — names, and tables coming and going: load, create, drop, reload. */
 #include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "engine/db.h"
 
@@ -99,7 +100,7 @@ frz_schema *frz__table_schema(struct table *t)
 
 int frz__table_usable(struct table *t, bool write, frz_error *err)
 {
-    if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "table %s was dropped", t->name);
+    if (atomic_load(&t->dropped)) return frz__err(err, FRZ_MISUSE, "table %s was dropped", t->name); /* an error, not an outcome: TRY must stop at it */
     if (t->broken) return frz__err(err, t->broken_code, "table %s can't be used: %s", t->name, t->broken);
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
     return FRZ_OK;
@@ -175,13 +176,26 @@ static int first_view(struct table *t, frz_error *err)
     return rc;
 }
 
+/* Names that differ in case only are one to engines that fold it. */
+static int check_case_locked(const struct db *db, const struct table *t, frz_error *err)
+{
+    size_t ns = strcspn(t->name, ".");
+    for (size_t i = 0; i < db->table_count; i++) {
+        const char *other = db->tables[i]->name;
+        if (strcmp(other, t->name) == 0) return frz__err(err, FRZ_EXISTS, "there is a table %s already", t->name);
+        if (strcasecmp(other, t->name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", t->name, other);
+        if (strcspn(other, ".") == ns && strncasecmp(other, t->name, ns) == 0 && strncmp(other, t->name, ns) != 0)
+            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", t->name, (int)ns, other);
+    }
+    return FRZ_OK;
+}
+
 static int add_to_db_locked(struct db *db, struct table *t, frz_error *err)
 {
     TRY(frz__grow(db->a, (void **)&db->tables, db->table_count, &db->table_cap, sizeof *db->tables, err));
     size_t i = db->table_count++;
     for (; i > 0 && strcmp(db->tables[i - 1]->name, t->name) > 0; i--) db->tables[i] = db->tables[i - 1];
     db->tables[i] = t;
-    t->table_no = db->next_table_no++;
     return FRZ_OK;
 }
 
@@ -192,6 +206,7 @@ static int load_one(struct db *db, const char *name, frz_error *err)
     struct version *v = NULL;
     frz_error why = {0};
     TRY(table_new(db, name, &t, err));
+    t->table_no = db->next_table_no++;
     int rc = frz__version_load(t, &v, &why);
     if (rc == FRZ_NOT_FOUND) { /* a directory without a metadata version is none of ours: a create that crashed, or something else */
         frz__table_release(t);
@@ -315,10 +330,40 @@ int frz__table_reload(struct table *t, frz_error *err)
     return rc;
 }
 
+static int remove_tree(struct db *db, const char *dir, frz_error *err)
+{
+    struct listing l = {.db = db, .err = err};
+    static const char *const subs[] = {"metadata", "data", ""};
+    (void)l;
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
+        char path[NAME_BYTES_MAX + 128];
+        snprintf(path, sizeof path, "%s%s%s", dir, *subs[i] ? "/" : "", subs[i]);
+        struct buf names = BUF_INIT(db->a, 0);
+        int rc = frz__fs_list(db->fs, path, frz__collect_file_names, &names, err);
+        for (size_t at = 0; rc >= 0 && at < names.len; at += strlen((char *)names.data + at) + 1) {
+            char file[NAME_BYTES_MAX + 512];
+            snprintf(file, sizeof file, "%s/%s", path, (char *)names.data + at);
+            rc = frz__fs_unlink(db->fs, file, err);
+        }
+        buf_clear(&names);
+        if (rc == FRZ_NOT_FOUND) continue;
+        if (rc < 0) return rc;
+        rc = frz__fs_rmdir(db->fs, path, err);
+        if (rc < 0) return rc;
+    }
+    return FRZ_OK;
+}
+
+int frz__collect_file_names(void *ctx, const char *name, bool is_dir)
+{
+    return is_dir ? 0 : buf_append((struct buf *)ctx, name, strlen(name) + 1, NULL);
+}
+
 /* ── create ── */
 
 static int collect_properties(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
 {
+    if (o->property_count && (!o->property_keys || !o->property_values)) return frz__err(err, FRZ_INVALID, "%zu properties, and no keys or no values", o->property_count);
     for (size_t i = 0; i < o->property_count; i++) {
         if (!o->property_keys[i] || !o->property_values[i]) return frz__err(err, FRZ_INVALID, "property %zu has no key or no value", i);
         kv[i] = (struct ice_kv){slice_str(o->property_keys[i]), slice_str(o->property_values[i])};
@@ -350,7 +395,7 @@ static int make_dirs(struct table *t, frz_error *err)
     return frz__fs_sync_dir(fs, "", err);
 }
 
-static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, struct version **out, frz_error *err)
+static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, struct version **out, bool *published, frz_error *err)
 {
     struct db *db = t->db;
     struct version *v = NULL;
@@ -380,6 +425,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     snprintf(name, sizeof name, "%s/metadata/v1.metadata.json", t->dir);
     rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
     if (rc != FRZ_OK) goto done;
+    *published = true;
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-version-hint", t->dir);
     snprintf(name, sizeof name, "%s/metadata/version-hint.text", t->dir);
     CHECK(frz__durable_replace(db->fs, temp, name, slice_str("1"), true, err));
@@ -396,28 +442,34 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     struct table *t = NULL;
     struct version *v = NULL;
-    if (given) memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    bool published = false;
+    if (given) {
+        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_table_options.struct_size = %u: use FRZ_TABLE_OPTIONS_INIT", given->struct_size);
+        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    }
     if (!o.format_version) o.format_version = 2;
     if (o.format_version != 2 && o.format_version != 3) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", o.format_version);
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
     TRY(frz__schema_seal(schema, true, err));
     TRY(table_new(db, name, &t, err));
     frz__mutex_lock(&db->tables_mu);
-    int rc = FRZ_OK;
-    for (size_t i = 0; i < db->table_count; i++)
-        if (strcmp(db->tables[i]->name, t->name) == 0) rc = frz__err(err, FRZ_EXISTS, "there is a table %s already", t->name);
-    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &v, err);
+    t->table_no = db->next_table_no++;
+    int rc = check_case_locked(db, t, err);
+    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &v, &published, err);
     if (rc == FRZ_OK) rc = take_version(t, v, err);
-    if (rc == FRZ_OK) {
-        rc = first_view(t, err);
-        if (rc == FRZ_OK) rc = add_to_db_locked(db, t, err);
-    }
+    if (rc == FRZ_OK) rc = first_view(t, err);
     frz__mutex_unlock(&db->tables_mu);
+    /* Into the log's dictionary before anyone can write to it; another create of this name meets the files. */
+    if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
     if (rc == FRZ_OK) {
-        rc = frz__log_table(db, t, err);
-        if (out) *out = frz__table_acquire(t);
-        return rc;
+        frz__mutex_lock(&db->tables_mu);
+        rc = add_to_db_locked(db, t, err);
+        if (rc == FRZ_OK && out) *out = frz__table_acquire(t);
+        frz__mutex_unlock(&db->tables_mu);
+        if (rc == FRZ_OK) return rc;
     }
+    frz_error later;
+    if (rc < 0 && published && remove_tree(db, t->dir, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s could not be created, and its files stay: %s", t->name, later.message);
     frz__table_release(t);
     return rc;
 }
@@ -435,7 +487,8 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     TRY(collect_properties(&as, &checked, err));
     if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
     frz__mutex_lock(&t->flush_mu);
-    int rc = frz__commit(t, &r, err);
+    int rc = frz__table_usable(t, true, err); /* dropped meanwhile: another may be in its place */
+    if (rc == FRZ_OK) rc = frz__commit(t, &r, err);
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
     if (rc == FRZ_OK) {
         frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
@@ -447,35 +500,6 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
 }
 
 /* ── drop ── */
-
-static int remove_tree(struct db *db, const char *dir, frz_error *err)
-{
-    struct listing l = {.db = db, .err = err};
-    static const char *const subs[] = {"metadata", "data", ""};
-    (void)l;
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
-        char path[NAME_BYTES_MAX + 128];
-        snprintf(path, sizeof path, "%s%s%s", dir, *subs[i] ? "/" : "", subs[i]);
-        struct buf names = BUF_INIT(db->a, 0);
-        int rc = frz__fs_list(db->fs, path, frz__collect_file_names, &names, err);
-        for (size_t at = 0; rc >= 0 && at < names.len; at += strlen((char *)names.data + at) + 1) {
-            char file[NAME_BYTES_MAX + 512];
-            snprintf(file, sizeof file, "%s/%s", path, (char *)names.data + at);
-            rc = frz__fs_unlink(db->fs, file, err);
-        }
-        buf_clear(&names);
-        if (rc == FRZ_NOT_FOUND) continue;
-        if (rc < 0) return rc;
-        rc = frz__fs_rmdir(db->fs, path, err);
-        if (rc < 0) return rc;
-    }
-    return FRZ_OK;
-}
-
-int frz__collect_file_names(void *ctx, const char *name, bool is_dir)
-{
-    return is_dir ? 0 : buf_append((struct buf *)ctx, name, strlen(name) + 1, NULL);
-}
 
 int frz__trash_empty(struct db *db, frz_error *err)
 {
@@ -500,16 +524,25 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     int rc = frz__table_find(db, name, &t, err);
     if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
+    if (t->gone) { /* another thread was first */
+        rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
+        goto done;
+    }
     atomic_store(&t->dropped, true);
-    CHECK(t->broken ? FRZ_OK : frz__log_drop(db, t, err));
+    if (!t->broken && !t->drop_logged) CHECK(frz__log_drop(db, t, &t->drop_logged, err));
     rc = frz__fs_mkdir(db->fs, ".frazil/trash", err);
     if (rc < 0) goto done;
     snprintf(trash, sizeof trash, ".frazil/trash/%s-%" PRIu64, t->uuid, db->epoch);
     snprintf(ns, sizeof ns, "%s", t->dir);
     *strchr(ns, '/') = 0;
-    CHECK(frz__fs_rename(db->fs, t->dir, trash, err));
+    if (!t->moved) CHECK(frz__fs_rename(db->fs, t->dir, trash, err));
+    t->moved = true;
     CHECK(frz__fs_sync_dir(db->fs, ns, err));
+    t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
+    frz__mutex_lock(&t->view_mu);
+    frz__cond_broadcast(&t->room); /* no flush will make any */
+    frz__mutex_unlock(&t->view_mu);
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         if (db->tables[i] != t) continue;
@@ -524,7 +557,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     frz__table_release(t);
     return FRZ_OK;
 done:
-    atomic_store(&t->dropped, false);
+    if (!t->drop_logged && !t->moved) atomic_store(&t->dropped, false); /* else the next call, or the next open, does the rest */
     frz__mutex_unlock(&t->flush_mu);
     frz__table_release(t);
     return rc;

@@ -7,6 +7,7 @@
 
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
+#define GROUP_COMPARES_MAX ((size_t)1 << 16)
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -134,11 +135,12 @@ int frz__write_sync(struct db *db, frz_error *err)
     return rc;
 }
 
-int frz__log_drop(struct db *db, struct table *t, frz_error *err)
+int frz__log_drop(struct db *db, struct table *t, bool *said, frz_error *err)
 {
     struct writer w;
     lead_alone(db, &w);
     int rc = frz__wal_append_drop(db->wal, t->table_no, err);
+    *said = rc >= 0; /* a sync that fails leaves it in doubt: the next one writes it again */
     if (rc >= 0) rc = frz__wal_sync(db->wal, err);
     leave_alone(db, &w);
     return rc;
@@ -170,6 +172,7 @@ void frz__log_release(struct db *db)
         struct table *t = db->tables[i];
         frz__mutex_lock(&t->view_mu);
         struct view *v = atomic_load(&t->view);
+        if (t->held_segment && t->held_segment < oldest) oldest = t->held_segment;
         if (v) {
             frz__wal_set_low_water(db->wal, t->table_no, v->flushed_seq + 1);
             for (size_t m = 0; m < v->mem_count; m++)
@@ -197,12 +200,34 @@ static int raise_expectation(const struct write_op *o, slice key, int code, frz_
     return code;
 }
 
-/* The last earlier op of B on the same key, -1 = none. */
-static int64_t earlier_op(const struct write_batch *b, size_t i)
+/* The last op on each key so far: a batch may hold a million of them. */
+struct op_index {
+    uint32_t *slots; /* op + 1; 0 = free */
+    size_t mask;
+};
+
+static int op_index_init(struct op_index *x, const struct write_batch *b, frz_error *err)
 {
+    size_t slots = 16;
+    while (slots < b->count * 2) slots *= 2;
+    x->mask = slots - 1;
+    x->slots = (uint32_t *)frz__alloc_array(b->db->a, slots, sizeof *x->slots);
+    return x->slots ? FRZ_OK : frz__err_no_memory(err, slots * sizeof *x->slots);
+}
+
+/* The last op before I on its key, -1 = none; I takes its place. */
+static int64_t op_index_take(struct op_index *x, const struct write_batch *b, size_t i)
+{
+    const struct table *t = b->ops[i].t;
     slice key = op_key(b, &b->ops[i]);
-    for (size_t k = i; k-- > 0;)
-        if (b->ops[k].t == b->ops[i].t && slice_eq(op_key(b, &b->ops[k]), key)) return (int64_t)k;
+    size_t at = (size_t)(frz__hash64(key) ^ t->table_no) & x->mask;
+    for (; x->slots[at]; at = (at + 1) & x->mask) {
+        size_t k = x->slots[at] - 1;
+        if (b->ops[k].t != t || !slice_eq(op_key(b, &b->ops[k]), key)) continue;
+        x->slots[at] = (uint32_t)i + 1;
+        return (int64_t)k;
+    }
+    x->slots[at] = (uint32_t)i + 1;
     return -1;
 }
 
@@ -225,14 +250,16 @@ static int resolve(struct write_batch *b, frz_error *err)
     frz_row *base = NULL;
     /* rows of this batch as resolved so far, by op: offsets into `resolved` */
     size_t *row_at = (size_t *)frz__alloc_array(db->a, b->count * 2 + 1, sizeof *row_at);
+    struct op_index index = {0};
     if (!row_at) return frz__err_no_memory(err, b->count * 2 * sizeof *row_at);
     buf_reset(&b->resolved);
+    CHECK(op_index_init(&index, b, err));
     CHECK(frz__codec_take(db, &codec, err));
     for (size_t i = 0; i < b->count; i++) {
         struct write_op *o = &b->ops[i];
         slice key = op_key(b, o), row = slice_of(b->bytes.data + o->row_at, o->row_len);
+        int64_t prior = op_index_take(&index, b, i);
         if (o->expect != EXPECT_ANY) {
-            int64_t prior = earlier_op(b, i);
             bool present = false, from_mem = false;
             frz_row_free(base);
             base = NULL;
@@ -267,6 +294,7 @@ static int resolve(struct write_batch *b, frz_error *err)
 done:
     frz_row_free(base);
     frz__codec_give(db, codec);
+    frz__free(db->a, index.slots);
     frz__free(db->a, row_at);
     return rc;
 }
@@ -317,6 +345,7 @@ static void gather_locked(struct db *db, struct group *g)
     g->first = g->last = db->seq_next;
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
+        if (w->batch->conditional && w->batch->count * g->ops > GROUP_COMPARES_MAX) break; /* it is compared with all that goes before it */
         g->members[g->writers++] = w;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
@@ -443,6 +472,8 @@ static int wait_for_room(struct table *t, frz_error *err)
                 if (err) *err = t->flush_error;
                 frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
                 rc = t->flush_error.code;
+            } else if (atomic_load(&t->dropped)) {
+                rc = frz__table_usable(t, true, err);
             } else if (atomic_load(&t->db->closing)) {
                 rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
             } else {
