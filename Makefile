@@ -46,6 +46,7 @@ sanitize: setup
 interop: build setup-python
 	@echo "== other engines read what frazil writes"
 	@.venv/bin/python -m pytest -q tests/interop
+	@FRZ_PYTHON=.venv/bin/python python3 tests/faces/check_readme.py . build/release $(or $(CC),cc)
 
 test: check build-clang sanitize interop
 	@echo "== all tests passed"
@@ -68,8 +69,8 @@ coverage: setup
 tidy: setup
 	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'
 
-docs:
-	@ls docs/*.md
+docs: build
+	@python3 scripts/options_doc.py && python3 scripts/cli_doc.py build/release/cli/frazil && ls docs/*.md docs/man/*
 
 install: build
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)

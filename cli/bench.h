@@ -1,6 +1,7 @@
 /* bench.h — `frazil bench`: db_bench's words on the table kv (id binary, value binary), and a typed table.
  *
- * Fairness  every get compares its value, every scan adds its values up and compares the sum; making rows is not timed, nor is what stands between workloads (publishing before reads, warming up) */
+ * Fairness  every get compares its value, every scan adds its values up and compares the sum; making typed rows is not timed, making keys and values is, here as with the peers; what stands between
+ *           workloads (publishing before reads, warming up) is not timed */
 #ifndef FRZ_CLI_BENCH_H
 #define FRZ_CLI_BENCH_H
 #include "bench_gen.h"

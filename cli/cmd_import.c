@@ -96,7 +96,8 @@ static int open_table(struct import *im)
 {
     frz_error e = {0};
     int code = im->create ? create_table(im) : session_open(&im->s, im->a, MODE_WRITE, true), rc;
-    if (code == 0 && im->format == FILE_CSV) code = import_map(im);
+    if (code == 0 && im->format == FILE_PARQUET && !im->create) code = infer_parquet(&im->infer, im->path);
+    if (code == 0 && im->format != FILE_JSONL) code = import_map(im);
     if (code) return code;
     rc = frz_batch_new(im->s.db, &im->batch, &e);
     if (rc == FRZ_OK) rc = frz_row_new(im->s.table, &im->row, &e);
@@ -106,6 +107,7 @@ static int open_table(struct import *im)
 /* ── the end ── */
 
 static const char *rows_text(uint64_t n) { return n == 1 ? "row" : "rows"; }
+static const char *are_text(uint64_t n) { return n == 1 ? "row is" : "rows are"; }
 
 static void conclude(const struct import *im, int code, double seconds)
 {
@@ -113,8 +115,8 @@ static void conclude(const struct import *im, int code, double seconds)
     if (im->json) printf("{\"rows\":%llu,\"skipped\":%llu,\"seconds\":%.3f}\n", rows, skipped, seconds);
     if (skipped > 10) say("… and %llu more", skipped - 10);
     if (skipped) say("%llu %s skipped", skipped, rows_text(skipped));
-    if (import_stop) say("interrupted: %llu %s are in", rows, rows_text(rows));
-    else if (code) say("stopped: %llu %s are in", rows, rows_text(rows));
+    if (import_stop) say("interrupted: %llu %s in", rows, are_text(rows));
+    else if (code) say("stopped: %llu %s in", rows, are_text(rows));
     else if (!im->json) fprintf(stderr, "%llu %s in %.2f s (%.0f rows/s)\n", rows, rows_text(rows), seconds, seconds > 0 ? (double)rows / seconds : 0);
     if (code && !import_stop && im->create && im->skipped && im->format != FILE_PARQUET)
         say("the types come from the first %llu %s; `create --schema` says them itself", (unsigned long long)im->sampled, rows_text(im->sampled));
@@ -140,6 +142,10 @@ int cmd_import(struct args *a)
     im.in.name = im.path;
     im.in.fd = -1;
     if (im.format != FILE_PARQUET) code = input_open(&im.in, im.path);
+    else if (access(im.path, R_OK) != 0) {
+        say("%s: %s", im.path, strerror(errno));
+        code = EXIT_ERROR;
+    }
     im.csv.in = &im.in;
     if (code == 0) code = infer_init(&im.infer);
     if (code == 0 && im.format == FILE_CSV) code = import_header(&im);

@@ -26,7 +26,10 @@ int properties_of(const struct args *a, frz_table_options *o)
     for (int i = 0; i < a->option_count; i++) {
         if (strcmp(a->options[i], "property") != 0) continue;
         char *copy = strdup(a->values[i]), *eq = copy ? strchr(copy, '=') : NULL;
-        if (!eq) return usage("--property %s: expected key=value", a->values[i]);
+        if (!eq) {
+            free(copy);
+            return usage("--property %s: expected key=value", a->values[i]);
+        }
         *eq = 0;
         keys[n] = copy;
         values[n++] = eq + 1;
@@ -101,6 +104,17 @@ int cmd_tables(struct args *a)
     return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
 }
 
+static void print_key_name(const char *name)
+{
+    if (!strpbrk(name, ",\"`()[]?' \t\n\r")) {
+        fputs(name, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *name; name++) printf(*name == '"' ? "\"\"" : "%c", *name);
+    putchar('"');
+}
+
 int cmd_schema(struct args *a)
 {
     frz_error e = {0};
@@ -112,7 +126,7 @@ int cmd_schema(struct args *a)
     if (rc == FRZ_OK) printf("%s\n", frz_blob_data(text));
     for (size_t i = 0, c; rc == FRZ_OK && !args_has(a, "json") && i < frz_schema_key_count(s.schema); i++) {
         frz_column col = {.struct_size = sizeof col};
-        if (frz_schema_key(s.schema, i, &c) == FRZ_OK && frz_schema_column(s.schema, c, &col) == FRZ_OK) printf("%s%s", i ? "," : "key ", col.name);
+        if (frz_schema_key(s.schema, i, &c) == FRZ_OK && frz_schema_column(s.schema, c, &col) == FRZ_OK) fputs(i ? "," : "key ", stdout), print_key_name(col.name);
     }
     if (rc == FRZ_OK && !args_has(a, "json")) putchar('\n');
     frz_blob_free(text);

@@ -53,7 +53,7 @@ enum record line_next(struct input *in, const char **text, size_t *len, uint64_t
 
 /* ── infer.c ── */
 #define INFER_ROWS 10000
-#define INFER_BYTES ((uint64_t)64 << 20)
+#define INFER_BYTES ((uint64_t)16 << 20)
 struct infer_column { char *name; unsigned types; bool required, fixed; frz_type type; };
 struct infer {
     struct infer_column *columns;
@@ -98,7 +98,7 @@ struct import {
 };
 int import_sample(struct import *im);  /* --create: reads the first rows, fills `infer`, rewinds. Exit code */
 int import_header(struct import *im);  /* CSV: the header into `csv` and, with --create, into `infer` */
-int import_map(struct import *im);     /* CSV: the header against the table */
+int import_map(struct import *im);     /* CSV, Parquet: the file's columns against the table's */
 int import_rows(struct import *im);    /* exit code */
 int import_parquet(struct import *im);
 void import_bad(struct import *im, const char *unit, uint64_t first, uint64_t last, const char *column, const char *message);

@@ -103,7 +103,7 @@ static void name_columns(const frz_schema *s)
     putc('\n', stderr);
 }
 
-/* Field → column; what the table lacks and what the file must have and lacks are named. */
+/* Field → column, for CSV; for it and Parquet: what the table lacks and what the file must have and lacks are named. */
 int import_map(struct import *im)
 {
     size_t columns = frz_schema_column_count(im->s.schema), lacking = 0;
@@ -124,7 +124,7 @@ int import_map(struct import *im)
     for (size_t i = 0; i < columns; i++) {
         frz_column c = {.struct_size = sizeof c};
         if (seen[i] || frz_schema_column(im->s.schema, i, &c) != FRZ_OK || !c.required || c.write.type != FRZ_NULL) continue;
-        say("%s: the header lacks the required column %s", im->in.name, c.name);
+        say("%s lacks the required column %s", im->in.name, c.name);
         lacking++;
     }
     free(seen);
@@ -137,27 +137,35 @@ int import_map(struct import *im)
 
 #define NAMED_MAX 10
 
+/* Of `column "x": …` and `column "x" is …`: where the name ends, its quote; COLUMN is the name where it is known. NULL = the message begins otherwise. */
+static const char *name_end(const char *message, const char *column)
+{
+    if (strncmp(message, "column \"", 8) != 0) return NULL;
+    const char *name = message + 8, *end = name;
+    if (column) return strncmp(name, column, strlen(column)) == 0 && name[strlen(column)] == '"' ? name + strlen(column) : NULL;
+    while (*end && !(end[0] == '"' && (end[1] == ':' || end[1] == ' '))) end++;
+    return *end ? end : NULL;
+}
+
 /* `column "x": …` becomes `file, line n, column x: …` */
 void import_bad(struct import *im, const char *unit, uint64_t first, uint64_t last, const char *column, const char *message)
 {
     char lines[64], name[256] = "";
+    const char *between = ": ", *end = name_end(message, column);
     if (im->quiet) return;
     im->skipped += last - first + 1;
     if (im->skip && im->skipped > NAMED_MAX) return;
-    const char *end = strncmp(message, "column \"", 8) == 0 ? strstr(message + 8, column ? "\"" : "\": ") : NULL;
     if (column) snprintf(name, sizeof name, "%s", column);
     else if (end) snprintf(name, sizeof name, "%.*s", (int)(end - message - 8), message + 8);
-    if (column && strncmp(message, "column \"", 8) == 0 && strncmp(message + 8, column, strlen(column)) == 0 && message[8 + strlen(column)] == '"') end = message + 8 + strlen(column);
-    else if (column) end = NULL;
     if (end) {
         message = end + 1;
-        message += *message == ':';
-        message += *message == ' ';
+        if (*message != ':') between = "";
+        else message += message[1] == ' ' ? 2 : 1;
     }
     if (first == last) snprintf(lines, sizeof lines, "%s %llu", unit, (unsigned long long)first);
     else snprintf(lines, sizeof lines, "%ss %llu to %llu", unit, (unsigned long long)first, (unsigned long long)last);
     progress_clear(&im->bar);
-    say("%s, %s%s%s: %s", im->in.name, lines, name[0] ? ", column " : "", name, message);
+    say("%s, %s%s%s%s%s", im->in.name, lines, name[0] ? ", column " : "", name, between, message);
 }
 
 /* ── rows ── */

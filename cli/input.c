@@ -12,7 +12,9 @@
 
 static int strip_mark(struct input *in)
 {
-    while (in->end < 3 && input_more(in) == MORE_OK) {}
+    enum more more = MORE_OK;
+    while (in->end < 3 && (more = input_more(in)) == MORE_OK) {}
+    if (more == MORE_FAILED) return EXIT_ERROR;
     if (in->end >= 2 && (memcmp(in->data, "\xff\xfe", 2) == 0 || memcmp(in->data, "\xfe\xff", 2) == 0)) {
         say("%s is UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)", in->name);
         return EXIT_ERROR;
@@ -37,8 +39,7 @@ int input_open(struct input *in, const char *path)
         say("out of memory");
         return EXIT_ERROR;
     }
-    int code = strip_mark(in);
-    return code ? code : import_stop ? EXIT_ERROR : EXIT_DONE;
+    return strip_mark(in);
 }
 
 /* Room behind `end`: what was consumed goes, else the window doubles. */

@@ -41,10 +41,21 @@ const struct command commands[] = {
     {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish", 1, 1, bench_options, cmd_bench},
     {0}};
 
+/* TEXT and spaces up to WIDTH code points: printf counts bytes. */
+static void padded(FILE *f, const char *text, int width)
+{
+    for (const char *s = text; *s; s++) width -= ((unsigned char)*s & 0xC0) != 0x80;
+    fprintf(f, "%s%*s", text, width > 0 ? width : 0, "");
+}
+
 static void help(FILE *f)
 {
     fprintf(f, "usage: frazil VERB DB [TABLE] …\n\n");
-    for (const struct command *c = commands; c->verb; c++) fprintf(f, "  frazil %-9s %-50s %s\n", c->verb, c->words, c->help);
+    for (const struct command *c = commands; c->verb; c++) {
+        fprintf(f, "  frazil %-9s ", c->verb);
+        padded(f, c->words, 62);
+        fprintf(f, " %s\n", c->help);
+    }
     fprintf(f, "\n`frazil VERB --help` lists a verb's options. DB is the warehouse's directory. Exit codes: 0 done, 1 error, 2 usage, 3 not found.\n");
 }
 

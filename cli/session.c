@@ -51,7 +51,10 @@ int session_close(struct session *s, int code)
 int session_key(struct session *s, const char *text, frz_value *key, size_t *nkey, frz_blob **scratch)
 {
     frz_error e = {0};
-    *nkey = KEY_COLUMNS_MAX;
+    if (frz_schema_key_count(s->schema) > KEY_COLUMNS_MAX) {
+        say("a key of %zu columns: the command takes %d at most", frz_schema_key_count(s->schema), KEY_COLUMNS_MAX);
+        return EXIT_ERROR;
+    }
     int rc = frz_key_parse(s->schema, text, strlen(text), key, nkey, scratch, &e);
     return rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
 }

@@ -172,7 +172,7 @@ static void masks(void)
     static uint64_t positions[70000];
     struct puffin_blob blobs[2] = {{.referenced_data_file = {(const uint8_t *)"file:///wh/main/t/data/a.parquet", sizeof "file:///wh/main/t/data/a.parquet" - 1}}, {.referenced_data_file = {(const uint8_t *)"file:///wh/main/t/data/b.parquet", sizeof "file:///wh/main/t/data/b.parquet" - 1}}};
     struct buf one = BUF_INIT(NULL, 0), two = BUF_INIT(NULL, 0), file = BUF_INIT(NULL, 0);
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(positions); i++) positions[i] = i < 1000 ? i * 7 : i < 60000 ? i * 3 : ((uint64_t)5 << 32) + i;
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(positions); i++) positions[i] = i < 1000 ? i : i < 60000 ? i * 3 : ((uint64_t)5 << 32) + i;
     if (frz__dv_encode(positions, 100, &one, &err) < 0 || frz__dv_encode(positions, FRZ_ARRAY_LEN(positions), &two, &err) < 0) exit(1);
     blobs[0].bytes = buf_slice(&one);
     blobs[0].cardinality = 100;

@@ -29,6 +29,12 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+template <typename T> inline T frz_init_sized()
+{
+    T t = T();
+    t.struct_size = static_cast<uint32_t>(sizeof(T));
+    return t;
+}
 extern "C" {
 #endif
 
@@ -45,7 +51,7 @@ extern "C" {
 
 /* A sized struct: zero but for its own size, so that an older program runs on a newer library. */
 #ifdef __cplusplus
-#define FRZ_INIT(type) {sizeof(type)}
+#define FRZ_INIT(type) frz_init_sized<type>()
 #else
 #define FRZ_INIT(type) {.struct_size = sizeof(type)}
 #endif
@@ -64,13 +70,13 @@ enum frz_status {
     FRZ_EXISTS = 3,    /* the key or table is there already; nothing was written */
     /* misuse: mend the call */
     FRZ_INVALID = -1,     /* a bad argument, option, name, schema, expression or value */
-    FRZ_MISUSE = -2,      /* a handle used after close, drop or fork, or from a snapshot of another database */
+    FRZ_MISUSE = -2,      /* a handle used after close or fork, or from a snapshot of another database */
     FRZ_READ_ONLY = -3,   /* a write through a read-only handle or on a read-only file system */
     FRZ_TOO_LARGE = -4,   /* beyond a limit that docs/limits.md states */
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
     FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up; this version gives nothing up */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -237,7 +243,7 @@ typedef struct frz_db_options {
 /* Opens the warehouse at PATH. Returns FRZ_BUSY (holder's pid in the message) if another process writes it, FRZ_NOT_FOUND without a warehouse and
  * without `create`, FRZ_CORRUPT or FRZ_NEWER_FORMAT as found. OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_db_open(const char *path, const frz_db_options *options, frz_db **out, frz_error *);
-/* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, naming them, while snapshots or cursors or Arrow streams are open: the handle stays
+/* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, saying how many, while snapshots or cursors or Arrow streams are open: the handle stays
  * good. Any other result: the handle is gone. Table handles are closed with it. NULL is fine. */
 FRZ_API int frz_db_close(frz_db *, frz_error *);
 /* Read-only handles: take up what was published and logged since. No effect on a writing handle. */
@@ -346,7 +352,8 @@ FRZ_API const char *frz_row_bytes(const frz_row *, size_t column, size_t *len); 
 /* One JSON object of the columns that are set; appended text form of one column. */
 FRZ_API FRZ_NODISCARD int frz_row_to_json(const frz_row *, frz_blob **out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_row_to_text(const frz_row *, size_t column, frz_blob **out, frz_error *);
-/* "1,abc" or ["1","abc"] or a single value → NKEY values of the key's columns, borrowing from *scratch, which the caller frees. */
+/* "1,abc" or ["1","abc"] or a single value → *NKEY values of the key's columns, or of the first of them, borrowing from *scratch, which the caller frees. KEY has room for
+ * frz_schema_key_count values. */
 FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, size_t len, frz_value *key, size_t *nkey, frz_blob **scratch, frz_error *);
 
 /* ── writes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */

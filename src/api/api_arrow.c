@@ -64,14 +64,13 @@ int frz_scan_arrow(frz_table *table, const frz_scan_options *o, struct ArrowArra
     if (o && o->struct_size > offsetof(frz_scan_options, column_count) && o->columns && o->column_count == 0) return frz__err(err, FRZ_INVALID, "a scan of no columns: frz_count counts rows");
     if (o && o->struct_size > offsetof(frz_scan_options, snapshot)) TRY(frz__shell_snapshot(o->snapshot, &snapshot, err));
     size_t rows = o && o->struct_size > offsetof(frz_scan_options, batch_rows) ? o->batch_rows : 0;
-    TRY(frz__batch_scan_new(t, snapshot, o, &scan, err));
+    MUST(frz__batch_scan_new(t, snapshot, o, &scan, err));
     return stream_of(scan, rows ? rows : SCAN_BATCH_ROWS, out, err);
 }
 
 /* ── in ── */
 
 #define BATCH_ROWS ((size_t)10000)
-#define INSERT_ROWS ((size_t)1000) /* each row of a conditional batch is compared with those before it */
 #define BATCH_BYTES ((size_t)2 << 20)
 
 /* The columns of the stream on those of the table, and what a slice of rows becomes on its way. */
@@ -175,7 +174,7 @@ static int write_rows(struct ingest *g, size_t from, size_t count, frz_error *er
 
 static int write_array(struct ingest *g, const struct ArrowArray *array, frz_error *err)
 {
-    size_t most = g->expect == EXPECT_ABSENT ? INSERT_ROWS : BATCH_ROWS;
+    size_t most = BATCH_ROWS;
     TRY(frz__arrow_in_check(g->in, array, err));
     for (size_t at = 0; at < (size_t)array->length;) {
         size_t n = (size_t)array->length - at < most ? (size_t)array->length - at : most;
@@ -217,7 +216,7 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
 {
     struct ingest g = {.expect = insert ? EXPECT_ABSENT : EXPECT_ANY};
     TRY(frz__shell_table(table, &g.t, err));
-    TRY(frz__table_usable(g.t, true, err));
+    MUST(frz__table_usable(g.t, true, err));
     TRY(frz__shell_durability(o, &g.durability, err));
     TRY(frz__arrow_stream_check(stream, err));
     frz__table_acquire(g.t); /* whatever the stream's callbacks close */

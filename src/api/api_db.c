@@ -37,16 +37,16 @@ int frz__test_db_open(struct fs *fs, const frz_db_options *options, frz_db **out
     return open_on(NULL, fs, options, out, err);
 }
 
-static void unlink_table(frz_table *h)
+static void unlist_table(frz_table *h)
 {
     *h->prev = h->next;
     if (h->next) h->next->prev = h->prev;
+    atomic_store(&h->kind, SHELL_DEAD);
 }
 
-/* With no lock held: the last count of a dropped table frees what its files have in the cache. */
-static void kill_table(frz_table *h)
+/* The last count of a dropped table takes its view and files with it: no lock is held. */
+static void bury_table(frz_table *h)
 {
-    atomic_store(&h->kind, SHELL_DEAD);
     frz__table_release(h->t);
     h->t = NULL;
     frz__shell_bury(h);
@@ -64,8 +64,8 @@ int frz_db_close(frz_db *h, frz_error *err)
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
     while (h->tables) {
         frz_table *t = h->tables;
-        unlink_table(t);
-        kill_table(t);
+        unlist_table(t);
+        bury_table(t);
     }
     while (h->batches) {
         frz_batch *b = h->batches;
@@ -168,7 +168,9 @@ int frz_table_create(frz_db *h, const char *name, frz_schema *schema, const frz_
     TRY(frz__shell_db(h, &db, err));
     TRY(frz__shell_need(name, "name", err));
     TRY(frz__shell_need(schema, "schema", err));
-    int rc = frz__table_create(db, name, schema, o, out ? &t : NULL, err);
+    frz_error own = {0}; /* on the way to success some steps find what they make there already: the host hears of it only where it failed */
+    int rc = frz__table_create(db, name, schema, o, out ? &t : NULL, &own);
+    if (rc != FRZ_OK && err) *err = own;
     return rc == FRZ_OK && out ? frz__shell_table_new(h, t, out, err) : rc;
 }
 
@@ -192,13 +194,12 @@ int frz_table_open(frz_db *h, const char *name, frz_table **out, frz_error *err)
 
 void frz_table_close(frz_table *h)
 {
-    if (!h || atomic_load(&h->kind) != SHELL_TABLE) return;
-    if (frz__db_check(h->t->db, NULL) < 0) return;
+    if (!h || atomic_load(&h->kind) != SHELL_TABLE || frz__db_check(h->t->db, NULL) < 0) return;
     frz_db *owner = h->owner;
     frz__mutex_lock(&owner->mu);
-    unlink_table(h);
+    unlist_table(h);
     frz__mutex_unlock(&owner->mu);
-    kill_table(h);
+    bury_table(h);
 }
 
 int frz_table_drop(frz_db *h, const char *name, frz_error *err)
@@ -217,7 +218,7 @@ int frz_table_schema(frz_table *h, frz_schema **out, frz_error *err)
     struct table *t;
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    TRY(frz__table_usable(t, false, err)); /* of a dropped one too: snapshots read it */
     *out = frz__table_schema(t);
     return FRZ_OK;
 }
@@ -237,7 +238,7 @@ int frz_table_property(frz_table *h, const char *key, frz_blob **out, frz_error 
     TRY(frz__shell_need(key, "key", err));
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     slice value = frz__ice_property(v->meta, key);
     struct buf text = BUF_INIT(NULL, 0);
@@ -262,7 +263,7 @@ int frz_table_set_property(frz_table *h, const char *key, const char *value, frz
     struct table *t;
     TRY(frz__shell_need(key, "key", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, true, err));
     return frz__table_set_property(t, key, value, err);
 }
 
@@ -271,7 +272,7 @@ int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, con
     struct table *t;
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     struct buf text = BUF_INIT(NULL, 0);
     int rc = FRZ_OK;
@@ -293,7 +294,7 @@ int frz_table_snapshots(frz_table *h, int (*fn)(void *ctx, const frz_snapshot_in
     struct table *t;
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     struct version *v = frz__version_acquire(t);
     struct buf text = BUF_INIT(NULL, 0);
     int rc = FRZ_OK;
@@ -333,7 +334,7 @@ int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, c
     TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
     TRY(frz__shell_table(h, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
-    TRY(frz__snapshot_view(s, t, &view, &seq, err));
+    MUST(frz__snapshot_view(s, t, &view, &seq, err));
     int rc = FRZ_OK;
     for (size_t i = 0; rc == FRZ_OK && i < view->file_count; i++) {
         const struct vfile *f = view->files[i];

@@ -37,7 +37,7 @@ int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snaps
     TRY(frz__shell_need(out, "out", err));
     *out = NULL;
     TRY(frz__shell_table(table, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    MUST(frz__table_usable(t, false, err));
     int rc = frz__snapshot_published(t, snapshot_id, &s, err);
     return rc == FRZ_OK ? snapshot_shell(s, out, err) : rc;
 }
@@ -97,7 +97,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     struct snapshot *s;
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
-    TRY(frz__table_usable(t, false, err));
+    if (!s) MUST(frz__table_usable(t, false, err));
     if (count == 0) return FRZ_OK;
     TRY(frz__shell_need(keys, "keys", err));
     TRY(frz__shell_need((const void *)rows, "rows", err));
@@ -134,7 +134,7 @@ int frz_row_new(frz_table *table, frz_row **out, frz_error *err)
     TRY(frz__shell_need(out, "out", err));
     *out = NULL;
     TRY(frz__shell_table(table, &t, err));
-    TRY(frz__table_usable(t, false, err));
+    TRY(frz__table_usable(t, false, err)); /* of a dropped one too: snapshots read it */
     frz_schema *s = frz__table_schema(t);
     int rc = frz__row_new(s->a, s, out, err); /* not the database's: a row may outlive it */
     frz__schema_release(s);
@@ -162,7 +162,7 @@ int frz_scan(frz_table *table, const frz_scan_options *o, frz_cursor **out, frz_
     frz_cursor *h = (frz_cursor *)calloc(1, sizeof *h);
     if (!h) return frz__err_no_memory(err, sizeof *h);
     int rc = frz__cursor_new(t, s, o, &h->c, err);
-    if (rc < 0) {
+    if (rc != FRZ_OK) {
         free(h);
         return rc;
     }

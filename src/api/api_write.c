@@ -111,7 +111,7 @@ static int delete_key(struct write_batch *b, struct table *t, const frz_value *k
         struct table *t;                                                                                                                   \
         TRY(frz__shell_need(row, "row", err));                                                                                             \
         TRY(frz__shell_need(table, "table", err));                                                                                         \
-        TRY(batch_of(h, table, &b, &t, err));                                                                                              \
+        MUST(batch_of(h, table, &b, &t, err));                                                                                              \
         return call;                                                                                                                       \
     }
 BATCH_OP(frz_batch_put, put_row(b, t, row, EXPECT_ANY, err))
@@ -123,7 +123,7 @@ int frz_batch_delete(frz_batch *h, frz_table *table, const frz_value *key, size_
     struct write_batch *b;
     struct table *t;
     TRY(frz__shell_need(table, "table", err));
-    TRY(batch_of(h, table, &b, &t, err));
+    MUST(batch_of(h, table, &b, &t, err));
     return delete_key(b, t, key, nkey, err);
 }
 
@@ -133,7 +133,7 @@ int frz_write(frz_db *owner, frz_batch *h, const frz_write_options *o, frz_seq_r
     struct db *db;
     int durability;
     TRY(frz__shell_db(owner, &db, err));
-    TRY(batch_of(h, NULL, &b, NULL, err));
+    MUST(batch_of(h, NULL, &b, NULL, err));
     if (b->db != db) return frz__err(err, FRZ_MISUSE, "the batch is of another database");
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
     TRY(frz__shell_durability(o, &durability, err));
@@ -150,7 +150,7 @@ static int single(frz_table *table, enum single what, const frz_row *row, const 
     struct write_batch *b = NULL;
     int durability, rc;
     TRY(frz__shell_table(table, &t, err));
-    TRY(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, true, err));
     TRY(frz__shell_durability(o, &durability, err));
     if (what != SINGLE_DELETE) TRY(frz__shell_need(row, "row", err));
     TRY(frz__write_batch_take(t->db, &b, err));

@@ -128,12 +128,11 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
         goto done;
     }
     rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, &unknown, err);
-    if (unknown) { /* linked, and not known to survive: what a reader sees now is the commit; the log keeps the rows until a later commit's sync */
-        frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s is linked, but syncing its directory failed: %s", t->name, name, err ? err->message : "");
-        goto done;
-    }
+    r->in_doubt = unknown; /* it may be there and not survive: what it names stays, the log keeps the rows, and the table is read again before the next commit (hazards 11) */
     if (rc != FRZ_OK) goto done;
+    r->in_doubt = true;
     FAILPOINT_CHECK("commit.after_link", err);
+    r->in_doubt = false;
     frz_error hint_error;
     if (move_hint(t, next->number, &hint_error) < 0)
         frz__log(&db->log, FRZ_LOG_WARN, "%s: version-hint.text stays behind version %" PRId64 ": %s", t->name, next->number, hint_error.message);
@@ -167,6 +166,10 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
             break;
         }
         frz__version_release(next);
+        if (r->in_doubt) {
+            t->in_doubt = true;
+            frz__err_context(err, "%s: version %" PRId64 " may have been committed all the same", t->name, t->version->number + 1);
+        }
         if (rc != FRZ_EXISTS) break;
         stat_add(&t->commit_conflicts, 1);
         rc = frz__version_load(t, &theirs, err);

@@ -16,7 +16,8 @@
 #define MADV_WIPEONFORK 18
 #endif
 #define FORK_MAGIC 0x6672617aU /* "fraz" */
-#define READ_TRIES 20
+#define READ_TRIES 50
+#define BROKEN_TRIES 3
 
 /* ── fork ── */
 
@@ -95,7 +96,7 @@ static int make_root(struct db *db, const char *path, frz_error *err)
     char real[PATH_MAX];
     if (!path || !*path) return frz__err(err, FRZ_INVALID, "a database's path is empty");
     int rc = frz__fs_posix_new(db->a, path, db->set.create, &db->fs, err);
-    if (rc != FRZ_OK) return rc; /* FRZ_NOT_FOUND too */
+    if (rc != FRZ_OK) return rc; /* FRZ_NOT_FOUND too: there is no directory */
     if (!realpath(path, real)) return frz__err_os(err, errno, "%s", path);
     return name_root(db, real, err);
 }
@@ -150,6 +151,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__lock_take(db, err));
     TRY(look_at_log(db, &report, err));
     TRY(frz__tables_load(db, err));
+    TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
@@ -159,7 +161,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     return frz__sched_start(db, err);
 }
 
-/* Beside a writer: metadata, then the log, then whether a publish moved rows from the one to the other meanwhile. */
+/* Beside a writer: a look at the log, metadata, the log's rows. If no segment was recycled between, whatever the metadata lacks is in the log. Else it is whole only if no table was published meanwhile. */
 static int versions_moved(struct db *db, bool *moved, frz_error *err)
 {
     *moved = false;
@@ -171,8 +173,18 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
         snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved = there;
+        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number);
+        TRY(frz__fs_exists(db->fs, path, &there, err));
+        *moved |= !there; /* so many since that it fell out of the metadata log */
     }
     return FRZ_OK;
+}
+
+static bool any_broken(const struct db *db)
+{
+    bool any = false;
+    for (size_t i = 0; i < db->table_count; i++) any |= db->tables[i]->broken && db->tables[i]->broken_code == FRZ_CORRUPT;
+    return any;
 }
 
 static int load_for_reading(struct db *db, frz_error *err)
@@ -183,13 +195,15 @@ static int load_for_reading(struct db *db, frz_error *err)
         bool moved = false;
         rc = look_at_log(db, &report, err);
         if (rc >= 0) rc = frz__tables_load(db, err);
+        uint64_t first = report.first_segment;
         if (rc >= 0) rc = frz__recover_log(db, &report, err);
-        if (rc >= 0) rc = versions_moved(db, &moved, err);
+        if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
+        if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
         if (rc >= 0 && !moved) return FRZ_OK;
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
-        if (tries + 1 < READ_TRIES) unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
+        unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
-    return rc < 0 ? rc : FRZ_OK;
+    return rc < 0 ? rc : frz__err(err, FRZ_BUSY, "%s: its writer publishes faster than it can be read", db->root);
 }
 
 static int make_parts(struct db *db, frz_error *err)

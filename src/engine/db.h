@@ -58,13 +58,15 @@ struct table {
     char uuid[37];
     uint64_t table_no;
     _Atomic bool dropped;
-    bool drop_logged, moved, gone; /* flush_mu: how far a drop has come: the log has it; its folder is in the trash; and that is durable */
 
     struct mutex flush_mu, commit_mu, view_mu;
     struct cond room; /* view_mu: a flush ended, or failed */
     struct version *version;
     _Atomic(struct view *) view;
     struct mem *active; /* log_mu; borrowed from the view */
+    bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
+    _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
+    _Atomic bool gone; /* its folder is in the trash: another table may be in its place */
     uint64_t rot_seq;   /* view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings;
     int format_version;
@@ -81,7 +83,6 @@ struct table {
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none */
     char *broken; /* a table that can't be used: why; NULL = fine */
     int broken_code;
-    uint64_t held_segment; /* broken: the oldest log segment with rows of it that no file has; kept until it is mended or dropped; 0 = none */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
         files_absorbed, files_removed, stalls, stall_us_total, slowdowns, slowdown_us_total;
@@ -116,6 +117,7 @@ struct db {
     struct cond idle; /* log_mu: the leader stepped down */
     struct wal *wal;
     uint64_t seq_next;
+    uint64_t segment_kept; /* the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     frz_error write_error; /* log_mu: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible;
     _Atomic uint64_t seq_synced;
@@ -160,6 +162,8 @@ FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
+FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
+FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
 int frz__collect_file_names(void *ctx, const char *name, bool is_dir); /* ctx = struct buf: names, each with a NUL */
 struct table *frz__table_acquire(struct table *t);
@@ -167,7 +171,8 @@ void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
-FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err);
+FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
+#define MUST(expr) do { int must_rc_ = (expr); if (must_rc_ != FRZ_OK) return must_rc_; } while (0)
 frz_schema *frz__table_schema(struct table *t); /* counted */
 void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct buf *json, struct wal_table *out);
 /* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
@@ -185,8 +190,8 @@ FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durabilit
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
-/* SAID: the log has it, or will: the table is not to be written again, whatever the rc. */
-FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, bool *said, frz_error *err);
+/* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
+FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── snapshot.c ── */
@@ -204,6 +209,7 @@ struct commit_request {
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
+    bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);
 /* ── expire.c ── */

@@ -299,58 +299,54 @@ static bool has_live_dv(const struct table *t, const char *data_path)
     return false;
 }
 
-static int make_v3(struct delete_plan *p, const struct delete_change *changes, size_t count, const char *token, frz_error *err)
+/* A Puffin file for one data file's deletion vector. One file could hold many, and most readers take that; DuckDB 1.5.5 applies one vector of a shared file to other data files too, and loses rows. */
+static int make_dv(struct delete_plan *p, const struct delete_change *change, const char *token, frz_error *err)
 {
     struct table *t = p->t;
-    struct buf file = BUF_INIT(t->a, 0), positions = BUF_INIT(t->a, 0);
+    struct buf file = BUF_INIT(t->a, 0), positions = BUF_INIT(t->a, 0), bytes = BUF_INIT(t->a, 0);
+    struct collect c = {&positions, err};
+    struct puffin_blob blob = {.referenced_data_file = slice_str(change->file->iceberg_path)};
+    struct ice_file *add = NULL;
+    struct delfile *del = NULL;
     struct file *f = NULL;
     slice path;
     char name[128];
     int rc = FRZ_OK;
-    struct puffin_blob *blobs = (struct puffin_blob *)frz__alloc_array(t->a, count, sizeof *blobs);
-    struct buf *bytes = (struct buf *)frz__alloc_array(t->a, count, sizeof *bytes);
-    if (!blobs || !bytes) {
-        rc = frz__err_no_memory(err, count * sizeof *blobs);
-        goto done;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct collect c = {&positions, err};
-        bytes[i] = BUF_INIT(t->a, 0);
-        buf_reset(&positions);
-        CHECK(frz__mask_walk(changes[i].mask, collect_positions, &c));
-        CHECK(frz__dv_encode((const uint64_t *)(void *)positions.data, positions.len / 8, &bytes[i], err));
-        blobs[i] = (struct puffin_blob){.referenced_data_file = slice_str(changes[i].file->iceberg_path), .cardinality = positions.len / 8, .bytes = buf_slice(&bytes[i])};
-        if (!has_live_dv(t, changes[i].file->iceberg_path)) continue;
+    CHECK(frz__mask_walk(change->mask, collect_positions, &c));
+    blob.cardinality = positions.len / 8;
+    CHECK(frz__dv_encode((const uint64_t *)(void *)positions.data, (size_t)blob.cardinality, &bytes, err));
+    blob.bytes = buf_slice(&bytes);
+    if (has_live_dv(t, change->file->iceberg_path)) {
         CHECK(frz__grow(t->a, (void **)&p->removed_dvs, p->removed_dv_count, &p->removed_dv_cap, sizeof *p->removed_dvs, err));
-        p->removed_dvs[p->removed_dv_count++] = blobs[i].referenced_data_file;
+        p->removed_dvs[p->removed_dv_count++] = blob.referenced_data_file;
     }
-    CHECK(frz__puffin_write_dvs(blobs, count, &file, err));
-    snprintf(name, sizeof name, "frz-%s-dv.puffin", token);
+    CHECK(frz__puffin_write_dvs(&blob, 1, &file, err));
+    snprintf(name, sizeof name, "frz-%s-dv%zu.puffin", token, p->open_count);
     CHECK(open_new(p, name, &f, &path, err));
     CHECK(frz__file_write(f, 0, file.data, file.len, err));
-    for (size_t i = 0; i < count; i++) {
-        struct ice_file *add = NULL;
-        struct delfile *del = NULL;
-        CHECK(next_added(p, &add, &del, err));
-        *add = (struct ice_file){.content = ICE_POSITION_DELETES, .path = path, .format = slice_str("PUFFIN"), .record_count = (int64_t)blobs[i].cardinality, .file_size = (int64_t)file.len,
-            .sort_order_id = -1, .first_row_id = -1, .content_offset = (int64_t)blobs[i].offset, .content_size = (int64_t)blobs[i].bytes.len};
-        char *target = frz__arena_strndup(&p->ar, (const char *)blobs[i].referenced_data_file.data, blobs[i].referenced_data_file.len);
-        del->path = frz__strndup(t->a, (const char *)path.data, path.len);
-        if (!target || !del->path) {
-            rc = frz__err_no_memory(err, path.len);
-            goto done;
-        }
-        add->referenced_data_file = slice_str(target);
-        del->positions = blobs[i].cardinality;
-        CHECK(name_target(p, del, add->referenced_data_file, err));
+    CHECK(next_added(p, &add, &del, err));
+    *add = (struct ice_file){.content = ICE_POSITION_DELETES, .path = path, .format = slice_str("PUFFIN"), .record_count = (int64_t)blob.cardinality, .file_size = (int64_t)file.len,
+        .sort_order_id = -1, .first_row_id = -1, .content_offset = (int64_t)blob.offset, .content_size = (int64_t)blob.bytes.len};
+    char *target = frz__arena_strndup(&p->ar, change->file->iceberg_path, strlen(change->file->iceberg_path));
+    del->path = frz__strndup(t->a, (const char *)path.data, path.len);
+    if (!target || !del->path) {
+        rc = frz__err_no_memory(err, path.len);
+        goto done;
     }
+    add->referenced_data_file = slice_str(target);
+    del->positions = blob.cardinality;
+    CHECK(name_target(p, del, add->referenced_data_file, err));
 done:
-    for (size_t i = 0; bytes && i < count; i++) buf_clear(&bytes[i]);
-    frz__free(t->a, bytes);
-    frz__free(t->a, blobs);
     buf_clear(&file);
     buf_clear(&positions);
+    buf_clear(&bytes);
     return rc;
+}
+
+static int make_v3(struct delete_plan *p, const struct delete_change *changes, size_t count, const char *token, frz_error *err)
+{
+    for (size_t i = 0; i < count; i++) TRY(make_dv(p, &changes[i], token, err));
+    return FRZ_OK;
 }
 
 /* ── the whole ── */

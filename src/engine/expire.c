@@ -13,7 +13,7 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
     return FRZ_OK;
 }
 
-#define UNLINKS_MAX 512 /* a round: a flush waits for it */
+#define UNLINKS_MIN 512 /* a round, a second: a flush waits for it; half of what is pending, where that is more, so that it never grows without end */
 
 static bool needed(const struct ice_meta *m, const struct pending_file *p)
 {
@@ -26,12 +26,12 @@ void frz__expire_run(struct table *t)
 {
     struct version *v = frz__version_acquire(t);
     int64_t now = frz__clock_mono_ns() / 1000, grace = (int64_t)t->settings.frazil_foreign_reader_grace_ms * 1000;
-    size_t k = 0, unlinked = 0;
+    size_t k = 0, unlinked = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN;
     for (size_t i = 0; i < t->pending_count; i++) {
         struct pending_file *p = &t->pending[i];
         if (needed(v->meta, p)) p->since_us = 0;
         else if (p->since_us == 0) p->since_us = now ? now : 1;
-        if (p->since_us && now - p->since_us >= grace && unlinked < UNLINKS_MAX) {
+        if (p->since_us && now - p->since_us >= grace && unlinked < unlinks_max) {
             unlinked++;
             frz_error err;
             int rc = frz__fs_unlink(t->db->fs, p->path, &err);

@@ -376,6 +376,7 @@ static int commit_flush(struct flush *f, frz_error *err)
         r.data_files = files;
         r.data_file_count = open;
         rc = frz__commit(t, &r, err);
+        f->in_doubt = r.in_doubt;
         f->sequence = r.sequence;
         f->snapshot_id = r.snapshot_id;
     }
@@ -483,13 +484,16 @@ static void clear(struct flush *f, bool committed)
     frz__view_release(f->view);
 }
 
-/* One try; flush_mu held. */
-static int flush_once(struct table *t, frz_error *err)
+/* One try; flush_mu held. *DID: something was published. */
+static int flush_once(struct table *t, bool *did, frz_error *err)
 {
     struct flush f = {.t = t, .ar = ARENA_INIT(t->a), .snapshot_id = -1};
     bool committed = false;
     int rc = FRZ_OK;
     frz__deletes_init(&f.deletes, t);
+    rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
+    if (rc != FRZ_OK) goto done;
+    if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(take_immutables(&f, err));
     if (f.mem_count == 0) goto done;
     f.by_file = (struct flush_file *)frz__alloc_array(t->a, f.view->file_count + 1, sizeof *f.by_file);
@@ -515,9 +519,13 @@ static int flush_once(struct table *t, frz_error *err)
     FAILPOINT_VOID("flush.after_commit");
     after_commit(&f);
     rc = install(&f, err);
-    if (rc < 0) rc = frz__table_reload(t, err); /* the rows are published; only the view could not be made */
+    if (rc < 0) { /* the rows are published; only the view could not be made */
+        t->in_doubt = true;
+        rc = frz__table_reload(t, err);
+    }
+    *did = true;
 done:
-    clear(&f, committed);
+    clear(&f, committed || f.in_doubt);
     return rc;
 }
 
@@ -525,26 +533,22 @@ static int flush_lane(struct table *t, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
+    bool did = false;
     frz_error own = {0};
     frz__mutex_lock(&t->flush_mu);
-    rc = frz__table_usable(t, true, err);
-    if (rc < 0) { /* dropped while this waited: another of its name may be in its place */
-        frz__mutex_unlock(&t->flush_mu);
-        return rc;
-    }
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        rc = flush_once(t, &own);
+        rc = flush_once(t, &did, &own);
         if (rc != FRZ_CONFLICT) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
-    if (rc >= 0) {
+    if (rc >= 0 && did) { /* else another flush took what this one came for */
         stat_add(&t->flushes, 1);
         stat_add(&t->flush_us_total, us);
         stat_max(&t->flush_us_max, us);
-    } else {
+    } else if (rc < 0) {
         stat_add(&t->flush_failures, 1);
         frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: flush failed, its rows stay readable and logged: %s", t->name, own.message);
     }
@@ -555,7 +559,7 @@ static int flush_lane(struct table *t, frz_error *err)
     frz__mutex_unlock(&t->view_mu);
     if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
-    if (rc < 0 && err) *err = own;
+    if (rc != FRZ_OK && err) *err = own;
     return rc;
 }
 
@@ -569,7 +573,7 @@ static bool has_immutables(struct table *t)
 
 int frz__flush(struct table *t, frz_error *err)
 {
-    TRY(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, true, err));
     atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
     TRY(frz__rotate(t, NULL, err));
     return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;

@@ -49,5 +49,6 @@ struct flush {
     char token[64];
     uint64_t bytes, rows;
     int64_t sequence, snapshot_id;
+    bool in_doubt; /* the commit failed, and may be there all the same: its files stay */
 };
 #endif

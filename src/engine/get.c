@@ -16,7 +16,7 @@ int frz__get(struct table *t, struct snapshot *s, slice key, const uint8_t *mask
     struct view *v = NULL;
     struct codec_ctx *codec = NULL;
     uint64_t seq = 0;
-    TRY(frz__snapshot_view(s, t, &v, &seq, err));
+    MUST(frz__snapshot_view(s, t, &v, &seq, err));
     int rc = frz__codec_take(t->db, &codec, err);
     if (rc >= 0) rc = get_in(t, v, seq, key, mask, codec, out, err);
     frz__codec_give(t->db, codec);
@@ -29,7 +29,7 @@ int frz__multi_get(struct table *t, struct snapshot *s, const slice *keys, size_
     struct view *v = NULL;
     struct codec_ctx *codec = NULL;
     uint64_t seq = 0;
-    TRY(frz__snapshot_view(s, t, &v, &seq, err));
+    MUST(frz__snapshot_view(s, t, &v, &seq, err));
     int rc = frz__codec_take(t->db, &codec, err);
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         rc = get_in(t, v, seq, keys[i], NULL, codec, rows[i], err);

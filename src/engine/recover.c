@@ -26,9 +26,6 @@ static struct bound_table *find_bound(struct replay *r, uint64_t table_no)
     return NULL;
 }
 
-/* Of a table whose metadata can't be read the name is all that is known. */
-static bool unread(const struct table *t, const char *name) { return t->broken && !*t->uuid && strcmp(t->name, name) == 0; }
-
 static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -46,8 +43,10 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     memcpy(b->uuid, line->uuid, sizeof b->uuid);
     snprintf(b->name, sizeof b->name, "%.*s", (int)line->name.len, line->name.data);
     frz__uuid_format(line->uuid, uuid);
-    for (size_t i = 0; i < r->db->table_count; i++)
-        if (strcmp(r->db->tables[i]->uuid, uuid) == 0 || unread(r->db->tables[i], b->name)) b->t = r->db->tables[i];
+    for (size_t i = 0; i < r->db->table_count; i++) {
+        struct table *t = r->db->tables[i];
+        if (t->uuid[0] ? strcmp(t->uuid, uuid) == 0 : strcmp(t->name, b->name) == 0) b->t = t; /* one whose metadata can't be read is known by its name alone */
+    }
     if (line->table_no >= r->db->next_table_no) r->db->next_table_no = line->table_no + 1;
     int rc = frz__json_parse(line->schema_json, &j, err);
     if (rc >= 0) rc = frz__schema_from_json(r->db->a, j, &b->schema, err);
@@ -84,14 +83,6 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
     return FRZ_OK;
 }
 
-/* A table that can't be loaded now may be mended later: its rows stay in the log. */
-static void hold(struct db *db, struct table *t, uint64_t segment, uint64_t seq)
-{
-    if (t->held_segment || (t->version && seq <= frz__version_flushed(t->version, db->log_uuid_text))) return;
-    t->held_segment = segment;
-    frz__log(&db->log, FRZ_LOG_WARN, "%s: rows that are not published wait in the log, from segment %" PRIu64 " on, until the table can be used again", t->name, segment);
-}
-
 static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops, slice bytes, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -103,12 +94,9 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         TRY(rc);
         struct bound_table *b = find_bound(r, op.table_no);
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
-        if (!b->t) {
+        if (!b->t || b->t->broken) {
             b->lost++;
-            continue;
-        }
-        if (b->t->broken) {
-            hold(r->db, b->t, segment, base_seq + i);
+            if (b->t && !r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
         }
         if (base_seq + i <= atomic_load(&b->t->view)->flushed_seq) continue;
@@ -137,13 +125,7 @@ static int finish_drops(struct db *db, frz_error *err)
         struct table *t = db->tables[i];
         if (!atomic_load(&t->dropped)) continue;
         if (!db->set.read_only) {
-            char trash[128], ns[256];
-            snprintf(trash, sizeof trash, ".frazil/trash/%s-%" PRIu64, t->uuid, db->epoch);
-            snprintf(ns, sizeof ns, "%s", t->dir);
-            *strchr(ns, '/') = 0;
-            TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
-            TRY(frz__fs_rename(db->fs, t->dir, trash, err));
-            TRY(frz__fs_sync_dir(db->fs, ns, err));
+            TRY(frz__table_to_trash(t, err));
             frz__log(&db->log, FRZ_LOG_INFO, "%s: a drop that was cut short is finished", t->name);
         }
         memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
@@ -153,7 +135,7 @@ static int finish_drops(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
-int frz__recover_log(struct db *db, const struct wal_report *known, frz_error *err)
+int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
 {
     struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0)};
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
@@ -167,6 +149,7 @@ int frz__recover_log(struct db *db, const struct wal_report *known, frz_error *e
     atomic_store(&db->seq_visible, last); /* views are installed only below it */
     if (known->found) {
         rc = frz__wal_read(db->a, &db->log, db->fs, ".frazil/wal", &v, &report, err);
+        if (rc >= 0) *known = report;
         if (rc >= 0 && report.seq_last > last) last = report.seq_last;
         if (rc >= 0 && report.tail_cut)
             frz__log(&db->log, FRZ_LOG_WARN, "the log ends in segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes behind it were never acknowledged as durable, and are cut", report.tail_segment,

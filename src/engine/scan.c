@@ -41,7 +41,8 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     int rc = FRZ_OK;
     TRY(ALLOC_NEW(&c, t->a, struct cursor, err));
     c->a = t->a;
-    CHECK(frz__scan_base_init(&c->b, t, snapshot, o, err));
+    rc = frz__scan_base_init(&c->b, t, snapshot, o, err);
+    if (rc != FRZ_OK) goto done;
     const struct view *v = c->b.view;
     CHECK(frz__row_new(t->a, v->schema, &c->row, err));
     c->row->borrows = true;

@@ -118,7 +118,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
         memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
     }
     *b = (struct scan_base){.from = BUF_INIT(t->a, 0), .to = BUF_INIT(t->a, 0), .limit = o.limit ? o.limit : UINT64_MAX};
-    TRY(frz__snapshot_view(snapshot, t, &b->view, &b->seq, err));
+    MUST(frz__snapshot_view(snapshot, t, &b->view, &b->seq, err));
     if (snapshot) atomic_fetch_add(&snapshot->refs, 1);
     b->snapshot = snapshot;
     b->t = frz__table_acquire(t);

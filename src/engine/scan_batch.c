@@ -136,7 +136,8 @@ int frz__batch_scan_new(struct table *t, struct snapshot *snapshot, const frz_sc
     TRY(ALLOC_NEW(&s, t->a, struct batch_scan, err));
     s->a = t->a;
     s->wide.a = t->a;
-    CHECK(frz__scan_base_init(&s->b, t, snapshot, o, err));
+    rc = frz__scan_base_init(&s->b, t, snapshot, o, err);
+    if (rc != FRZ_OK) goto done;
     const frz_schema *schema = s->b.view->schema;
     CHECK(frz__codec_take(t->db, &s->codec, err));
     types = (frz_type *)frz__alloc_array(t->a, s->b.column_count + 1, sizeof *types);
@@ -301,7 +302,8 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
     frz__schema_release(schema);
     o.columns = &key_column;
     o.column_count = 1;
-    CHECK(frz__batch_scan_new(t, snapshot, &o, &s, err));
+    rc = frz__batch_scan_new(t, snapshot, &o, &s, err);
+    if (rc != FRZ_OK) goto done;
     if (!s->b.pred && !s->b.has_from && !s->b.has_to && !o.limit) { /* nothing of the files needs to be read */
         for (; s->file < s->b.view->file_count; s->file++) n += s->b.view->files[s->file]->sst->rows - frz__mask_count(s->masks[s->file]);
     }

@@ -120,7 +120,7 @@ void frz__snapshot_release(struct snapshot *s)
 int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, uint64_t *seq, frz_error *err)
 {
     if (!s) {
-        TRY(frz__table_usable(t, false, err));
+        MUST(frz__table_usable(t, false, err));
         *view = frz__view_latest(t, seq);
         return FRZ_OK;
     }

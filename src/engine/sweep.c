@@ -85,6 +85,22 @@ static int64_t version_of(const char *name)
     return -1;
 }
 
+/* A version that fell out of the metadata log, by a commit that was cut short before it removed it. */
+static bool is_old_metadata(const struct table *t, const char *name)
+{
+    const struct ice_meta *m = t->version->meta;
+    int64_t number = 0;
+    int used = 0;
+    if (sscanf(name, "v%18" SCNd64 ".metadata.json%n", &number, &used) != 1 || used == 0 || name[used] || number >= t->version->number) return false;
+    if (!frz__ice_property_bool(m, "write.metadata.delete-after-commit.enabled", false)) return false;
+    for (size_t i = 0; i < m->metadata_log_count; i++) {
+        slice file = m->metadata_log[i].file;
+        size_t n = strlen(name);
+        if (file.len > n && file.data[file.len - n - 1] == '/' && memcmp(file.data + file.len - n, name, n) == 0) return false;
+    }
+    return true;
+}
+
 static int sweep_dir(struct table *t, const char *sub, const struct nameset *needed, frz_error *err)
 {
     struct buf names = BUF_INIT(t->a, 0);
@@ -97,6 +113,7 @@ static int sweep_dir(struct table *t, const char *sub, const struct nameset *nee
         char path[1024];
         at += strlen(name) + 1;
         bool temp = strncmp(name, ".tmp-", 5) == 0;
+        if (is_old_metadata(t, name)) temp = true;
         int64_t version = version_of(name);
         if (!temp && (version < 0 || has_name(needed, name))) continue;
         snprintf(path, sizeof path, "%s/%s", dir, name);

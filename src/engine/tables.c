@@ -100,7 +100,7 @@ frz_schema *frz__table_schema(struct table *t)
 
 int frz__table_usable(struct table *t, bool write, frz_error *err)
 {
-    if (atomic_load(&t->dropped)) return frz__err(err, FRZ_MISUSE, "table %s was dropped", t->name); /* an error, not an outcome: TRY must stop at it */
+    if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "table %s was dropped", t->name);
     if (t->broken) return frz__err(err, t->broken_code, "table %s can't be used: %s", t->name, t->broken);
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
     return FRZ_OK;
@@ -176,27 +176,50 @@ static int first_view(struct table *t, frz_error *err)
     return rc;
 }
 
-/* Names that differ in case only are one to engines that fold it. */
-static int check_case_locked(const struct db *db, const struct table *t, frz_error *err)
-{
-    size_t ns = strcspn(t->name, ".");
-    for (size_t i = 0; i < db->table_count; i++) {
-        const char *other = db->tables[i]->name;
-        if (strcmp(other, t->name) == 0) return frz__err(err, FRZ_EXISTS, "there is a table %s already", t->name);
-        if (strcasecmp(other, t->name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", t->name, other);
-        if (strcspn(other, ".") == ns && strncasecmp(other, t->name, ns) == 0 && strncmp(other, t->name, ns) != 0)
-            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", t->name, (int)ns, other);
-    }
-    return FRZ_OK;
-}
-
 static int add_to_db_locked(struct db *db, struct table *t, frz_error *err)
 {
     TRY(frz__grow(db->a, (void **)&db->tables, db->table_count, &db->table_cap, sizeof *db->tables, err));
     size_t i = db->table_count++;
     for (; i > 0 && strcmp(db->tables[i - 1]->name, t->name) > 0; i--) db->tables[i] = db->tables[i - 1];
     db->tables[i] = t;
+    t->table_no = db->next_table_no++;
     return FRZ_OK;
+}
+
+/* What a create leaves that was cut short before the first version: the directories, and hidden files in them. If there is anything else, it is somebody else's, and all stays. */
+struct half_made { bool other; size_t count; char names[16][96]; };
+static int on_half_made(void *ctx, const char *name, bool is_dir)
+{
+    struct half_made *h = (struct half_made *)ctx;
+    bool known = is_dir ? strcmp(name, "metadata") == 0 || strcmp(name, "data") == 0 : strncmp(name, ".tmp-", 5) == 0;
+    if (!known || h->count == FRZ_ARRAY_LEN(h->names) || strlen(name) >= sizeof h->names[0]) h->other = true;
+    else snprintf(h->names[h->count++], sizeof h->names[0], "%s", name);
+    return 0;
+}
+static int remove_half_made(struct table *t, frz_error *err)
+{
+    struct fs *fs = t->db->fs;
+    struct half_made top = {0}, subs[2] = {{0}, {0}};
+    char path[NAME_BYTES_MAX + 256];
+    TRY(frz__fs_list(fs, t->dir, on_half_made, &top, err));
+    if (top.other || top.count > 2) return FRZ_OK;
+    for (size_t i = 0; i < top.count; i++) {
+        snprintf(path, sizeof path, "%s/%s", t->dir, top.names[i]);
+        if (top.names[i][0] == '.') return FRZ_OK;
+        TRY(frz__fs_list(fs, path, on_half_made, &subs[i], err));
+        for (size_t k = 0; k < subs[i].count; k++) subs[i].other |= subs[i].names[k][0] != '.';
+        if (subs[i].other) return FRZ_OK;
+    }
+    for (size_t i = 0; i < top.count; i++) {
+        for (size_t k = 0; k < subs[i].count; k++) {
+            snprintf(path, sizeof path, "%s/%s/%s", t->dir, top.names[i], subs[i].names[k]);
+            TRY(frz__fs_unlink(fs, path, err));
+        }
+        snprintf(path, sizeof path, "%s/%s", t->dir, top.names[i]);
+        TRY(frz__fs_rmdir(fs, path, err));
+    }
+    frz__log(&t->db->log, FRZ_LOG_INFO, "%s: a creation that was cut short is cleared away", t->name);
+    return frz__fs_rmdir(fs, t->dir, err);
 }
 
 /* A table that can't be loaded is kept, broken, with the reason: the others open. */
@@ -206,11 +229,11 @@ static int load_one(struct db *db, const char *name, frz_error *err)
     struct version *v = NULL;
     frz_error why = {0};
     TRY(table_new(db, name, &t, err));
-    t->table_no = db->next_table_no++;
     int rc = frz__version_load(t, &v, &why);
-    if (rc == FRZ_NOT_FOUND) { /* a directory without a metadata version is none of ours: a create that crashed, or something else */
+    if (rc == FRZ_NOT_FOUND) { /* a directory without a metadata version is no table: a create that crashed, or something else */
+        rc = db->set.read_only ? FRZ_OK : remove_half_made(t, err);
         frz__table_release(t);
-        return FRZ_OK;
+        return rc < 0 ? rc : FRZ_OK;
     }
     if (rc >= 0) rc = take_version(t, v, &why);
     if (rc == FRZ_NO_MEMORY || rc == FRZ_IO) {
@@ -303,13 +326,18 @@ int frz__table_reload(struct table *t, frz_error *err)
 {
     struct version *v = NULL, *old = t->version;
     struct view *fresh = NULL;
-    TRY(frz__version_load(t, &v, err));
+    char metadata[NAME_BYTES_MAX + 32];
+    snprintf(metadata, sizeof metadata, "%s/metadata", t->dir);
+    TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
+    int rc = frz__version_load(t, &v, err);
+    if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
+    TRY(rc);
     if (strcmp(v->meta->uuid, t->uuid) != 0) {
         frz__version_release(v);
         return frz__err(err, FRZ_CONFLICT, "%s: the table in its place has another uuid", t->name);
     }
     frz__mutex_lock(&t->commit_mu);
-    int rc = take_version(t, v, err);
+    rc = take_version(t, v, err);
     if (rc < 0) t->version = old;
     frz__mutex_unlock(&t->commit_mu);
     frz__version_release(rc < 0 ? v : old);
@@ -327,36 +355,40 @@ int frz__table_reload(struct table *t, frz_error *err)
     if (rc >= 0) frz__view_install_locked(t, next);
     frz__mutex_unlock(&t->view_mu);
     frz__view_release(fresh);
+    if (rc >= 0) t->in_doubt = false;
     return rc;
 }
 
-static int remove_tree(struct db *db, const char *dir, frz_error *err)
+/* ── out of the list, and out of the way ── */
+
+static void take_from_list_locked(struct db *db, struct table *t)
 {
-    struct listing l = {.db = db, .err = err};
-    static const char *const subs[] = {"metadata", "data", ""};
-    (void)l;
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
-        char path[NAME_BYTES_MAX + 128];
-        snprintf(path, sizeof path, "%s%s%s", dir, *subs[i] ? "/" : "", subs[i]);
-        struct buf names = BUF_INIT(db->a, 0);
-        int rc = frz__fs_list(db->fs, path, frz__collect_file_names, &names, err);
-        for (size_t at = 0; rc >= 0 && at < names.len; at += strlen((char *)names.data + at) + 1) {
-            char file[NAME_BYTES_MAX + 512];
-            snprintf(file, sizeof file, "%s/%s", path, (char *)names.data + at);
-            rc = frz__fs_unlink(db->fs, file, err);
-        }
-        buf_clear(&names);
-        if (rc == FRZ_NOT_FOUND) continue;
-        if (rc < 0) return rc;
-        rc = frz__fs_rmdir(db->fs, path, err);
-        if (rc < 0) return rc;
+    for (size_t i = 0; i < db->table_count; i++) {
+        if (db->tables[i] != t) continue;
+        memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
+        db->table_count--;
+        break;
     }
-    return FRZ_OK;
+}
+/* With the list's count. */
+static void take_from_list(struct db *db, struct table *t)
+{
+    frz__mutex_lock(&db->tables_mu);
+    take_from_list_locked(db, t);
+    frz__mutex_unlock(&db->tables_mu);
 }
 
-int frz__collect_file_names(void *ctx, const char *name, bool is_dir)
+int frz__table_to_trash(struct table *t, frz_error *err)
 {
-    return is_dir ? 0 : buf_append((struct buf *)ctx, name, strlen(name) + 1, NULL);
+    struct db *db = t->db;
+    char trash[128], ns[NAME_BYTES_MAX + 8], token[64];
+    frz__db_token(db, 0, token);
+    snprintf(trash, sizeof trash, ".frazil/trash/%s", token);
+    snprintf(ns, sizeof ns, "%s", t->dir);
+    *strchr(ns, '/') = 0;
+    TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
+    TRY(frz__fs_rename(db->fs, t->dir, trash, err));
+    return frz__fs_sync_dir(db->fs, ns, err);
 }
 
 /* ── create ── */
@@ -395,7 +427,8 @@ static int make_dirs(struct table *t, frz_error *err)
     return frz__fs_sync_dir(fs, "", err);
 }
 
-static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, struct version **out, bool *published, frz_error *err)
+/* *MADE: there may be something of it on disk that is ours. */
+static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, bool *made, struct version **out, frz_error *err)
 {
     struct db *db = t->db;
     struct version *v = NULL;
@@ -423,9 +456,13 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     frz__db_token(db, 1, token);
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-%s", t->dir, token);
     snprintf(name, sizeof name, "%s/metadata/v1.metadata.json", t->dir);
+    *made = true;
     rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
+    if (rc == FRZ_EXISTS) {
+        *made = false;
+        (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
+    }
     if (rc != FRZ_OK) goto done;
-    *published = true;
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-version-hint", t->dir);
     snprintf(name, sizeof name, "%s/metadata/version-hint.text", t->dir);
     CHECK(frz__durable_replace(db->fs, temp, name, slice_str("1"), true, err));
@@ -437,12 +474,41 @@ done:
     return rc;
 }
 
+/* FRZ_EXISTS if the name is taken; one whose table only remains to be removed is cleared. tables_mu held. */
+static int clear_name_locked(struct db *db, const char *name, frz_error *err)
+{
+    struct table *t = NULL;
+    bool there = false;
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
+    if (!t) return FRZ_OK;
+    if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
+    TRY(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) TRY(frz__table_to_trash(t, err));
+    t->gone = true;
+    take_from_list_locked(db, t);
+    frz__table_release(t);
+    return FRZ_OK;
+}
+
+/* Names that differ in case only are one to engines that fold it. */
+static int check_case_locked(const struct db *db, const char *name, frz_error *err)
+{
+    size_t ns = strcspn(name, ".");
+    for (size_t i = 0; i < db->table_count; i++) {
+        const char *other = db->tables[i]->name;
+        if (strcasecmp(other, name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", name, other);
+        if (strcspn(other, ".") == ns && strncasecmp(other, name, ns) == 0 && strncmp(other, name, ns) != 0)
+            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", name, (int)ns, other);
+    }
+    return FRZ_OK;
+}
+
 int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *given, struct table **out, frz_error *err)
 {
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     struct table *t = NULL;
     struct version *v = NULL;
-    bool published = false;
     if (given) {
         if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_table_options.struct_size = %u: use FRZ_TABLE_OPTIONS_INIT", given->struct_size);
         memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
@@ -453,23 +519,34 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     TRY(frz__schema_seal(schema, true, err));
     TRY(table_new(db, name, &t, err));
     frz__mutex_lock(&db->tables_mu);
-    t->table_no = db->next_table_no++;
-    int rc = check_case_locked(db, t, err);
-    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &v, &published, err);
+    int rc = FRZ_OK;
+    bool made = false, listed = false;
+    rc = clear_name_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = check_case_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
     if (rc == FRZ_OK) rc = take_version(t, v, err);
     if (rc == FRZ_OK) rc = first_view(t, err);
+    atomic_store(&t->dropped, true); /* in the list, and of no use to anybody until the log knows its number */
+    if (rc == FRZ_OK) rc = add_to_db_locked(db, t, err);
+    listed = rc == FRZ_OK;
     frz__mutex_unlock(&db->tables_mu);
-    /* Into the log's dictionary before anyone can write to it; another create of this name meets the files. */
     if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
     if (rc == FRZ_OK) {
-        frz__mutex_lock(&db->tables_mu);
-        rc = add_to_db_locked(db, t, err);
-        if (rc == FRZ_OK && out) *out = frz__table_acquire(t);
-        frz__mutex_unlock(&db->tables_mu);
-        if (rc == FRZ_OK) return rc;
+        atomic_store(&t->dropped, false);
+        if (out) *out = frz__table_acquire(t);
+        return rc;
     }
     frz_error later;
-    if (rc < 0 && published && remove_tree(db, t->dir, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s could not be created, and its files stay: %s", t->name, later.message);
+    if (made && frz__table_to_trash(t, &later) < 0) { /* the name stays taken until it can be */
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: its creation failed, and what there is of it can't be removed: %s", t->name, later.message);
+        t->drop_logged = true;
+        frz__mutex_lock(&db->tables_mu);
+        if (!listed) listed = add_to_db_locked(db, t, &later) == FRZ_OK;
+        frz__mutex_unlock(&db->tables_mu);
+        if (listed) return rc;
+    } else if (listed) {
+        take_from_list(db, t);
+    }
     frz__table_release(t);
     return rc;
 }
@@ -487,8 +564,13 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     TRY(collect_properties(&as, &checked, err));
     if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
     frz__mutex_lock(&t->flush_mu);
-    int rc = frz__table_usable(t, true, err); /* dropped meanwhile: another may be in its place */
-    if (rc == FRZ_OK) rc = frz__commit(t, &r, err);
+    int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
+    for (int tries = 0; rc == FRZ_OK && tries < 5; tries++) {
+        rc = t->in_doubt ? frz__table_reload(t, err) : FRZ_OK;
+        if (rc >= 0) rc = frz__commit(t, &r, err);
+        if (rc != FRZ_CONFLICT) break;
+        t->in_doubt = true; /* somebody else committed */
+    }
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
     if (rc == FRZ_OK) {
         frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
@@ -500,6 +582,52 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
 }
 
 /* ── drop ── */
+
+static int remove_tree(struct db *db, const char *dir, frz_error *err)
+{
+    struct listing l = {.db = db, .err = err};
+    static const char *const subs[] = {"metadata", "data", ""};
+    (void)l;
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
+        char path[NAME_BYTES_MAX + 128];
+        snprintf(path, sizeof path, "%s%s%s", dir, *subs[i] ? "/" : "", subs[i]);
+        struct buf names = BUF_INIT(db->a, 0);
+        int rc = frz__fs_list(db->fs, path, frz__collect_file_names, &names, err);
+        for (size_t at = 0; rc >= 0 && at < names.len; at += strlen((char *)names.data + at) + 1) {
+            char file[NAME_BYTES_MAX + 512];
+            snprintf(file, sizeof file, "%s/%s", path, (char *)names.data + at);
+            rc = frz__fs_unlink(db->fs, file, err);
+        }
+        buf_clear(&names);
+        if (rc == FRZ_NOT_FOUND) continue;
+        if (rc < 0) return rc;
+        rc = frz__fs_rmdir(db->fs, path, err);
+        if (rc < 0) return rc;
+    }
+    return FRZ_OK;
+}
+
+int frz__collect_file_names(void *ctx, const char *name, bool is_dir)
+{
+    return is_dir ? 0 : buf_append((struct buf *)ctx, name, strlen(name) + 1, NULL);
+}
+
+/* What an earlier process had renamed or linked and not synced before it died is made to stay, before anything is built on it: the log is recycled for what is published, files go for what is dropped. */
+int frz__tables_settle(struct db *db, frz_error *err)
+{
+    char path[NAME_BYTES_MAX + 32];
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (!t->version) continue;
+        snprintf(path, sizeof path, "%s/metadata", t->dir);
+        TRY(frz__fs_sync_dir(db->fs, path, err));
+    }
+    struct listing spaces = {.db = db, .err = err};
+    int rc = frz__fs_list(db->fs, "", on_name, &spaces, err);
+    for (size_t i = 0; rc >= 0 && i < spaces.count; i++) rc = frz__fs_sync_dir(db->fs, spaces.names[i], err);
+    clear_listing(&spaces);
+    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", err);
+}
 
 int frz__trash_empty(struct db *db, frz_error *err)
 {
@@ -515,50 +643,39 @@ int frz__trash_empty(struct db *db, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-/* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). */
+/* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). Once the log has it there is no way back: a later failure leaves the table unusable, to be
+ * removed by the next call or the next open. */
 int frz__table_drop(struct db *db, const char *name, frz_error *err)
 {
     struct table *t = NULL;
-    char trash[96], ns[NAME_BYTES_MAX + 8];
+    bool there = false;
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
     int rc = frz__table_find(db, name, &t, err);
     if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
-    if (t->gone) { /* another thread was first */
+    if (t->gone || (atomic_exchange(&t->dropped, true) && !t->drop_logged)) { /* another call dropped it, and another table may be in its place; or it is just being created */
         rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
         goto done;
     }
-    atomic_store(&t->dropped, true);
-    if (!t->broken && !t->drop_logged) CHECK(frz__log_drop(db, t, &t->drop_logged, err));
-    rc = frz__fs_mkdir(db->fs, ".frazil/trash", err);
+    frz__mutex_lock(&t->view_mu);
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
+    rc = frz__log_drop(db, t, err);
+    if (!t->drop_logged) atomic_store(&t->dropped, false);
     if (rc < 0) goto done;
-    snprintf(trash, sizeof trash, ".frazil/trash/%s-%" PRIu64, t->uuid, db->epoch);
-    snprintf(ns, sizeof ns, "%s", t->dir);
-    *strchr(ns, '/') = 0;
-    if (!t->moved) CHECK(frz__fs_rename(db->fs, t->dir, trash, err));
-    t->moved = true;
-    CHECK(frz__fs_sync_dir(db->fs, ns, err));
+    CHECK(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) CHECK(frz__table_to_trash(t, err));
     t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
-    frz__mutex_lock(&t->view_mu);
-    frz__cond_broadcast(&t->room); /* no flush will make any */
-    frz__mutex_unlock(&t->view_mu);
-    frz__mutex_lock(&db->tables_mu);
-    for (size_t i = 0; i < db->table_count; i++) {
-        if (db->tables[i] != t) continue;
-        memmove(&db->tables[i], &db->tables[i + 1], (db->table_count - i - 1) * sizeof *db->tables);
-        db->table_count--;
-        frz__table_release(t);
-        break;
-    }
-    frz__mutex_unlock(&db->tables_mu);
+    take_from_list(db, t);
     frz_error later;
     if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);
+    frz__table_release(t); /* the list's */
     frz__table_release(t);
     return FRZ_OK;
 done:
-    if (!t->drop_logged && !t->moved) atomic_store(&t->dropped, false); /* else the next call, or the next open, does the rest */
     frz__mutex_unlock(&t->flush_mu);
+    if (t->drop_logged && rc < 0) frz__err_context(err, "%s is dropped, but not removed yet: drop it again, or open the database again", t->name);
     frz__table_release(t);
     return rc;
 }

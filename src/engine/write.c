@@ -7,7 +7,7 @@
 
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
-#define GROUP_COMPARES_MAX ((size_t)1 << 16)
+#define GROUP_COMPARES_MAX ((size_t)65536)
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -135,13 +135,15 @@ int frz__write_sync(struct db *db, frz_error *err)
     return rc;
 }
 
-int frz__log_drop(struct db *db, struct table *t, bool *said, frz_error *err)
+int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
     lead_alone(db, &w);
-    int rc = frz__wal_append_drop(db->wal, t->table_no, err);
-    *said = rc >= 0; /* a sync that fails leaves it in doubt: the next one writes it again */
-    if (rc >= 0) rc = frz__wal_sync(db->wal, err);
+    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, err);
+    if (rc >= 0) {
+        t->drop_logged = true;
+        rc = frz__wal_sync(db->wal, err);
+    }
     leave_alone(db, &w);
     return rc;
 }
@@ -167,12 +169,12 @@ void frz__log_release(struct db *db)
     frz_error err;
     lead_alone(db, &w);
     uint64_t oldest = frz__wal_segment(db->wal);
+    if (db->segment_kept && db->segment_kept < oldest) oldest = db->segment_kept;
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         frz__mutex_lock(&t->view_mu);
         struct view *v = atomic_load(&t->view);
-        if (t->held_segment && t->held_segment < oldest) oldest = t->held_segment;
         if (v) {
             frz__wal_set_low_water(db->wal, t->table_no, v->flushed_seq + 1);
             for (size_t m = 0; m < v->mem_count; m++)
@@ -200,35 +202,36 @@ static int raise_expectation(const struct write_op *o, slice key, int code, frz_
     return code;
 }
 
-/* The last op on each key so far: a batch may hold a million of them. */
+/* The last op on each key of a batch so far: open addressing over op indexes + 1. */
 struct op_index {
-    uint32_t *slots; /* op + 1; 0 = free */
+    const struct write_batch *b;
+    uint32_t *slots;
     size_t mask;
 };
 
 static int op_index_init(struct op_index *x, const struct write_batch *b, frz_error *err)
 {
-    size_t slots = 16;
-    while (slots < b->count * 2) slots *= 2;
-    x->mask = slots - 1;
-    x->slots = (uint32_t *)frz__alloc_array(b->db->a, slots, sizeof *x->slots);
-    return x->slots ? FRZ_OK : frz__err_no_memory(err, slots * sizeof *x->slots);
+    size_t size = 16;
+    while (size < b->count * 2) size *= 2;
+    *x = (struct op_index){.b = b, .mask = size - 1};
+    x->slots = (uint32_t *)frz__alloc_array(b->db->a, size, sizeof *x->slots);
+    return x->slots ? FRZ_OK : frz__err_no_memory(err, size * sizeof *x->slots);
 }
 
-/* The last op before I on its key, -1 = none; I takes its place. */
-static int64_t op_index_take(struct op_index *x, const struct write_batch *b, size_t i)
+/* The last earlier op on the key of op I, -1 = none; from now on it is I. */
+static int64_t op_index_replace(struct op_index *x, size_t i)
 {
-    const struct table *t = b->ops[i].t;
-    slice key = op_key(b, &b->ops[i]);
-    size_t at = (size_t)(frz__hash64(key) ^ t->table_no) & x->mask;
-    for (; x->slots[at]; at = (at + 1) & x->mask) {
-        size_t k = x->slots[at] - 1;
-        if (b->ops[k].t != t || !slice_eq(op_key(b, &b->ops[k]), key)) continue;
+    const struct write_op *o = &x->b->ops[i];
+    slice key = op_key(x->b, o);
+    for (size_t at = (size_t)(frz__hash64(key) + o->t->table_no * 0x9E3779B97F4A7C15u) & x->mask;; at = (at + 1) & x->mask) {
+        if (x->slots[at]) {
+            const struct write_op *there = &x->b->ops[x->slots[at] - 1];
+            if (there->t != o->t || !slice_eq(op_key(x->b, there), key)) continue;
+        }
+        int64_t before = (int64_t)x->slots[at] - 1;
         x->slots[at] = (uint32_t)i + 1;
-        return (int64_t)k;
+        return before;
     }
-    x->slots[at] = (uint32_t)i + 1;
-    return -1;
 }
 
 /* An update becomes a whole row: BASE under PATCH. */
@@ -258,7 +261,7 @@ static int resolve(struct write_batch *b, frz_error *err)
     for (size_t i = 0; i < b->count; i++) {
         struct write_op *o = &b->ops[i];
         slice key = op_key(b, o), row = slice_of(b->bytes.data + o->row_at, o->row_len);
-        int64_t prior = op_index_take(&index, b, i);
+        int64_t prior = op_index_replace(&index, i);
         if (o->expect != EXPECT_ANY) {
             bool present = false, from_mem = false;
             frz_row_free(base);
@@ -294,8 +297,8 @@ static int resolve(struct write_batch *b, frz_error *err)
 done:
     frz_row_free(base);
     frz__codec_give(db, codec);
-    frz__free(db->a, index.slots);
     frz__free(db->a, row_at);
+    frz__free(db->a, index.slots);
     return rc;
 }
 
@@ -338,6 +341,19 @@ struct group {
     slice slices[GROUP_WRITERS_MAX];
 };
 
+/* A drop is logged by a leader too: from then on no operation of the table may follow it in the log. */
+static bool has_dropped(const struct write_batch *b, int *rc, frz_error *err)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
+        if (atomic_load_explicit(&b->ops[i].t->dropped, memory_order_relaxed)) {
+            *rc = frz__table_usable(b->ops[i].t, true, err);
+            return *rc != FRZ_OK;
+        }
+    }
+    return false;
+}
+
 /* log_mu held: who goes with SELF, the head. */
 static void gather_locked(struct db *db, struct group *g)
 {
@@ -345,8 +361,9 @@ static void gather_locked(struct db *db, struct group *g)
     g->first = g->last = db->seq_next;
     for (struct writer *w = db->queue_head; w && w->batch && g->writers < GROUP_WRITERS_MAX; w = w->next) {
         if (g->writers && bytes + w->bytes.len > GROUP_BYTES_MAX) break;
-        if (w->batch->conditional && w->batch->count * g->ops > GROUP_COMPARES_MAX) break; /* it is compared with all that goes before it */
+        if (w->batch->conditional && g->ops * w->batch->count > GROUP_COMPARES_MAX) break; /* its keys would be held against each of those before it: it leads the next group */
         g->members[g->writers++] = w;
+        if (has_dropped(w->batch, &w->rc, &w->err)) continue;
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
             continue;
@@ -396,9 +413,8 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     uint64_t segment = 0;
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
-    if (rc < 0) { /* the writers are told that it failed: it may not come back by replay, and its sequences are free */
-        frz_error refused;
-        if (frz__wal_refuse(db->wal, g->first, &refused) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "a write that failed can't be taken out of the log: %s", refused.message);
+    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
+        (void)!frz__wal_refuse(db->wal, g->first, NULL);
         return rc;
     }
     rc = insert_group(g, segment, err);
@@ -468,12 +484,14 @@ static int wait_for_room(struct table *t, frz_error *err)
         }
         bool stalled = false;
         while (rc >= 0 && atomic_load(&t->view)->mem_count > max) {
+            if (atomic_load(&t->dropped)) {
+                rc = frz__table_usable(t, true, err);
+                break;
+            }
             if (t->flush_error.code) {
                 if (err) *err = t->flush_error;
                 frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
                 rc = t->flush_error.code;
-            } else if (atomic_load(&t->dropped)) {
-                rc = frz__table_usable(t, true, err);
             } else if (atomic_load(&t->db->closing)) {
                 rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
             } else {
@@ -496,8 +514,8 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
     }
     for (size_t i = 0; i < b->count; i++) {
         if (i && b->ops[i].t == b->ops[i - 1].t) continue;
-        TRY(frz__table_usable(b->ops[i].t, true, err));
-        TRY(wait_for_room(b->ops[i].t, err));
+        MUST(frz__table_usable(b->ops[i].t, true, err));
+        MUST(wait_for_room(b->ops[i].t, err));
     }
     for (;;) {
         if (b->conditional) {
@@ -509,7 +527,7 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
         if (join_locked(db, &w)) lead(db, &w);
         frz__mutex_unlock(&db->log_mu);
         if (w.rc == RC_READ_AGAIN) continue;
-        if (w.rc < 0) {
+        if (w.rc != FRZ_OK) {
             if (err) *err = w.err;
             return w.rc;
         }

@@ -206,6 +206,8 @@ static void mark_survivors(struct fault *x, uint64_t seed, struct rng *r)
 enum need { LOOKS, CHANGES, NEEDS_SPACE };
 
 /* ERRNO that the call is to fail with, or 0; *CUTS: it is the last. */
+static bool stopped(const struct fault *x) { return x->plan.stop_call && x->counts.calls >= x->plan.stop_call; }
+
 static int gate(struct fault *x, enum need need, bool *cuts, const char *path, frz_error *err)
 {
     *cuts = false;
@@ -215,6 +217,8 @@ static int gate(struct fault *x, enum need need, bool *cuts, const char *path, f
     const struct fs_fault_plan *p = &x->plan;
     if (p->fail_call && x->counts.calls >= p->fail_call && x->counts.calls - p->fail_call < (p->fail_calls ? p->fail_calls : 1))
         return frz__err_os(err, p->error != FS_FAULT_EIO && need == NEEDS_SPACE ? ENOSPC : EIO, "%s: call %" PRIu64 " fails as planned", path, x->counts.calls);
+    if (stopped(x)) return frz__err_os(err, EIO, "%s: the process is dead", path);
+    if (p->no_space && need == NEEDS_SPACE) return frz__err_os(err, ENOSPC, "%s: the disk is full as planned", path);
     *cuts = need != LOOKS && p->cut_change == x->counts.changes;
     return FRZ_OK;
 }
@@ -279,7 +283,7 @@ static int x_write(struct file *f, uint64_t offset, const void *data, size_t len
     bool cuts, was_cut = x->cut;
     int rc = gate(x, NEEDS_SPACE, &cuts, f->path, err);
     if (rc == FRZ_OK) rc = write_now(x, f, offset, data, len, err);
-    else if (!was_cut && x->plan.error == FS_FAULT_SHORT) rc = frz__first(rc, write_now(x, f, offset, data, len / 2, NULL));
+    else if (!was_cut && !stopped(x) && !x->plan.no_space && x->plan.error == FS_FAULT_SHORT) rc = frz__first(rc, write_now(x, f, offset, data, len / 2, NULL));
     return leave(x, rc, cuts, f->path, err);
 }
 
@@ -314,8 +318,8 @@ static int x_sync(struct file *f, frz_error *err)
     if (!was_cut) {
         x->counts.file_syncs++;
         bool ignored = x->plan.ignore_file_syncs || x->plan.ignore_sync == x->counts.file_syncs + x->counts.dir_syncs;
-        if (rc != FRZ_OK) rc = frz__first(rc, settle(x, file(f)->inode, true, NULL));
-        else if (!cuts && !ignored) rc = settle(x, file(f)->inode, false, err);
+        if (rc != FRZ_OK && !stopped(x)) rc = frz__first(rc, settle(x, file(f)->inode, true, NULL));
+        else if (rc == FRZ_OK && !cuts && !ignored) rc = settle(x, file(f)->inode, false, err);
     }
     return leave(x, rc, cuts, f->path, err);
 }

@@ -19,6 +19,8 @@ struct fs_fault_plan {
     uint64_t fail_calls;      /* so many from there on; 0 = 1 */
     enum fs_fault_error error;
     uint64_t cut_change;      /* the nth call that changes or syncs: a change still happens, a sync not; it and all calls after it fail. 0 = none */
+    uint64_t stop_call;       /* the nth call and all after it fail without effect, as for a process that died; the machine goes on: a new plan lets the next process in. 0 = none */
+    bool no_space;            /* calls that need space fail with ENOSPC, the others work */
     bool ignore_file_syncs;   /* they give FRZ_OK and do nothing: a test that then still passes does not need them */
     bool ignore_dir_syncs;
     uint64_t ignore_sync;     /* the nth sync of either kind alone */

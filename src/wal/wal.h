@@ -52,6 +52,7 @@ struct wal_report {
     uint8_t log_uuid[16];
     uint64_t writer_epoch; /* the highest seen */
     uint64_t segments, records, bytes;
+    uint64_t first_segment; /* the oldest that was read */
     uint64_t seq_last;     /* 0 = none */
     bool tail_cut;         /* something beyond the end was there, and is not counted; and where: */
     uint64_t tail_segment, tail_offset, tail_bytes_dropped; /* segment and offset are set without a cut too: where the log ends */

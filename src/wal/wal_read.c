@@ -373,7 +373,7 @@ static int segment_read(struct reader *r, size_t i, frz_error *err)
     }
     r->seq_next = s->h.first_seq;
     rep->seq_last = r->seq_next - 1;
-    rep->segments++;
+    if (rep->segments++ == 0) rep->first_segment = s->number;
     if (s->h.epoch > rep->writer_epoch) rep->writer_epoch = s->h.epoch;
     while (i == 0 || scan.at < limit) {
         slice payload;

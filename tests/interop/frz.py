@@ -385,6 +385,13 @@ class Table:
     def scan_json(self, where=None):
         return self._rows(lambda row: _blob("row_to_json", row).decode(), where)
 
+    def scan_arrow(self):
+        """All rows as a pyarrow Table."""
+        import pyarrow as pa
+        stream = (c.c_uint8 * 40)()
+        _call("scan_arrow", self.handle, None, stream)
+        return pa.RecordBatchReader._import_from_c(c.addressof(stream)).read_all()
+
     def scan_published(self, snapshot_id):
         snapshot = _P()
         _call("snapshot_open_published", self.handle, c.c_int64(snapshot_id), c.byref(snapshot))

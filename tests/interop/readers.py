@@ -242,7 +242,7 @@ class Spark:
         os.environ["PYSPARK_PYTHON"] = sys.executable
         from pyspark.sql import SparkSession
         self.spark = (SparkSession.builder.master("local[1]").appName("frazil-interop").config("spark.jars", self._jar()).config("spark.driver.memory", "1g")
-                      .config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "1")
+                      .config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "1")
                       .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").config("spark.log.level", "ERROR")
                       .config("spark.sql.warehouse.dir", "/tmp/spark-warehouse").getOrCreate())
         self.spark.sparkContext.setLogLevel("ERROR")

@@ -38,7 +38,7 @@ def test_a_thousand_rows(path, version):
 def test_300_000_rows_in_many_row_groups_masked_past_65536(path, version):
     n = 300_000
     with Case(path, "id long, name string?, price double?", "id", version, SMALL_GROUPS) as c:
-        c.put((i, f"row number {i * 7919 % n}" if i % 11 else None, i * 0.25 if i % 13 else None) for i in range(n))
+        c.put_arrow((i, f"row number {i * 7919 % n}" if i % 11 else None, i * 0.25 if i % 13 else None) for i in range(n))
         c.flush()
         assert max(f["rows"] for f in c.table.data_files()) > 131_072, "one file, so that positions pass two chunks of 2^16"
         edges = [0, 1, 65_534, 65_535, 65_536, 65_537, 131_071, 131_072, 196_608, n - 2, n - 1]

@@ -10,7 +10,6 @@ ORDER = "base io types arrow codec parquet avro puffin iceberg merge cache wal m
 RAW_PTHREAD = {"src/base/sync.c", "src/base/sync.h", "src/base/pool.c", "src/base/epoch.c", "src/base/failpoint.c", "src/api/handle.c"}
 LIBRARIES = {  # each is met in one place
     "jansson.h": {"src/base/json.c"},
-    "roaring/roaring.h": {"src/base/bitmap.c"},
     "xxhash.h": {"src/base/hash.c"},
     "snappy-c.h": {"src/codec/codec.c"},
 }

@@ -1,0 +1,500 @@
+/* Goal    a setting without a visible effect does not exist: each row of options.def names a test, the test is here, and it shows the effect by setting the option two ways.
+ * Method  a small table written the same way under both; files, snapshots, statistics and the clock tell the difference. */
+#include "frz_test.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/rand.h"
+#include "engine/options.h"
+#include "parquet/parquet.h"
+
+/* ── a database with one table, `t`: id long, v binary ── */
+
+struct fix {
+    char dir[600];
+    frz_db *db;
+    frz_table *t;
+    frz_row *row;
+    frz_batch *batch;
+    struct rng rng;
+    frz_error e;
+};
+
+static frz_db_options quick(void)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.create = true;
+    o.durability = FRZ_SYNC_OFF;
+    return o;
+}
+
+static void fix_open(struct fix *f, const frz_db_options *o, const char *key, const char *value)
+{
+    frz_schema *s = NULL;
+    frz_table_options t = FRZ_TABLE_OPTIONS_INIT;
+    const char *keys[] = {"frazil.publish-interval-ms", key}, *values[] = {"0", value};
+    size_t own = key && strcmp(key, keys[0]) == 0; /* publishing by age would blur what others do, unless it is what is looked at */
+    *f = (struct fix){.rng = {7}};
+    snprintf(f->dir, sizeof f->dir, "%s", test_tmp_dir("options"));
+    OK(frz_db_open(f->dir, o, &f->db, &f->e), &f->e);
+    OK(frz_schema_parse("id long, v binary", "id", &s, &f->e), &f->e);
+    t.property_keys = keys + own;
+    t.property_values = values + own;
+    t.property_count = key ? 2 - own : 1;
+    OK(frz_table_create(f->db, "t", s, &t, &f->t, &f->e), &f->e);
+    frz_schema_free(s);
+    OK(frz_row_new(f->t, &f->row, &f->e), &f->e);
+    OK(frz_batch_new(f->db, &f->batch, &f->e), &f->e);
+}
+
+static void fix_close(struct fix *f)
+{
+    frz_row_free(f->row);
+    frz_batch_free(f->batch);
+    OK(frz_db_close(f->db, &f->e), &f->e);
+    test_tmp_remove(f->dir);
+}
+
+/* Rows [FROM, TO) of BYTES each: noise, or (NOISE false) text that packs well. */
+static void fix_put(struct fix *f, int64_t from, int64_t to, size_t bytes, bool noise)
+{
+    static uint8_t v[8192];
+    assert_true(bytes <= sizeof v);
+    for (int64_t id = from; id < to; id++) {
+        for (size_t i = 0; i < bytes; i++) v[i] = noise ? (uint8_t)rng_next(&f->rng) : (uint8_t)("abcdefgh"[rng_below(&f->rng, 8)]);
+        OK(frz_row_set_long(f->row, 0, id, &f->e), &f->e);
+        OK(frz_row_set_bytes(f->row, 1, v, bytes, &f->e), &f->e);
+        OK(frz_batch_put(f->batch, f->t, f->row, &f->e), &f->e);
+        if (frz_batch_count(f->batch) < 20 && id + 1 < to) continue;
+        OK(frz_write(f->db, f->batch, NULL, NULL, &f->e), &f->e);
+        frz_batch_clear(f->batch);
+    }
+}
+static void fix_flush(struct fix *f) { OK(frz_table_flush(f->t, &f->e), &f->e); }
+
+static frz_stats stats(struct fix *f)
+{
+    frz_stats s = {.struct_size = sizeof s};
+    OK(frz_db_stats(f->db, NULL, &s, &f->e), &f->e);
+    return s;
+}
+
+/* Reads every row, by key: what is read stays in the cache as far as it may. */
+static void read_all(struct fix *f, int64_t rows)
+{
+    for (int64_t id = 0; id < rows; id++) {
+        frz_value key = {.type = FRZ_LONG, .as.i64 = id};
+        OK(frz_get(f->t, NULL, &key, 1, f->row, &f->e), &f->e);
+        assert_int_equal(frz_row_long(f->row, 0), id);
+    }
+}
+
+static int count_snapshot(void *ctx, const frz_snapshot_info *i)
+{
+    (void)i;
+    ++*(int *)ctx;
+    return 0;
+}
+static int snapshot_count(struct fix *f)
+{
+    int n = 0;
+    OK(frz_table_snapshots(f->t, count_snapshot, &n, &f->e), &f->e);
+    return n;
+}
+
+/* Files of DIR, relative to the warehouse, whose name ends with SUFFIX; the size of the last one seen. */
+static int files_in(struct fix *f, const char *dir, const char *suffix, uint64_t *bytes, char *name, size_t name_bytes)
+{
+    char path[1400];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s", f->dir, dir);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        size_t len = strlen(e->d_name), end = strlen(suffix);
+        struct stat st;
+        if (e->d_name[0] == '.' || len < end || strcmp(e->d_name + len - end, suffix) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s/%s", f->dir, dir, e->d_name);
+        assert_int_equal(stat(path, &st), 0);
+        if (bytes) *bytes = (uint64_t)st.st_size;
+        if (name) snprintf(name, name_bytes, "%s", path);
+        n++;
+    }
+    closedir(d);
+    return n;
+}
+
+/* Whether COND comes true within ten seconds. */
+#define SOON(cond)                                             \
+    do {                                                       \
+        for (int i_ = 0; i_ < 2000 && !(cond); i_++) usleep(5000); \
+        assert_true(cond);                                     \
+    } while (0)
+
+/* ── of the database ── */
+
+TEST(options, memory_bytes_bounds_cache_and_memtables)
+{
+    uint64_t cached[2], flushes[2];
+    for (int large = 0; large < 2; large++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.memory_bytes = large ? 128u << 20 : 8u << 20;
+        fix_open(&f, &o, "write.parquet.page-size-bytes", "65536");
+        fix_put(&f, 0, 1600, 4096, true);
+        if (!large) SOON(stats(&f).flushes >= 2); /* a memtable is a quarter: 2 MiB */
+        flushes[large] = stats(&f).flushes;
+        fix_flush(&f);
+        read_all(&f, 1600);
+        cached[large] = stats(&f).cache_bytes;
+        fix_close(&f);
+    }
+    assert_true(flushes[0] >= 2 && flushes[1] == 0);
+    assert_true(cached[0] <= (8u << 20) * 3 / 10);
+    assert_true(cached[1] > (8u << 20) * 3 / 10);
+}
+
+TEST(options, memtable_bytes_makes_files_appear)
+{
+    for (int large = 0; large < 2; large++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.memtable_bytes = large ? 64u << 20 : 8192;
+        fix_open(&f, &o, NULL, NULL);
+        fix_put(&f, 0, 400, 500, true); /* and no flush is called */
+        if (large) {
+            assert_int_equal(stats(&f).data_files, 0);
+            assert_int_equal(stats(&f).flushes, 0);
+        } else {
+            SOON(stats(&f).flushes > 1);
+            SOON(stats(&f).data_files > 0);
+        }
+        read_all(&f, 400);
+        fix_close(&f);
+    }
+}
+
+TEST(options, log_segment_bytes_sets_file_size)
+{
+    static const uint64_t sizes[] = {131072, 1 << 20, 0};
+    for (int i = 0; i < 3; i++) {
+        struct fix f;
+        uint64_t bytes = 0;
+        frz_db_options o = quick();
+        o.log_segment_bytes = sizes[i];
+        fix_open(&f, &o, NULL, NULL);
+        fix_put(&f, 0, 1, 10, true);
+        assert_true(files_in(&f, ".frazil/wal", ".wal", &bytes, NULL, 0) > 0);
+        assert_int_equal(bytes, sizes[i] ? sizes[i] : 16 << 20);
+        fix_close(&f);
+    }
+}
+
+TEST(options, sync_interval_syncs_in_time)
+{
+    for (int slow = 0; slow < 2; slow++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.durability = FRZ_SYNC_INTERVAL;
+        o.sync_interval_ms = slow ? 3600000 : 10;
+        fix_open(&f, &o, NULL, NULL);
+        uint64_t before = stats(&f).log_syncs;
+        fix_put(&f, 0, 1, 10, true);
+        if (slow) {
+            usleep(100000);
+            assert_int_equal(stats(&f).log_syncs, before);
+        } else {
+            SOON(stats(&f).log_syncs > before);
+        }
+        fix_close(&f);
+    }
+}
+
+/* ── of a table ── */
+
+TEST(options, publish_interval_publishes)
+{
+    for (int never = 0; never < 2; never++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.publish-interval-ms", never ? "0" : "20");
+        fix_put(&f, 0, 1, 10, true);
+        if (never) {
+            usleep(150000);
+            assert_int_equal(snapshot_count(&f), 0);
+        } else {
+            SOON(snapshot_count(&f) == 1);
+        }
+        fix_close(&f);
+    }
+}
+
+TEST(options, snapshots_max_expires)
+{
+    static const char *const max[] = {"1", "3", "6"};
+    for (int i = 0; i < 3; i++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.snapshots-max", max[i]);
+        for (int k = 0; k < 8; k++) {
+            fix_put(&f, k, k + 1, 10, true);
+            fix_flush(&f);
+        }
+        assert_int_equal(snapshot_count(&f), atoi(max[i]));
+        fix_close(&f);
+    }
+}
+
+TEST(options, grace_keeps_files)
+{
+    int left[2];
+    for (int grace = 0; grace < 2; grace++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.foreign-reader-grace-ms", grace ? "600000" : "0");
+        OK(frz_table_set_property(f.t, "frazil.snapshots-max", "1", &f.e), &f.e);
+        for (int k = 0; k < 6; k++) { /* the same rows again and again: each flush does away with the file of the one before */
+            fix_put(&f, 0, 20, 10, true);
+            fix_flush(&f);
+        }
+        if (!grace) SOON(files_in(&f, "main/t/data", ".parquet", NULL, NULL, 0) == 1);
+        left[grace] = files_in(&f, "main/t/data", ".parquet", NULL, NULL, 0);
+        assert_int_equal(stats(&f).files_removed > 0, !grace);
+        fix_close(&f);
+    }
+    assert_int_equal(left[0], 1);
+    assert_true(left[1] >= 6);
+}
+
+TEST(options, filter_bits_change_file_size)
+{
+    static const char *const bits[] = {"0", "10", "32"};
+    uint64_t bytes[3];
+    for (int i = 0; i < 3; i++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.filter-bits-per-key", bits[i]);
+        fix_put(&f, 0, 8000, 1, true);
+        fix_flush(&f);
+        bytes[i] = stats(&f).data_bytes;
+        frz_value absent = {.type = FRZ_LONG, .as.i64 = 4000};
+        OK(frz_delete(f.t, &absent, 1, NULL, &f.e), &f.e);
+        assert_int_equal(stats(&f).filter_checks, 0);
+        read_all(&f, 10);
+        assert_int_equal(stats(&f).filter_checks > 0, i > 0);
+        fix_close(&f);
+    }
+    assert_true(bytes[1] >= bytes[0] + 8000 && bytes[1] <= bytes[0] + 16000); /* 10 bits and a sixteenth, in whole blocks */
+    assert_true(bytes[2] >= bytes[1] + 8000 * 22 / 8);
+}
+
+TEST(options, immutable_max_stops_writers)
+{
+    uint64_t stalls[2];
+    for (int many = 0; many < 2; many++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.memtable_bytes = 65536;
+        fix_open(&f, &o, "frazil.immutable-memtables-max", many ? "64" : "1");
+        for (int64_t at = 0; at < 1600; at += 20) { /* some 50 memtables, faster than files are written */
+            fix_put(&f, at, at + 20, 2000, true);
+            if (!many) assert_true(stats(&f).memtables_immutable <= 2); /* one writer was let in before the last one rotated */
+        }
+        stalls[many] = stats(&f).stalls;
+        read_all(&f, 1600);
+        fix_close(&f);
+    }
+    assert_true(stalls[0] > 0);
+    assert_int_equal(stalls[1], 0);
+}
+
+TEST(options, target_file_size_splits_flushes)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "write.target-file-size-bytes", whole ? "2147483647" : "65536");
+        fix_put(&f, 0, 4000, 200, true);
+        fix_flush(&f);
+        uint64_t n = stats(&f).data_files;
+        if (whole) assert_int_equal(n, 1);
+        else assert_true(n > 4);
+        read_all(&f, 4000);
+        fix_close(&f);
+    }
+}
+
+static int read_bytes(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err)
+{
+    (void)err;
+    memcpy(out, (const uint8_t *)ctx + offset, len);
+    return FRZ_OK;
+}
+
+static size_t group_count(struct fix *f)
+{
+    char path[1400];
+    uint64_t bytes = 0;
+    struct pq_file *pq = NULL;
+    assert_int_equal(files_in(f, "main/t/data", ".parquet", &bytes, path, sizeof path), 1);
+    uint8_t *all = malloc(bytes);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(all, 1, bytes, file), bytes);
+    fclose(file);
+    OK(frz__pq_open(NULL, (struct pq_source){all, read_bytes, bytes, path}, &pq, &f->e), &f->e);
+    size_t n = frz__pq_group_count(pq);
+    frz__pq_free(pq);
+    free(all);
+    return n;
+}
+
+TEST(options, row_group_bytes_cuts_groups)
+{
+    for (int one = 0; one < 2; one++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "write.parquet.row-group-size-bytes", one ? "1073741824" : "65536");
+        fix_put(&f, 0, 6000, 300, true);
+        fix_flush(&f);
+        size_t n = group_count(&f);
+        if (one) assert_int_equal(n, 1);
+        else assert_true(n >= 4); /* whole stripes of 1,024 rows: some 300 KiB each */
+        read_all(&f, 6000);
+        fix_close(&f);
+    }
+}
+
+TEST(options, page_bytes_cuts_pages)
+{
+    uint64_t pages[2];
+    for (int large = 0; large < 2; large++) {
+        struct fix f;
+        frz_verify_report r = {.struct_size = sizeof r};
+        frz_db_options o = quick();
+        fix_open(&f, &o, "write.parquet.page-size-bytes", large ? "1048576" : "4096");
+        fix_put(&f, 0, 4000, 100, true);
+        fix_flush(&f);
+        OK(frz_verify(f.db, f.t, NULL, NULL, &r, &f.e), &f.e);
+        assert_int_equal(r.findings, 0);
+        pages[large] = r.pages;
+        fix_close(&f);
+    }
+    assert_true(pages[0] > pages[1] + 50);
+}
+
+TEST(options, compression_level_changes_size)
+{
+    uint64_t bytes[2];
+    for (int high = 0; high < 2; high++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "write.parquet.compression-level", high ? "19" : "1");
+        fix_put(&f, 0, 1000, 200, false);
+        fix_flush(&f);
+        bytes[high] = stats(&f).data_bytes;
+        fix_close(&f);
+    }
+    assert_true(bytes[1] != bytes[0]);
+}
+
+/* ── the table of options itself ── */
+
+static const struct { const char *kind, *name, *test; uint64_t def, min, max; } rows[] = {
+#define X(kind, name, def, min, max, doc, test) {#kind, #name, #test, def, min, max},
+#include "engine/options.def"
+#undef X
+};
+
+TEST(options, each_names_a_test_that_is_here)
+{
+    FILE *f = fopen(FRZ_SOURCE_DIR "/tests/unit/test_options.c", "rb");
+    static char text[1 << 20];
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(rows); i++) {
+        char want[128];
+        assert_memory_equal(rows[i].test, "options_", 8);
+        snprintf(want, sizeof want, "\nTEST(options, %s)\n", rows[i].test + 8);
+        if (!strstr(text, want)) fail_msg("option %s names the test %s, which is not in test_options.c", rows[i].name, rows[i].test);
+    }
+}
+
+/* A property is refused outside of its bounds and as anything but a whole number, and the message has name, value and bounds. */
+TEST(options, properties_have_bounds)
+{
+    const char *name;
+    uint64_t def, min, max;
+    for (size_t i = 0; (name = frz__table_option_name(i, NULL, &def, &min, &max, NULL)) != NULL; i++) {
+        char key[96], text[32];
+        struct table_settings s;
+        frz_error e = {0};
+        snprintf(key, sizeof key, "%s", name);
+        assert_true(def >= min && def <= max);
+        const uint64_t good[] = {min, max, def};
+        for (int k = 0; k < 3; k++) {
+            snprintf(text, sizeof text, "%llu", (unsigned long long)good[k]);
+            struct ice_kv kv = {slice_str(key), slice_str(text)};
+            OK(frz__table_settings(&kv, 1, true, &s, &e), &e);
+        }
+        char above[32];
+        snprintf(above, sizeof above, "%llu", (unsigned long long)max + 1);
+        const char *bad[] = {above, "", "-1", "1.5", "12x", " 1", "99999999999999999999999"};
+        for (size_t k = 0; k < FRZ_ARRAY_LEN(bad); k++) {
+            struct ice_kv kv = {slice_str(key), slice_str(bad[k])};
+            FAILS(frz__table_settings(&kv, 1, true, &s, &e), FRZ_INVALID, &e);
+            MESSAGE_HAS(&e, key);
+        }
+        if (min == 0) continue;
+        snprintf(text, sizeof text, "%llu", (unsigned long long)min - 1);
+        struct ice_kv kv = {slice_str(key), slice_str(text)};
+        FAILS(frz__table_settings(&kv, 1, true, &s, &e), FRZ_INVALID, &e);
+    }
+}
+
+TEST(options, unknown_properties_of_ours_are_refused_and_others_kept)
+{
+    struct table_settings s;
+    frz_error e = {0};
+    struct ice_kv typo = {slice_str("frazil.snapshot-max"), slice_str("3")}, other = {slice_str("owner.team"), slice_str("ice")};
+    FAILS(frz__table_settings(&typo, 1, true, &s, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "frazil.snapshot-max");
+    OK(frz__table_settings(&typo, 1, false, &s, &e), &e); /* a table that another version made opens all the same */
+    OK(frz__table_settings(&other, 1, true, &s, &e), &e);
+}
+
+TEST(options, database_options_have_bounds)
+{
+    struct db_settings s;
+    frz_error e = {0};
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    OK(frz__db_settings(NULL, &s, &e), &e);
+    assert_int_equal(s.durability, FRZ_SYNC_FULL);
+    assert_int_equal(s.memory_bytes, 256 << 20);
+    assert_int_equal(s.memtable_bytes, 64 << 20);
+    o.memory_bytes = 1 << 20;
+    FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "memory_bytes");
+    o = (frz_db_options)FRZ_DB_OPTIONS_INIT;
+    o.memtable_bytes = 100;
+    FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
+    o = (frz_db_options)FRZ_DB_OPTIONS_INIT;
+    o.durability = 4;
+    FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
+    o = (frz_db_options)FRZ_DB_OPTIONS_INIT;
+    o.create = o.read_only = true;
+    FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
+    o = (frz_db_options){.struct_size = 0};
+    FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "FRZ_DB_OPTIONS_INIT");
+    o = (frz_db_options){.struct_size = offsetof(frz_db_options, memory_bytes)}; /* an older program's */
+    OK(frz__db_settings(&o, &s, &e), &e);
+    assert_int_equal(s.memory_bytes, 256 << 20);
+}
