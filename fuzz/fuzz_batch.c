@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fuzz_check_error(rc, &err);
     p = out.data;
-    for (end = p + out.len; out.len && (rc = frz__batch_next(&p, end, &op, &err)) == FRZ_OK;) again++;
+    end = out.len ? p + out.len : p;
+    while (out.len && (rc = frz__batch_next(&p, end, &op, &err)) == FRZ_OK) again++;
     FUZZ_CHECK(ops == again);
     buf_clear(&out);
     free(bytes);

@@ -4,6 +4,7 @@
 #include "api/handle.h"
 #include "fuzz.h"
 #include "parquet/parquet.h"
+#include "puffin/puffin.h"
 #include "sst/sst_block.h"
 #include "types/batch.h"
 
@@ -166,6 +167,26 @@ static void rows(void)
     frz_schema_free(s);
 }
 
+static void masks(void)
+{
+    static uint64_t positions[70000];
+    struct puffin_blob blobs[2] = {{.referenced_data_file = {(const uint8_t *)"file:///wh/main/t/data/a.parquet", sizeof "file:///wh/main/t/data/a.parquet" - 1}}, {.referenced_data_file = {(const uint8_t *)"file:///wh/main/t/data/b.parquet", sizeof "file:///wh/main/t/data/b.parquet" - 1}}};
+    struct buf one = BUF_INIT(NULL, 0), two = BUF_INIT(NULL, 0), file = BUF_INIT(NULL, 0);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(positions); i++) positions[i] = i < 1000 ? i : i < 60000 ? i * 3 : ((uint64_t)5 << 32) + i;
+    if (frz__dv_encode(positions, 100, &one, &err) < 0 || frz__dv_encode(positions, FRZ_ARRAY_LEN(positions), &two, &err) < 0) exit(1);
+    blobs[0].bytes = buf_slice(&one);
+    blobs[0].cardinality = 100;
+    blobs[1].bytes = buf_slice(&two);
+    blobs[1].cardinality = FRZ_ARRAY_LEN(positions);
+    if (frz__puffin_write_dvs(blobs, 2, &file, &err) < 0) exit(1);
+    seed("fuzz_puffin", NULL, 0, buf_slice(&file));
+    seed("fuzz_puffin", NULL, 0, buf_slice(&one));
+    seed("fuzz_puffin", NULL, 0, slice_of(two.data + 8, two.len - 12));
+    buf_clear(&one);
+    buf_clear(&two);
+    buf_clear(&file);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -178,5 +199,6 @@ int main(int argc, char **argv)
     database(3);
     texts();
     rows();
+    masks();
     return 0;
 }

@@ -67,6 +67,11 @@ int frz_db_close(frz_db *h, frz_error *err)
         unlist_table(t);
         bury_table(t);
     }
+    while (h->batches) {
+        frz_batch *b = h->batches;
+        frz__shell_batch_unlink(b);
+        frz__write_batch_clear(&b->b);
+    }
     atomic_store(&h->kind, SHELL_DEAD);
     rc = frz__db_close(db, err);
     h->db = NULL;
@@ -137,7 +142,7 @@ static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 int frz_db_stats(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     TRY(frz__shell_need(out, "out", err));
-    if (out->struct_size < 8) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
+    if (out->struct_size < 8 || out->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
     return stats_of(h, table, out, err);
 }
 
@@ -189,7 +194,7 @@ int frz_table_open(frz_db *h, const char *name, frz_table **out, frz_error *err)
 
 void frz_table_close(frz_table *h)
 {
-    if (!h || atomic_load(&h->kind) != SHELL_TABLE) return;
+    if (!h || atomic_load(&h->kind) != SHELL_TABLE || frz__db_check(h->t->db, NULL) < 0) return;
     frz_db *owner = h->owner;
     frz__mutex_lock(&owner->mu);
     unlist_table(h);

@@ -6,14 +6,13 @@
 
 /* ── snapshots ── */
 
-static int snapshot_shell(frz_db *owner, struct snapshot *s, frz_snapshot **out, frz_error *err)
+static int snapshot_shell(struct snapshot *s, frz_snapshot **out, frz_error *err)
 {
     frz_snapshot *h = (frz_snapshot *)calloc(1, sizeof *h);
     if (!h) {
         frz__snapshot_release(s);
         return frz__err_no_memory(err, sizeof *h);
     }
-    h->owner = owner;
     h->s = s;
     atomic_store(&h->kind, SHELL_SNAPSHOT);
     *out = h;
@@ -25,9 +24,10 @@ int frz_snapshot_open(frz_db *owner, frz_snapshot **out, frz_error *err)
     struct db *db;
     struct snapshot *s;
     TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
     TRY(frz__shell_db(owner, &db, err));
     TRY(frz__snapshot_take(db, &s, err));
-    return snapshot_shell(owner, s, out, err);
+    return snapshot_shell(s, out, err);
 }
 
 int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snapshot **out, frz_error *err)
@@ -35,17 +35,18 @@ int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snaps
     struct table *t;
     struct snapshot *s;
     TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
     TRY(frz__shell_table(table, &t, err));
     MUST(frz__table_usable(t, false, err));
     int rc = frz__snapshot_published(t, snapshot_id, &s, err);
-    return rc == FRZ_OK ? snapshot_shell(table->owner, s, out, err) : rc;
+    return rc == FRZ_OK ? snapshot_shell(s, out, err) : rc;
 }
 
 uint64_t frz_snapshot_seq(const frz_snapshot *h) { return h && atomic_load(&h->kind) == SHELL_SNAPSHOT ? h->s->seq : 0; }
 
 void frz_snapshot_close(frz_snapshot *h)
 {
-    if (!h || atomic_load(&h->kind) != SHELL_SNAPSHOT) return;
+    if (!h || atomic_load(&h->kind) != SHELL_SNAPSHOT || frz__db_check(h->s->db, NULL) < 0) return;
     atomic_store(&h->kind, SHELL_DEAD);
     frz__snapshot_release(h->s);
     h->s = NULL;
@@ -61,6 +62,7 @@ static int get_row(frz_table *table, frz_snapshot *snapshot, const frz_value *ke
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
+    if (out->borrows) return frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
     TRY(frz__shell_row_fits(t, out, err));
     buf_reset(&out->scratch);
     struct buf encoded = BUF_INIT(t->a, 0); /* `out` may be cleared while the key is in use */
@@ -107,6 +109,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         size_t at = encoded.len;
         rc = frz__shell_need(rows[i], "rows[i]", err);
+        if (rc >= 0 && rows[i]->borrows) rc = frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
         if (rc >= 0) rc = frz__shell_row_fits(t, rows[i], err);
         if (rc >= 0) rc = frz__shell_key(schema, keys + i * nkey, nkey, &encoded, err);
         slices[i].len = encoded.len - at;
@@ -129,15 +132,24 @@ int frz_row_new(frz_table *table, frz_row **out, frz_error *err)
 {
     struct table *t;
     TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__table_usable(t, false, err)); /* of a dropped one too: snapshots read it */
     frz_schema *s = frz__table_schema(t);
-    int rc = frz__row_new(t->a, s, out, err);
+    int rc = frz__row_new(s->a, s, out, err); /* not the database's: a row may outlive it */
     frz__schema_release(s);
     return rc;
 }
 
 /* ── scans ── */
+
+/* Of options that may be of an older, shorter struct; their size is checked further down. */
+static int snapshot_of(const frz_scan_options *o, struct snapshot **out, frz_error *err)
+{
+    *out = NULL;
+    if (!o || o->struct_size < offsetof(frz_scan_options, snapshot) + sizeof o->snapshot) return FRZ_OK;
+    return frz__shell_snapshot(o->snapshot, out, err);
+}
 
 int frz_scan(frz_table *table, const frz_scan_options *o, frz_cursor **out, frz_error *err)
 {
@@ -146,7 +158,7 @@ int frz_scan(frz_table *table, const frz_scan_options *o, frz_cursor **out, frz_
     TRY(frz__shell_need(out, "out", err));
     *out = NULL;
     TRY(frz__shell_table(table, &t, err));
-    if (o) TRY(frz__shell_snapshot(o->snapshot, &s, err));
+    TRY(snapshot_of(o, &s, err));
     frz_cursor *h = (frz_cursor *)calloc(1, sizeof *h);
     if (!h) return frz__err_no_memory(err, sizeof *h);
     int rc = frz__cursor_new(t, s, o, &h->c, err);
@@ -169,7 +181,7 @@ int frz_cursor_next(frz_cursor *h, const frz_row **row, frz_error *err)
 
 void frz_cursor_close(frz_cursor *h)
 {
-    if (!h || atomic_load(&h->kind) != SHELL_CURSOR) return;
+    if (!h || atomic_load(&h->kind) != SHELL_CURSOR || frz__cursor_forked(h->c)) return;
     atomic_store(&h->kind, SHELL_DEAD);
     frz__cursor_free(h->c);
     h->c = NULL;
@@ -183,6 +195,6 @@ int frz_count(frz_table *table, const frz_scan_options *o, uint64_t *count, frz_
     TRY(frz__shell_need(count, "count", err));
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__table_usable(t, false, err));
-    if (o) TRY(frz__shell_snapshot(o->snapshot, &s, err));
+    TRY(snapshot_of(o, &s, err));
     return frz__scan_count(t, s, o, count, err);
 }

@@ -17,7 +17,7 @@ int frz_schema_add(frz_schema *s, const frz_column *column, frz_error *err)
     frz_column c = {0};
     if (!s) return err_null(err, "schema");
     if (!column) return err_null(err, "column");
-    if (column->struct_size < offsetof(frz_column, doc)) return frz__err(err, FRZ_INVALID, "column.struct_size is %u, expected %zu", (unsigned)column->struct_size, sizeof c);
+    if (column->struct_size < offsetof(frz_column, doc) || column->struct_size > 4096) return frz__err(err, FRZ_INVALID, "column.struct_size is %u, expected %zu", (unsigned)column->struct_size, sizeof c);
     memcpy(&c, column, column->struct_size < sizeof c ? column->struct_size : sizeof c);
     return frz__schema_add(s, &c, err);
 }

@@ -8,6 +8,7 @@ static int batch_of(frz_batch *h, frz_table *table, struct write_batch **b, stru
     if (!h) return frz__err(err, FRZ_INVALID, "the batch handle is NULL");
     if (atomic_load(&h->kind) != SHELL_BATCH) return frz__err(err, FRZ_MISUSE, "the batch handle is closed");
     struct db *db;
+    if (!h->owner) return frz__err(err, FRZ_MISUSE, "the batch's database is closed");
     TRY(frz__shell_db(h->owner, &db, err));
     *b = &h->b;
     if (!table) return FRZ_OK;
@@ -20,12 +21,19 @@ int frz_batch_new(frz_db *owner, frz_batch **out, frz_error *err)
 {
     struct db *db;
     TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
     TRY(frz__shell_db(owner, &db, err));
     frz_batch *h = (frz_batch *)calloc(1, sizeof *h);
     if (!h) return frz__err_no_memory(err, sizeof *h);
     h->owner = owner;
     frz__write_batch_init(&h->b, db);
     atomic_store(&h->kind, SHELL_BATCH);
+    frz__mutex_lock(&owner->mu);
+    h->next = owner->batches;
+    h->prev = &owner->batches;
+    if (h->next) h->next->prev = &h->next;
+    owner->batches = h;
+    frz__mutex_unlock(&owner->mu);
     *out = h;
     return FRZ_OK;
 }
@@ -33,14 +41,28 @@ int frz_batch_new(frz_db *owner, frz_batch **out, frz_error *err)
 void frz_batch_free(frz_batch *h)
 {
     if (!h || atomic_load(&h->kind) != SHELL_BATCH) return;
+    frz_db *owner = h->owner;
+    if (owner) {
+        if (frz__db_check(owner->db, NULL) < 0) return;
+        frz__mutex_lock(&owner->mu);
+        frz__shell_batch_unlink(h);
+        frz__mutex_unlock(&owner->mu);
+        frz__write_batch_clear(&h->b);
+    }
     atomic_store(&h->kind, SHELL_DEAD);
-    if (atomic_load(&h->owner->kind) == SHELL_DB) frz__write_batch_clear(&h->b);
     frz__shell_bury(h);
+}
+
+void frz__shell_batch_unlink(frz_batch *h)
+{
+    *h->prev = h->next;
+    if (h->next) h->next->prev = h->prev;
+    h->owner = NULL;
 }
 
 void frz_batch_clear(frz_batch *h)
 {
-    if (h && atomic_load(&h->kind) == SHELL_BATCH && atomic_load(&h->owner->kind) == SHELL_DB) frz__write_batch_reset(&h->b);
+    if (h && atomic_load(&h->kind) == SHELL_BATCH && h->owner && frz__db_check(h->owner->db, NULL) >= 0) frz__write_batch_reset(&h->b);
 }
 
 size_t frz_batch_count(const frz_batch *h) { return h && atomic_load(&h->kind) == SHELL_BATCH ? h->b.count : 0; }

@@ -1,7 +1,7 @@
 /* handle.h — what the host holds: small shells around what the engine has, so that a handle used after close is recognised.
  *
  * Design      a closed shell is marked dead and kept for a while (the last SHELLS_KEPT of the process) before its memory goes: use after close answers FRZ_MISUSE instead of reading freed memory. A shell
- *             knows its database's; closing that one closes its tables' shells.
+ *             knows its database's; closing that one closes its tables' shells and empties its batches. After a fork nothing is closed: the parent's locks may be held for ever in the child.
  * Threads     as frazil.h says for each                                                                                                       */
 #ifndef FRZ_API_HANDLE_H
 #define FRZ_API_HANDLE_H
@@ -16,6 +16,7 @@ struct frz_db {
     struct db *db;
     struct mutex mu;
     frz_table *tables; /* open shells; mu */
+    frz_batch *batches; /* mu */
 };
 struct frz_table {
     _Atomic uint32_t kind;
@@ -25,7 +26,6 @@ struct frz_table {
 };
 struct frz_snapshot {
     _Atomic uint32_t kind;
-    frz_db *owner;
     struct snapshot *s;
 };
 struct frz_cursor {
@@ -34,8 +34,9 @@ struct frz_cursor {
 };
 struct frz_batch {
     _Atomic uint32_t kind;
-    frz_db *owner;
+    frz_db *owner; /* NULL once that is closed: the batch is empty, and good for nothing but to be freed */
     struct write_batch b;
+    frz_batch *next, **prev; /* owner's list */
 };
 
 /* A dead shell's memory; freed when SHELLS_KEPT younger ones have died. Shells are malloc's. */
@@ -48,6 +49,7 @@ FRZ_NODISCARD int frz__shell_need(const void *p, const char *what, frz_error *er
 FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_error *err);
 /* What O asks for; 0 = the database's. */
 FRZ_NODISCARD int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err);
+void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is being closed */
 /* ROW fits T's schema, by pointer or by shape. */
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */

@@ -120,6 +120,7 @@ static void put_string(struct jw *w, slice s)
 {
     static const char hex[] = "0123456789abcdef";
     put(w, "\"", 1);
+    if (s.len == 0) s = slice_str("");
     size_t from = 0;
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.data[i];

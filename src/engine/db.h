@@ -66,6 +66,7 @@ struct table {
     struct mem *active; /* log_mu; borrowed from the view */
     bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
+    _Atomic bool gone; /* its folder is in the trash: another table may be in its place */
     uint64_t rot_seq;   /* view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings;
     int format_version;

@@ -137,11 +137,16 @@ int frz__table_settings(const struct ice_kv *properties, size_t count, bool stri
         const struct option_row *o = find_table_option(key);
         if (o) {
             uint64_t v = 0;
-            if (!parse_u64(value, &v) || v < o->min || v > o->max)
+            bool good = parse_u64(value, &v) && v >= o->min && v <= o->max;
+            if (!good && !strict) continue; /* set by another engine: the default holds */
+            if (!good)
                 return frz__err(err, FRZ_INVALID, "property %.*s = %.*s: expected %" PRIu64 " to %" PRIu64 " (%s)", (int)key.len, key.data, (int)value.len, value.data, o->min, o->max, o->doc);
             memcpy((char *)out + o->offset, &v, sizeof v);
         } else if (slice_eq(key, slice_str("write.parquet.compression-codec"))) {
-            if (!frz__codec_parse(value, &out->codec) || (out->codec != CODEC_ZSTD && out->codec != CODEC_SNAPPY && out->codec != CODEC_NONE))
+            int codec = CODEC_ZSTD;
+            bool good = frz__codec_parse(value, &codec) && (codec == CODEC_ZSTD || codec == CODEC_SNAPPY || codec == CODEC_NONE);
+            if (good) out->codec = codec;
+            else if (strict)
                 return frz__err(err, FRZ_INVALID, "property %.*s = %.*s: expected zstd, snappy or uncompressed", (int)key.len, key.data, (int)value.len, value.data);
         } else if (strict && slice_has_prefix(key, slice_str("frazil.")) && !known_private(key)) {
             return frz__err(err, FRZ_INVALID, "property %.*s is not one of frazil's: see docs/options.md", (int)key.len, key.data);

@@ -20,7 +20,7 @@ struct table_settings {
 };
 /* O may be NULL, or of an older, shorter struct. FRZ_INVALID names the field and its bounds. */
 FRZ_NODISCARD int frz__db_settings(const frz_db_options *o, struct db_settings *out, frz_error *err);
-/* From a table's properties. A value that does not parse or is out of bounds: FRZ_INVALID names key, value and bounds. STRICT refuses unknown `frazil.` keys. */
+/* From a table's properties. STRICT: a value that does not parse or is out of bounds is FRZ_INVALID, which names key, value and bounds, and so is an unknown `frazil.` key; else, as in metadata that others wrote, the default holds. */
 FRZ_NODISCARD int frz__table_settings(const struct ice_kv *properties, size_t count, bool strict, struct table_settings *out, frz_error *err);
 /* The property's name ("write.target-file-size-bytes") of row I of the table options, NULL past the last. */
 const char *frz__table_option_name(size_t i, const char **doc, uint64_t *def, uint64_t *min, uint64_t *max, const char **test);

@@ -93,6 +93,8 @@ int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
     }
 }
 
+bool frz__cursor_forked(const struct cursor *c) { return frz__db_check(c->b.t->db, NULL) < 0; }
+
 void frz__cursor_free(struct cursor *c)
 {
     if (!c) return;

@@ -29,6 +29,7 @@ void frz__scan_base_clear(struct scan_base *b);
 struct cursor;
 FRZ_NODISCARD int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_options *o, struct cursor **out, frz_error *err);
 FRZ_NODISCARD int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err);
+bool frz__cursor_forked(const struct cursor *c); /* its database was opened before fork() */
 void frz__cursor_free(struct cursor *c);
 
 struct batch_scan;

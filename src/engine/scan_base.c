@@ -2,6 +2,7 @@
 
 static int convert_key(const frz_schema *s, const frz_value *values, size_t count, frz_value *out, const char *what, frz_error *err)
 {
+    if (!values) return frz__err(err, FRZ_INVALID, "%s has %zu values, and is NULL", what, count);
     if (count == 0 || count > s->key_count) return frz__err(err, FRZ_INVALID, "%s has %zu values; the key has %zu columns", what, count, s->key_count);
     for (size_t i = 0; i < count; i++) {
         const struct column *c = &s->columns[s->key[i]];
@@ -85,6 +86,7 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
 {
     const frz_schema *s = b->view->schema;
     size_t wanted = o->columns ? o->column_count : s->count;
+    if (wanted > s->count) return frz__err(err, FRZ_INVALID, "%zu columns are asked for; the table has %zu", wanted, s->count);
     b->columns = (size_t *)frz__alloc_array(b->t->a, wanted + s->count + 1, sizeof *b->columns);
     uint8_t *have = (uint8_t *)frz__alloc_zero(b->t->a, bits_bytes(s->count)), *need = (uint8_t *)frz__alloc_zero(b->t->a, bits_bytes(s->count));
     int rc = b->columns && have && need ? FRZ_OK : frz__err_no_memory(err, wanted * sizeof *b->columns);

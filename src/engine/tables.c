@@ -1,6 +1,7 @@
 /* tables.c — names, and tables coming and going: load, create, drop, reload. */
 #include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "engine/db.h"
 
@@ -402,6 +403,7 @@ int frz__table_to_trash(struct table *t, frz_error *err)
 
 static int collect_properties(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
 {
+    if (o->property_count && (!o->property_keys || !o->property_values)) return frz__err(err, FRZ_INVALID, "%zu properties, and no keys or no values", o->property_count);
     for (size_t i = 0; i < o->property_count; i++) {
         if (!o->property_keys[i] || !o->property_values[i]) return frz__err(err, FRZ_INVALID, "property %zu has no key or no value", i);
         kv[i] = (struct ice_kv){slice_str(o->property_keys[i]), slice_str(o->property_values[i])};
@@ -491,8 +493,22 @@ static int clear_name_locked(struct db *db, const char *name, frz_error *err)
     if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
     TRY(frz__fs_exists(db->fs, t->dir, &there, err));
     if (there) TRY(frz__table_to_trash(t, err));
+    t->gone = true;
     take_from_list_locked(db, t);
     frz__table_release(t);
+    return FRZ_OK;
+}
+
+/* Names that differ in case only are one to engines that fold it. */
+static int check_case_locked(const struct db *db, const char *name, frz_error *err)
+{
+    size_t ns = strcspn(name, ".");
+    for (size_t i = 0; i < db->table_count; i++) {
+        const char *other = db->tables[i]->name;
+        if (strcasecmp(other, name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", name, other);
+        if (strcspn(other, ".") == ns && strncasecmp(other, name, ns) == 0 && strncmp(other, name, ns) != 0)
+            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", name, (int)ns, other);
+    }
     return FRZ_OK;
 }
 
@@ -501,7 +517,10 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     struct table *t = NULL;
     struct version *v = NULL;
-    if (given) memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    if (given) {
+        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_table_options.struct_size = %u: use FRZ_TABLE_OPTIONS_INIT", given->struct_size);
+        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    }
     if (!o.format_version) o.format_version = 2;
     if (o.format_version != 2 && o.format_version != 3) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", o.format_version);
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
@@ -511,6 +530,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     int rc = FRZ_OK;
     bool made = false, listed = false;
     rc = clear_name_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = check_case_locked(db, t->name, err);
     if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
     if (rc == FRZ_OK) rc = take_version(t, v, err);
     if (rc == FRZ_OK) rc = first_view(t, err);
@@ -552,8 +572,8 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     TRY(collect_properties(&as, &checked, err));
     if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
     frz__mutex_lock(&t->flush_mu);
-    int rc = FRZ_OK;
-    for (int tries = 0; tries < 5; tries++) {
+    int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
+    for (int tries = 0; rc == FRZ_OK && tries < 5; tries++) {
         rc = t->in_doubt ? frz__table_reload(t, err) : FRZ_OK;
         if (rc >= 0) rc = frz__commit(t, &r, err);
         if (rc != FRZ_CONFLICT) break;
@@ -641,7 +661,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     int rc = frz__table_find(db, name, &t, err);
     if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
-    if (atomic_exchange(&t->dropped, true) && !t->drop_logged) { /* it is just being created, or another call dropped it */
+    if (t->gone || (atomic_exchange(&t->dropped, true) && !t->drop_logged)) { /* another call dropped it, and another table may be in its place; or it is just being created */
         rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
         goto done;
     }
@@ -653,6 +673,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     if (rc < 0) goto done;
     CHECK(frz__fs_exists(db->fs, t->dir, &there, err));
     if (there) CHECK(frz__table_to_trash(t, err));
+    t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
     take_from_list(db, t);
     frz_error later;

@@ -110,7 +110,7 @@ static int put_waiting(struct pq_wcolumn *c, struct pq_wenv *env, bool dict, frz
         struct pq_wpage *p = &c->pages[c->encoded];
         size_t n = p->rows - p->nulls;
         buf_reset(&env->body);
-        TRY(buf_append(&env->body, c->levels.data + level_at, p->level_bytes, err));
+        if (p->level_bytes) TRY(buf_append(&env->body, c->levels.data + level_at, p->level_bytes, err)); /* a required column has none */
         if (dict) TRY(append_indices(c->index + index_at, n, &env->body, err));
         else TRY(frz__pq_dict_plain(&c->dict, c->index + index_at, n, &env->body, err));
         TRY(put_data_page(c, env, p, dict ? PQ_RLE_DICTIONARY : PQ_PLAIN, err));

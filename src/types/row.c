@@ -238,8 +238,9 @@ void frz__row_free(frz_row *r)
     frz__free(r->a, r->set);
     frz__arena_clear(&r->ar);
     buf_clear(&r->scratch);
-    frz__schema_release(r->schema);
+    frz_schema *s = r->schema; /* the allocator may be its */
     frz__free(r->a, r);
+    frz__schema_release(s);
 }
 
 void frz__row_clear(frz_row *r)

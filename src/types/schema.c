@@ -9,7 +9,10 @@ int frz__schema_new(const allocator *a, frz_schema **out, frz_error *err)
     *out = NULL;
     frz_schema *s;
     TRY(ALLOC_NEW(&s, a, frz_schema, err));
-    s->a = a;
+    if (a) {
+        s->host = *a;
+        s->a = &s->host;
+    }
     atomic_init(&s->refs, 1);
     *out = s;
     return FRZ_OK;
@@ -33,7 +36,8 @@ static void column_clear(const allocator *a, struct column *c)
 void frz__schema_release(frz_schema *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
-    const allocator *a = s->a;
+    allocator host = s->host; /* it is in S, which goes last */
+    const allocator *a = s->a ? &host : NULL;
     for (size_t i = 0; i < s->count; i++) column_clear(a, &s->columns[i]);
     frz__free(a, s->columns);
     frz__free(a, s->key);

@@ -38,7 +38,8 @@ struct row_layout {
 };
 
 struct frz_schema {
-    const allocator *a;
+    const allocator *a; /* NULL, or `host`: a copy, so that a host's schemas and rows may outlive the database whose allocator it is */
+    allocator host;
     _Atomic uint32_t refs;
     bool sealed;
     int32_t schema_id;

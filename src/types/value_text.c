@@ -358,6 +358,7 @@ int frz__value_parse(slice text, frz_type t, struct arena *ar, frz_value *out, f
 {
     *out = (frz_value){t.id, 0, {0}};
     int64_t v;
+    if (text.len == 0) text = slice_str(""); /* an empty slice may be NULL */
     struct cursor c = {text.data, text.data + text.len};
     switch (t.id) {
     case FRZ_BOOLEAN:

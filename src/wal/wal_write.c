@@ -5,6 +5,8 @@
  * was released, and a log without syncs has no holes. A new segment's header and dictionary need no sync of their own: nothing in it is acknowledged before one of that file, which covers them. */
 #include "wal/wal_int.h"
 
+#include "base/failpoint.h"
+
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
 
 int frz__wal_frame_flush(struct wal_framer *f, frz_error *err)
@@ -311,6 +313,7 @@ int frz__wal_sync(struct wal *w, frz_error *err)
 {
     bool did = false;
     int rc = FRZ_OK;
+    FAILPOINT_VOID("wal.sync");
     for (;;) {
         uint64_t upto = 0;
         bool doubt = false;
