@@ -27,7 +27,7 @@ static void seed(const char *target, const void *prefix, size_t prefix_len, slic
     (void)mkdir(path, 0777);
     snprintf(path, sizeof path, "%s/%s/seed-%04u", root, target, number++);
     FILE *f = fopen(path, "wb");
-    if (!f || fwrite(prefix, 1, prefix_len, f) != prefix_len || (bytes.len && fwrite(bytes.data, 1, bytes.len, f) != bytes.len) || fclose(f) != 0) {
+    if (!f || (prefix_len && fwrite(prefix, 1, prefix_len, f) != prefix_len) || (bytes.len && fwrite(bytes.data, 1, bytes.len, f) != bytes.len) || fclose(f) != 0) {
         perror(path);
         exit(1);
     }
