@@ -288,7 +288,7 @@ typedef struct frz_table_options {
 } frz_table_options;
 #define FRZ_TABLE_OPTIONS_INIT FRZ_INIT(frz_table_options)
 
-/* NAME is `namespace.table`, or `table` in namespace `main`; letters, digits, `_` and `-`. The table is on disk, readable by all, when this returns.
+/* NAME is `namespace.table`, or `table` in namespace `main`; letters, digits, `_` and `-`; two names may not differ in case only. The table is on disk, readable by all, when this returns.
  * FRZ_EXISTS if there is one of this name. OUT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_table_create(frz_db *, const char *name, frz_schema *, const frz_table_options *, frz_table **out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_table_open(frz_db *, const char *name, frz_table **out, frz_error *);

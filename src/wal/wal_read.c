@@ -189,7 +189,8 @@ static int witness_scan(const struct reader *r, const struct found *s, uint64_t 
                 i += 8;
                 continue;
             }
-            if (!fragment_parse(scan.seed, at + i, slice_of(block.data + i, block.len - i), &type, &payload)) {
+            uint8_t kind = block.data[i + 8];
+            if (kind < WAL_FULL || kind > WAL_LAST || !fragment_parse(scan.seed, at + i, slice_of(block.data + i, block.len - i), &type, &payload)) {
                 i++;
                 continue;
             }
