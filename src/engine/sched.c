@@ -19,9 +19,12 @@ static int64_t tend(struct table *t, int64_t now)
     if (dirty && interval) {
         if (now - dirty >= interval) {
             frz_error err;
-            atomic_store(&t->dirty_since_ns, 0);
+            atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
             if (frz__rotate(t, NULL, &err) >= 0) frz__flush_schedule(t);
-            else frz__log(&t->db->log, FRZ_LOG_WARN, "%s: publishing by age waits: %s", t->name, err.message);
+            else {
+                atomic_store(&t->dirty_since_ns, dirty);
+                frz__log(&t->db->log, FRZ_LOG_WARN, "%s: publishing by age waits: %s", t->name, err.message);
+            }
         } else next = min64(next, dirty + interval);
     }
     return next;
