@@ -10,8 +10,10 @@ A transcript:   `$ command`    run by sh in a directory of the transcript's own,
                 `# …`          a comment before a command
 What differs from run to run is put into one form first: see PATTERNS.
 """
+import array
 import csv
 import difflib
+import fcntl
 import io
 import json
 import os
@@ -25,6 +27,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 DATA = pathlib.Path(__file__).resolve().parent / "data"
@@ -136,11 +139,16 @@ def count_rows(frazil, cwd, db):
 
 
 def test_progress_bar_on_a_terminal_with_rate_and_time_left(frazil, cwd):
-    write_rows(cwd / "rows.csv", 0, 200000)
-    shown, out, code = under_terminal([frazil, "import", "db", "t", "rows.csv", "--create", "--key", "id", "--sync", "off", "--batch", "1000"], cwd)
-    assert code == 0, shown
-    assert re.search(r"\d+% \[=+ +\] \d+ rows, \d+ rows/s, \d+:\d\d left", shown), shown
-    assert re.search(r"\x1b\[K200000 rows in [\d.]+ s \(\d+ rows/s\)\r?\n$", shown), shown[-300:]
+    for rows in (200000, 1000000, 5000000, 25000000):  # a bar is drawn each tenth of a second: the file must last so long on this machine
+        shutil.rmtree(cwd / "db", ignore_errors=True)
+        write_rows(cwd / "rows.csv", 0, rows)
+        shown, out, code = under_terminal([frazil, "import", "db", "t", "rows.csv", "--create", "--key", "id", "--sync", "off", "--batch", "1000"], cwd)
+        assert code == 0, shown
+        if re.search(r"\d+% \[=+ +\] \d+ rows, \d+ rows/s, \d+:\d\d left", shown):
+            break
+    else:
+        raise AssertionError(f"no bar in {rows} rows: {shown[-300:]}")
+    assert re.search(r"\x1b\[K%d rows in [\d.]+ s \(\d+ rows/s\)\r?\n$" % rows, shown), shown[-300:]
     assert out == ""
 
 
@@ -158,7 +166,11 @@ def interrupted(frazil, cwd, number):
     p = subprocess.Popen([frazil, "import", "db", "t", "-", "--format", "csv", "--sync", "off", "--batch", "1000"], cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     p.stdin.write(b"id,name\n" + b"".join(b"%d,x\n" % i for i in range(2500)))
     p.stdin.flush()
-    time.sleep(1.5)
+    unread = array.array("i", [1])
+    while unread[0]:
+        fcntl.ioctl(p.stdin.fileno(), termios.FIONREAD, unread)
+        time.sleep(0.05)
+    time.sleep(0.5)  # what it has read it takes in before it asks for more
     p.send_signal(number)
     _, err = p.communicate(timeout=60)
     return err.decode(), p.returncode
@@ -176,19 +188,23 @@ def test_signal_finishes_the_batch_says_how_many_and_exits_1(frazil, cwd):
 
 
 def test_interrupted_import_of_a_file_keeps_whole_batches(frazil, cwd):
-    write_rows(cwd / "rows.csv", 0, 400000)
-    subprocess.run([frazil, "create", "db", "t", "--schema", "id long, name string?", "--key", "id"], cwd=cwd, check=True)
-    sent = []
+    for rows in (400000, 2000000, 10000000, 50000000):  # long enough for a bar and a signal before the end
+        shutil.rmtree(cwd / "db", ignore_errors=True)
+        write_rows(cwd / "rows.csv", 0, rows)
+        subprocess.run([frazil, "create", "db", "t", "--schema", "id long, name string?", "--key", "id"], cwd=cwd, check=True)
+        sent = []
 
-    def during(p, shown):
-        if not sent and b"rows/s" in shown:
-            p.send_signal(signal.SIGINT)
-            sent.append(True)
+        def during(p, shown):
+            if not sent and b"rows/s" in shown:
+                p.send_signal(signal.SIGINT)
+                sent.append(True)
 
-    shown, _, code = under_terminal([frazil, "import", "db", "t", "rows.csv", "--sync", "off"], cwd, during)
-    m = re.search(r"frazil: interrupted: (\d+) rows are in", shown)
+        shown, _, code = under_terminal([frazil, "import", "db", "t", "rows.csv", "--sync", "off"], cwd, during)
+        m = re.search(r"frazil: interrupted: (\d+) rows are in", shown)
+        if m:
+            break
     assert code == 1 and m, shown
-    assert 0 < int(m.group(1)) < 400000 and count_rows(frazil, cwd, "db") == int(m.group(1))
+    assert 0 < int(m.group(1)) < rows and count_rows(frazil, cwd, "db") == int(m.group(1))
 
 
 def feed(argv, cwd, data, pieces):
