@@ -82,13 +82,13 @@ static void leave_alone(struct db *db, struct writer *w)
 static int rotate_leading(struct table *t, frz_error *err)
 {
     struct db *db = t->db;
-    struct view *old = atomic_load(&t->view), *v = NULL;
+    struct view *v = NULL;
     struct mem *fresh = NULL, **mems = NULL;
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
-    CHECK(frz__mem_new(t->a, old->schema, &fresh, err));
-    frz__mutex_lock(&t->view_mu); /* flush may install meanwhile: the list is read under the lock */
-    old = atomic_load(&t->view);
+    CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
+    frz__mutex_lock(&t->view_mu);
+    const struct view *old = atomic_load(&t->view);
     mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);
     rc = mems ? FRZ_OK : frz__err_no_memory(err, (old->mem_count + 1) * sizeof *mems);
     if (rc >= 0) {
