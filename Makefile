@@ -41,7 +41,7 @@ sanitize: setup
 	@echo "== tests of threads under ThreadSanitizer"
 	@cmake --preset tsan >/dev/null
 	@cmake --build build/tsan -j$(JOBS)
-	@$(call CTEST,tsan,-R 'sync|pool|epoch|cache|mem|engine|threads|model')
+	@$(call CTEST,tsan,-R 'sync|pool|epoch|cache|test_mem|test_merge|threads|test_model|group')
 
 interop: build setup-python
 	@echo "== other engines read what frazil writes"
