@@ -132,7 +132,7 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, NULL, &lines[n++]);
+        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -234,7 +234,6 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
-    frz__cond_clear(&db->idle);
     frz__free(a, db->tables);
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
@@ -262,7 +261,6 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
-    frz__cond_init(&db->idle);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);

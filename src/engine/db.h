@@ -114,7 +114,6 @@ struct db {
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail;
     bool writing; /* a leader is at work */
-    struct cond idle; /* log_mu: the leader stepped down */
     struct wal *wal;
     uint64_t seq_next;
     uint64_t segment_kept; /* the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
@@ -174,7 +173,7 @@ FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, cons
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
 #define MUST(expr) do { int must_rc_ = (expr); if (must_rc_ != FRZ_OK) return must_rc_; } while (0)
 frz_schema *frz__table_schema(struct table *t); /* counted */
-void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct buf *json, struct wal_table *out);
+void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct wal_table *out);
 /* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
 FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_error *err);
 struct version *frz__version_acquire(struct table *t); /* counted, current */

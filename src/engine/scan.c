@@ -13,8 +13,7 @@ struct cursor {
 static int add_sources(struct cursor *c, bool reverse, struct iter **sources, size_t *count, frz_error *err)
 {
     const struct scan_base *b = &c->b;
-    slice from = b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0};
-    slice to = b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0};
+    slice from = scan_from(b), to = scan_to(b);
     for (size_t i = 0; i < b->view->mem_count; i++) {
         if (mem_versions(b->view->mems[i]) == 0) continue;
         TRY(frz__mem_iter_new(b->view->mems[i], b->seq, from, to, reverse, &sources[*count], err));

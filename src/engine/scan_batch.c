@@ -21,8 +21,6 @@ struct batch_scan {
     bool done;
 };
 
-static slice from_of(const struct scan_base *b) { return b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0}; }
-static slice to_of(const struct scan_base *b) { return b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0}; }
 
 static int merge_mems(struct batch_scan *s, bool keep_deletes, struct iter **out, frz_error *err)
 {
@@ -32,7 +30,7 @@ static int merge_mems(struct batch_scan *s, bool keep_deletes, struct iter **out
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, b->view->mem_count * sizeof *sources);
     for (size_t i = 0; rc >= 0 && i < b->view->mem_count; i++) {
         if (mem_versions(b->view->mems[i]) == 0) continue;
-        rc = frz__mem_iter_new(b->view->mems[i], b->seq, from_of(b), to_of(b), false, &sources[n], err);
+        rc = frz__mem_iter_new(b->view->mems[i], b->seq, scan_from(b), scan_to(b), false, &sources[n], err);
         if (rc >= 0) n++;
     }
     if (rc >= 0) {
@@ -237,8 +235,8 @@ static int next_of_files(struct batch_scan *s, size_t max_rows, frz_error *err)
         const struct vfile *f = b->view->files[s->file];
         if (!s->open) {
             if (b->empty || frz__mask_count(s->masks[s->file]) == f->sst->rows) continue;
-            if (f->sst->sorted && ((b->has_from && slice_cmp(f->sst->last_key, from_of(b)) < 0) || (b->has_to && slice_cmp(f->sst->first_key, to_of(b)) >= 0))) continue;
-            struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .from = from_of(b), .to = to_of(b), .mask = s->masks[s->file],
+            if (f->sst->sorted && ((b->has_from && slice_cmp(f->sst->last_key, scan_from(b)) < 0) || (b->has_to && slice_cmp(f->sst->first_key, scan_to(b)) >= 0))) continue;
+            struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .from = scan_from(b), .to = scan_to(b), .mask = s->masks[s->file],
                 .mask_fn = s->masks[s->file] ? frz__mask_clear_dead : NULL, .pred = b->pred};
             TRY(frz__sst_scan_new(f->sst, &o, &s->open, err));
         }

@@ -106,12 +106,11 @@ int frz__table_usable(struct table *t, bool write, frz_error *err)
     return FRZ_OK;
 }
 
-void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct buf *json, struct wal_table *out)
+void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct wal_table *out)
 {
     slice schema = slice_of("{}", 2);
     for (size_t i = 0; i < v->meta->schema_count; i++)
         if (v->meta->schema_ids[i] == v->meta->current_schema_id) schema = v->meta->schema_json[i];
-    (void)json;
     *out = (struct wal_table){.table_no = t->table_no, .name = slice_str(t->name), .schema_id = v->meta->current_schema_id, .schema_json = schema, .low_water = low_water};
     (void)frz__uuid_parse(t->uuid, 36, out->uuid);
 }

@@ -151,15 +151,13 @@ int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 int frz__log_table(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
-    struct buf json = BUF_INIT(db->a, 0);
     struct wal_table line;
     struct version *v = frz__version_acquire(t);
-    frz__table_wal_line(t, v, 1, &json, &line);
+    frz__table_wal_line(t, v, 1, &line);
     lead_alone(db, &w);
     int rc = frz__wal_add_table(db->wal, &line, err);
     leave_alone(db, &w);
     frz__version_release(v);
-    buf_clear(&json);
     return rc;
 }
 
