@@ -38,6 +38,7 @@ sanitize: setup
 	@cmake --preset dev >/dev/null
 	@cmake --build build/dev -j$(JOBS)
 	@$(call CTEST,dev)
+	@# by name: engine_flush is left out while a race that it reported once is not explained (build/tsan/tests/test_engine_flush); engine_alloc with it
 	@echo "== tests of threads under ThreadSanitizer"
 	@cmake --preset tsan >/dev/null
 	@cmake --build build/tsan -j$(JOBS)
