@@ -471,11 +471,11 @@ TEST(fork, a_handle_in_the_child_refuses_and_the_parents_goes_on)
 
 /* ── readers beside a writer ── */
 
-static void consistent(frz_table *t[2], int64_t *newest, frz_db *db)
+/* The newest operation that the state shows: by the pairs alone, since a delete of another key takes the newest value away and leaves an older one. */
+static void consistent(frz_table *t[2], int64_t *newest)
 {
     static struct model is;
     int64_t top = 0;
-    (void)db;
     look(t, &is);
     for (int k = 0; k < PAIRS; k++) {
         if (is.v[0][k] + is.v[1][k] != 0) {
@@ -484,9 +484,6 @@ static void consistent(frz_table *t[2], int64_t *newest, frz_db *db)
         }
         if (is.v[0][k] > top) top = is.v[0][k];
     }
-    for (int i = 0; i < 2; i++)
-        for (int k = PAIRS; k < KEYS; k++)
-            if (is.v[i][k] > top) top = is.v[i][k];
     *newest = top;
 }
 
@@ -514,7 +511,7 @@ TEST(readers, beside_a_writer_that_publishes_all_the_time_see_whole_states)
         opens++;
         OK(open_tables(db, t, false, &e), &e);
         for (int i = 0; i < 4; i++) {
-            consistent(t, &newest, db);
+            consistent(t, &newest);
             assert_true(newest >= seen);
             seen = newest;
             while (read(from, drain, sizeof drain) > 0) {}
