@@ -1,0 +1,130 @@
+#include "view/reloc.h"
+
+int frz__reloc_init(struct reloc *r, const allocator *a, size_t input_count, frz_error *err)
+{
+    *r = (struct reloc){.a = a, .source = BUF_INIT(a, 0), .input_count = input_count};
+    if (input_count > RELOC_INPUTS_MAX) return frz__err(err, FRZ_BUG, "a compaction of %zu files: at most %d", input_count, RELOC_INPUTS_MAX);
+    r->inputs = (struct reloc_input *)frz__alloc_array(a, input_count + 1, sizeof *r->inputs);
+    return r->inputs ? FRZ_OK : frz__err_no_memory(err, input_count * sizeof *r->inputs);
+}
+
+void frz__reloc_clear(struct reloc *r)
+{
+    for (size_t i = 0; r->inputs && i < r->input_count; i++) frz__free(r->a, r->inputs[i].left_out);
+    frz__free(r->a, r->inputs);
+    frz__free(r->a, r->ends);
+    buf_clear(&r->source);
+    *r = (struct reloc){0};
+}
+
+int frz__reloc_add(struct reloc *r, size_t input, frz_error *err)
+{
+    FRZ_ASSERT(input < r->input_count);
+    TRY(buf_append_byte(&r->source, (uint8_t)input, err));
+    r->inputs[input].added++;
+    return FRZ_OK;
+}
+
+int frz__reloc_leave(struct reloc *r, size_t input, uint64_t pos, frz_error *err)
+{
+    struct reloc_input *in = &r->inputs[input];
+    FRZ_ASSERT(input < r->input_count && (in->left_count == 0 || in->left_out[in->left_count - 1] < pos));
+    TRY(frz__grow(r->a, (void **)&in->left_out, in->left_count, &in->left_cap, sizeof *in->left_out, err));
+    in->left_out[in->left_count++] = pos;
+    return FRZ_OK;
+}
+
+int frz__reloc_next_file(struct reloc *r, frz_error *err)
+{
+    TRY(frz__grow(r->a, (void **)&r->ends, r->end_count, &r->end_cap, sizeof *r->ends, err));
+    r->ends[r->end_count++] = r->source.len;
+    return FRZ_OK;
+}
+
+int frz__reloc_check(const struct reloc *r, frz_error *err)
+{
+    for (size_t i = 0; i < r->input_count; i++) {
+        const struct reloc_input *in = &r->inputs[i];
+        uint64_t live = in->rows - frz__mask_count(in->mask);
+        if (in->added + in->left_count != live)
+            return frz__err(err, FRZ_BUG, "a compaction read %llu rows of its input %zu, of %llu live ones", (unsigned long long)(in->added + in->left_count), i, (unsigned long long)live);
+    }
+    return FRZ_OK;
+}
+
+/* The ranks, among the rows of one input that were written, of those masked since the beginning: ascending. */
+struct ranks {
+    const struct reloc_input *in;
+    struct buf out; /* u64 each */
+    uint64_t dead_before; /* positions passed that were dead at the beginning */
+    size_t left_before;   /* … that were left out */
+    frz_error *err;
+};
+static int add_ranks(void *ctx, const uint64_t *positions, size_t count)
+{
+    struct ranks *k = (struct ranks *)ctx;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t pos = positions[i];
+        if (frz__mask_get(k->in->mask, pos)) {
+            k->dead_before++;
+            continue;
+        }
+        while (k->left_before < k->in->left_count && k->in->left_out[k->left_before] < pos) k->left_before++;
+        if (k->left_before < k->in->left_count && k->in->left_out[k->left_before] == pos) continue;
+        uint64_t rank = pos - k->dead_before - k->left_before;
+        TRY(buf_append(&k->out, &rank, sizeof rank, k->err));
+    }
+    return FRZ_OK;
+}
+
+struct delta {
+    const uint64_t *next, *end; /* ranks to come */
+    uint64_t passed;            /* rows of this input so far */
+    bool all;
+};
+
+/* Output rows in order, file by file; those that the deltas name are told. */
+static int walk(const struct reloc *r, struct delta *d, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err)
+{
+    struct buf found = BUF_INIT(r->a, 0);
+    const uint8_t *source = r->source.data;
+    uint64_t row = 0;
+    int rc = FRZ_OK;
+    for (size_t f = 0; f <= r->end_count; f++) {
+        uint64_t first = row, end = f < r->end_count ? r->ends[f] : r->source.len;
+        buf_reset(&found);
+        for (; row < end; row++) {
+            struct delta *s = &d[source[row]];
+            bool hit = s->all || (s->next < s->end && *s->next == s->passed);
+            s->next += hit && !s->all;
+            s->passed++;
+            uint64_t pos = row - first;
+            if (hit) CHECK(buf_append(&found, &pos, sizeof pos, err));
+        }
+        if (found.len) CHECK(fn(ctx, f, (const uint64_t *)(const void *)found.data, found.len / sizeof(uint64_t)));
+    }
+done:
+    buf_clear(&found);
+    return rc;
+}
+
+int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err)
+{
+    struct ranks *ranks = (struct ranks *)frz__alloc_array(r->a, r->input_count + 1, sizeof *ranks);
+    struct delta *deltas = (struct delta *)frz__alloc_array(r->a, r->input_count + 1, sizeof *deltas);
+    int rc = ranks && deltas ? FRZ_OK : frz__err_no_memory(err, r->input_count * sizeof *ranks);
+    bool any = false;
+    for (size_t i = 0; rc >= 0 && i < r->input_count; i++) {
+        ranks[i] = (struct ranks){.in = &r->inputs[i], .out = BUF_INIT(r->a, 0), .err = err};
+        if (now[i].gone) deltas[i].all = true;
+        else if (frz__mask_count(now[i].mask) > frz__mask_count(r->inputs[i].mask)) rc = frz__mask_walk(now[i].mask, add_ranks, &ranks[i]);
+        deltas[i].next = (const uint64_t *)(const void *)ranks[i].out.data;
+        deltas[i].end = deltas[i].next ? deltas[i].next + ranks[i].out.len / sizeof(uint64_t) : NULL;
+        any |= deltas[i].all || ranks[i].out.len;
+    }
+    if (rc >= 0 && any) rc = walk(r, deltas, fn, ctx, err);
+    for (size_t i = 0; ranks && i < r->input_count; i++) buf_clear(&ranks[i].out);
+    frz__free(r->a, ranks);
+    frz__free(r->a, deltas);
+    return rc;
+}

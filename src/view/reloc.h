@@ -1,0 +1,44 @@
+/* reloc.h — where the rows of a compaction's inputs went, so that what is masked in an input while the compaction runs can be masked in its outputs, exactly and without reading a key (hazards 5, 6).
+ *
+ * Design      the merge's source sequence: for each output row, in order, which input it came from: one byte. An input's rows stay in order, so the k-th of its rows that were live when the compaction
+ *             began is the k-th output row with its number. Rows that the compaction left out (other than by the masks of its beginning) are remembered by input and position.
+ * Invariants  (1) inputs' rows are added in the order of their positions  (2) rows of input i that were added + left out = its rows live at the beginning, checked before anything is translated
+ * Threads     one                                                                                                                          */
+#ifndef FRZ_VIEW_RELOC_H
+#define FRZ_VIEW_RELOC_H
+#include "base/buf.h"
+#include "view/mask.h"
+
+#define RELOC_INPUTS_MAX 255
+
+struct reloc_input {
+    uint64_t rows;           /* of the file, dead ones with it */
+    const struct mask *mask; /* as of the beginning; borrowed; NULL = all live */
+    uint64_t *left_out;      /* positions, ascending */
+    size_t left_count, left_cap;
+    uint64_t added;
+};
+struct reloc {
+    const allocator *a;
+    struct reloc_input *inputs;
+    size_t input_count;
+    struct buf source;       /* a byte an output row */
+    uint64_t *ends;          /* of each output file but the last, ascending: a row number */
+    size_t end_count, end_cap;
+};
+FRZ_NODISCARD int frz__reloc_init(struct reloc *r, const allocator *a, size_t input_count, frz_error *err);
+void frz__reloc_clear(struct reloc *r);
+/* The next output row is from INPUT. */
+FRZ_NODISCARD int frz__reloc_add(struct reloc *r, size_t input, frz_error *err);
+/* The row at POS of INPUT, live at the beginning, is not in the output. Positions ascend. */
+FRZ_NODISCARD int frz__reloc_leave(struct reloc *r, size_t input, uint64_t pos, frz_error *err);
+/* What comes next goes into another file. */
+FRZ_NODISCARD int frz__reloc_next_file(struct reloc *r, frz_error *err);
+/* FRZ_BUG, naming the input, if (2) does not hold. */
+FRZ_NODISCARD int frz__reloc_check(const struct reloc *r, frz_error *err);
+
+/* What an input's mask is by now; `gone`: the file went with all its rows. */
+struct reloc_now { const struct mask *mask; bool gone; };
+/* What was masked since the beginning, as positions in the outputs. FN hears of each output file in turn with positions that ascend strictly; not of those without. NOW: by input. */
+FRZ_NODISCARD int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err);
+#endif

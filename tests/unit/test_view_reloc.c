@@ -1,0 +1,141 @@
+/* Goal: what is masked in a compaction's inputs while it runs is masked in its outputs, exactly. Method: random inputs, masks, merges and cuts beside arrays that say where each row went. */
+#include <stdlib.h>
+#include "frz_test.h"
+#include "base/rand.h"
+#include "view/reloc.h"
+
+static frz_error err;
+#define INPUTS_MAX 20
+#define ROWS_MAX 3000
+
+struct went { size_t file; uint64_t pos; bool written; };
+struct seen { bool at[INPUTS_MAX * ROWS_MAX]; uint64_t ends[64]; size_t last_file; uint64_t count; };
+static int hear(void *ctx, size_t file, const uint64_t *positions, size_t count)
+{
+    struct seen *s = (struct seen *)ctx;
+    assert_true(count > 0);
+    assert_true(s->count == 0 || file > s->last_file);
+    s->last_file = file;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(i == 0 || positions[i] > positions[i - 1]);
+        uint64_t row = (file ? s->ends[file - 1] : 0) + positions[i];
+        assert_false(s->at[row]);
+        s->at[row] = true;
+        s->count++;
+    }
+    return FRZ_OK;
+}
+
+static struct mask *mask_of(const struct mask *base, const bool *dead, uint64_t rows)
+{
+    static uint64_t positions[ROWS_MAX];
+    size_t n = 0;
+    struct mask *m = NULL;
+    for (uint64_t i = 0; i < rows; i++)
+        if (dead[i]) positions[n++] = i;
+    if (n) OK(frz__mask_add(NULL, base, positions, n, &m, &err), &err);
+    return m;
+}
+
+static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
+{
+    static bool dead[INPUTS_MAX][ROWS_MAX], later[INPUTS_MAX][ROWS_MAX], expected[INPUTS_MAX * ROWS_MAX];
+    static struct went went[INPUTS_MAX][ROWS_MAX];
+    static struct seen seen;
+    struct reloc x;
+    struct reloc_now now[INPUTS_MAX] = {0};
+    struct mask *before[INPUTS_MAX] = {0};
+    uint64_t at[INPUTS_MAX] = {0}, row = 0;
+    memset(&seen, 0, sizeof seen);
+    memset(expected, 0, sizeof expected);
+    memset(went, 0, sizeof went);
+    OK(frz__reloc_init(&x, NULL, inputs, &err), &err);
+    for (size_t i = 0; i < inputs; i++) {
+        uint64_t rows = rng_below(r, rows_max + 1), share = rng_below(r, 4);
+        for (uint64_t p = 0; p < rows; p++) {
+            dead[i][p] = share && rng_below(r, 4) < share;
+            later[i][p] = dead[i][p] || rng_below(r, 10) == 0;
+        }
+        before[i] = mask_of(NULL, dead[i], rows);
+        x.inputs[i].rows = rows;
+        x.inputs[i].mask = before[i];
+        now[i].gone = rng_below(r, 8) == 0;
+        now[i].mask = rng_below(r, 8) == 0 ? frz__mask_acquire(before[i]) : mask_of(before[i], later[i], rows);
+        if (now[i].mask == before[i]) memcpy(later[i], dead[i], sizeof dead[i]);
+    }
+    size_t open = inputs;
+    while (open) { /* any order of the inputs; each in its own */
+        size_t i = rng_below(r, inputs);
+        while (at[i] < x.inputs[i].rows && dead[i][at[i]]) at[i]++;
+        if (at[i] == x.inputs[i].rows) {
+            open = 0;
+            for (size_t k = 0; k < inputs; k++) open += at[k] < x.inputs[k].rows;
+            continue;
+        }
+        uint64_t p = at[i]++;
+        if (rng_below(r, 20) == 0) {
+            OK(frz__reloc_leave(&x, i, p, &err), &err);
+            continue;
+        }
+        if (x.end_count < 50 && rng_below(r, 200) == 0) {
+            seen.ends[x.end_count] = row;
+            OK(frz__reloc_next_file(&x, &err), &err);
+        }
+        OK(frz__reloc_add(&x, i, &err), &err);
+        went[i][p] = (struct went){x.end_count, row++, true};
+    }
+    OK(frz__reloc_check(&x, &err), &err);
+    OK(frz__reloc_translate(&x, now, hear, &seen, &err), &err);
+    for (size_t i = 0; i < inputs; i++)
+        for (uint64_t p = 0; p < x.inputs[i].rows; p++)
+            if (went[i][p].written && !dead[i][p] && (now[i].gone || later[i][p])) expected[went[i][p].pos] = true;
+    for (uint64_t k = 0; k < row; k++) assert_int_equal(seen.at[k], expected[k]);
+    for (size_t i = 0; i < inputs; i++) {
+        frz__mask_release(before[i]);
+        frz__mask_release((struct mask *)(uintptr_t)now[i].mask);
+    }
+    frz__reloc_clear(&x);
+}
+
+TEST(view_reloc, hazard_06_what_is_masked_meanwhile_is_masked_in_the_outputs)
+{
+    struct rng r = {test_seed(6)};
+    for (int round = 0; round < 300; round++) one_round(&r, 1 + rng_below(&r, round < 200 ? 4 : INPUTS_MAX), round % 3 ? 60 : ROWS_MAX);
+}
+
+static int never(void *ctx, size_t file, const uint64_t *positions, size_t count)
+{
+    fail();
+    return FRZ_BUG;
+}
+
+TEST(view_reloc, without_inputs_or_news_tells_nothing)
+{
+    struct reloc x;
+    struct reloc_now now[2] = {{0}};
+    OK(frz__reloc_init(&x, NULL, 0, &err), &err);
+    OK(frz__reloc_check(&x, &err), &err);
+    OK(frz__reloc_translate(&x, now, never, NULL, &err), &err);
+    frz__reloc_clear(&x);
+    OK(frz__reloc_init(&x, NULL, 2, &err), &err);
+    x.inputs[1].rows = 1;
+    OK(frz__reloc_add(&x, 1, &err), &err);
+    OK(frz__reloc_check(&x, &err), &err);
+    OK(frz__reloc_translate(&x, now, never, NULL, &err), &err);
+    frz__reloc_clear(&x);
+    RC(frz__reloc_init(&x, NULL, RELOC_INPUTS_MAX + 1, &err), FRZ_BUG, &err);
+}
+
+TEST(view_reloc, a_row_that_was_neither_written_nor_left_out_is_a_bug_said_aloud)
+{
+    struct reloc x;
+    OK(frz__reloc_init(&x, NULL, 1, &err), &err);
+    x.inputs[0].rows = 3;
+    OK(frz__reloc_add(&x, 0, &err), &err);
+    OK(frz__reloc_leave(&x, 0, 1, &err), &err);
+    RC(frz__reloc_check(&x, &err), FRZ_BUG, &err);
+    assert_non_null(strstr(err.message, "input 0"));
+    OK(frz__reloc_add(&x, 0, &err), &err);
+    OK(frz__reloc_check(&x, &err), &err);
+    frz__reloc_clear(&x);
+}
