@@ -1,0 +1,53 @@
+/* plan.h — which files a compaction should rewrite next. Pure: a function of what the files are, the options, and nothing else; the job does exactly what the plan says.
+ *
+ * Design      A file carries the level that it was written for, as a hint: correctness never depends on it (each key has one live row, wherever that is), so that any set of files may be merged.
+ *             Level 0 is what flushes leave. Level i ≥ 1 has room for base × ratio^i bytes. Upper levels are tiered, up to `runs_max` sorted runs each; the last one is levelled, one run: lazy levelling,
+ *             which adapts between levelled (runs_max 1) and tiered as reads and writes ask (Dayan and Idreos, "Dostoevsky", SIGMOD 2018). Garbage lives in masked rows alone: so a file's share of
+ *             them is a reason of its own, and so is a row of small neighbours, as keys that only grow leave them.
+ * Invariants  (1) inputs are sorted files, none busy, at most `files_max`  (2) a plan that is carried out makes progress: fewer runs, fewer dead rows, fewer files, or bytes on a deeper level; no plan undoes
+ *             another's work, so repeating ends  (3) inputs stay within `input_bytes_max` unless a single file with what it overlaps is more than that                        */
+#ifndef FRZ_ENGINE_PLAN_H
+#define FRZ_ENGINE_PLAN_H
+#include "view/runs.h"
+
+#define PLAN_LEVELS_MAX 16
+
+struct plan_file {
+    uint64_t bytes, rows, dead;
+    slice first, last; /* exact keys */
+    uint8_t level;
+    bool busy;         /* a compaction has it */
+    bool foreign;      /* not sorted: not for us */
+};
+struct plan_options {
+    unsigned ratio;           /* between levels, ≥ 2 */
+    unsigned level0_runs_max; /* ≥ 1 */
+    unsigned runs_max;        /* of an upper level: 1 to ratio - 1 */
+    unsigned masked_percent;  /* a file with this share of dead rows is rewritten; 0 = any dead row */
+    unsigned small_files;     /* so many neighbours that fit into one file are merged; 0 = never */
+    uint64_t base_bytes;      /* level i holds base × ratio^i */
+    uint64_t target_bytes;    /* of a file of the last level */
+    uint64_t input_bytes_max;
+    size_t files_max;         /* ≤ RELOC_INPUTS_MAX */
+    /* A manual compaction: one run, nothing dead, within [from, to] (data NULL = open) */
+    bool whole;
+    slice from, to;
+};
+enum plan_reason { PLAN_NOTHING, PLAN_RUNS, PLAN_SIZE, PLAN_MASKED, PLAN_SMALL, PLAN_MANUAL };
+struct plan {
+    enum plan_reason reason;
+    size_t *inputs; /* indexes, ascending; the caller frees it by the same allocator */
+    size_t count;
+    uint64_t input_bytes;
+    uint8_t level;          /* of the outputs */
+    uint64_t output_bytes;  /* a file is ended near this size */
+    bool last;              /* nothing lies deeper: the profile for scans */
+};
+/* PLAN_NOTHING: all is well, or what there is to do is busy. */
+FRZ_NODISCARD int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err);
+/* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
+unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
+const char *frz__plan_reason_name(enum plan_reason r);
+/* Bytes that level I has room for. */
+uint64_t frz__plan_capacity(const struct plan_options *o, unsigned level);
+#endif

@@ -1,0 +1,251 @@
+/* Goal: a table that takes writes for ever keeps few runs, little garbage and few files, for a bounded amount of rewriting, whatever the writes are like; no plan undoes another's work.
+ * Method: files made up here, flushed and compacted in a simulation that does what the plan says; random states for the invariants of a single plan. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "frz_test.h"
+#include "base/coding.h"
+#include "base/rand.h"
+#include "engine/plan.h"
+#include "view/reloc.h"
+
+static frz_error err;
+#define FILES_MAX 4000
+#define KEYS 1000000u
+
+struct sim_file { uint8_t keys[2][4]; uint32_t lo, hi; double rows, dead; uint8_t level; bool busy, foreign; };
+struct sim {
+    struct sim_file files[FILES_MAX];
+    size_t count;
+    double flushed, rewritten; /* rows */
+    unsigned steps;
+    struct plan_options o;
+};
+#define ROW 100u /* bytes */
+
+static struct plan_options options(void)
+{
+    return (struct plan_options){.ratio = 6, .level0_runs_max = 4, .runs_max = 3, .masked_percent = 25, .small_files = 8, .base_bytes = 40000 * ROW, .target_bytes = 100000 * ROW, .input_bytes_max = 1000000ull * ROW,
+                                 .files_max = RELOC_INPUTS_MAX};
+}
+
+static size_t describe(struct sim *s, struct plan_file *out)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct sim_file *f = &s->files[i];
+        store_u32_be(f->keys[0], f->lo);
+        store_u32_be(f->keys[1], f->hi);
+        out[i] = (struct plan_file){.bytes = (uint64_t)f->rows * ROW, .rows = (uint64_t)f->rows, .dead = (uint64_t)f->dead, .first = slice_of(f->keys[0], 4), .last = slice_of(f->keys[1], 4), .level = f->level,
+                                    .busy = f->busy, .foreign = f->foreign};
+    }
+    return s->count;
+}
+
+static void add(struct sim *s, uint32_t lo, uint32_t hi, double rows, uint8_t level)
+{
+    assert_true(s->count < FILES_MAX);
+    s->files[s->count++] = (struct sim_file){.lo = lo, .hi = hi, .rows = rows, .level = level};
+}
+
+static void check(const struct plan *p, const struct plan_file *files, size_t count, const struct plan_options *o)
+{
+    uint64_t bytes = 0;
+    assert_true(p->count <= o->files_max);
+    for (size_t i = 0; i < p->count; i++) {
+        assert_true(p->inputs[i] < count);
+        const struct plan_file *f = &files[p->inputs[i]];
+        assert_false(f->busy || f->foreign);
+        for (size_t k = 0; k < i; k++) assert_true(p->inputs[k] != p->inputs[i]);
+        bytes += f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0;
+    }
+    assert_int_equal(bytes, p->input_bytes);
+    if (p->count) assert_true(p->output_bytes > 0 && p->reason != PLAN_NOTHING);
+}
+
+/* Inputs → their live rows in pieces, one after another over the range that the inputs span. */
+static bool step(struct sim *s)
+{
+    static struct plan_file files[FILES_MAX];
+    struct plan p;
+    double rows = 0;
+    uint32_t lo = UINT32_MAX, hi = 0;
+    size_t n = describe(s, files), kept = 0;
+    OK(frz__plan_pick(NULL, files, n, &s->o, &p, &err), &err);
+    check(&p, files, n, &s->o);
+    if (!p.count) return false;
+    for (size_t i = 0; i < p.count; i++) {
+        struct sim_file *f = &s->files[p.inputs[i]];
+        rows += f->rows - f->dead;
+        if (f->lo < lo) lo = f->lo;
+        if (f->hi > hi) hi = f->hi;
+        f->rows = -1;
+    }
+    for (size_t i = 0; i < s->count; i++)
+        if (s->files[i].rows >= 0) s->files[kept++] = s->files[i];
+    s->count = kept;
+    size_t pieces = (size_t)(rows * ROW / (double)p.output_bytes) + 1;
+    double width = ((double)hi - lo + 1) / (double)pieces;
+    for (size_t i = 0; i < pieces && rows >= 1; i++) add(s, lo + (uint32_t)(width * (double)i), lo + (uint32_t)(width * (double)(i + 1)) - 1, rows / (double)pieces, p.level);
+    s->rewritten += rows;
+    s->steps++;
+    frz__free(NULL, p.inputs);
+    return true;
+}
+
+static void settle(struct sim *s)
+{
+    unsigned before = s->steps;
+    while (step(s)) assert_true(s->steps - before < 1000); /* it ends */
+}
+
+/* A flush of ROWS keys of [lo, hi], each of which lives elsewhere with the share that the range is full. */
+static void flush(struct sim *s, uint32_t lo, uint32_t hi, double rows)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct sim_file *f = &s->files[i];
+        uint32_t from = f->lo > lo ? f->lo : lo, to = f->hi < hi ? f->hi : hi;
+        if (from > to) continue;
+        double live = (f->rows - f->dead) * ((double)to - from + 1) / ((double)f->hi - f->lo + 1);
+        f->dead += live * rows / ((double)hi - lo + 1);
+    }
+    add(s, lo, hi, rows, 0);
+    s->flushed += rows;
+}
+
+static double live(const struct sim *s) { double n = 0; for (size_t i = 0; i < s->count; i++) n += s->files[i].rows - s->files[i].dead; return n; }
+static double all(const struct sim *s) { double n = 0; for (size_t i = 0; i < s->count; i++) n += s->files[i].rows; return n; }
+static size_t runs(struct sim *s)
+{
+    static struct plan_file files[FILES_MAX];
+    static struct key_range ranges[FILES_MAX];
+    static uint32_t by_key[FILES_MAX];
+    static struct run r[FILES_MAX];
+    size_t count = 0, n = describe(s, files);
+    for (size_t i = 0; i < n; i++) ranges[i] = (struct key_range){files[i].first, files[i].last, false};
+    OK(frz__runs_build(NULL, ranges, n, by_key, r, &count, &err), &err);
+    return count;
+}
+
+TEST(plan, random_upserts_keep_runs_garbage_and_rewriting_bounded)
+{
+    static struct sim s;
+    for (unsigned k = 1; k < 6; k += 2) {
+        s = (struct sim){.o = options()};
+        s.o.runs_max = k;
+        size_t most_runs = 0;
+        double most_space = 0;
+        for (int i = 0; i < 1500; i++) {
+            flush(&s, 0, KEYS - 1, 10000);
+            settle(&s);
+            size_t r = runs(&s);
+            double space = all(&s) / live(&s);
+            if (r > most_runs) most_runs = r;
+            if (i > 300 && space > most_space) most_space = space;
+        }
+        print_message("up to %u runs a level: %zu files, at most %zu runs, space %.2f, rows written %.1f times\n", k, s.count, most_runs, most_space, 1 + s.rewritten / s.flushed);
+        assert_true(most_runs <= 4 + 3 * k + 2);
+        assert_true(most_space < 2);
+        assert_true(s.rewritten / s.flushed < 16);
+        assert_true(s.count < 200);
+    }
+}
+
+TEST(plan, keys_that_only_grow_are_hardly_rewritten_and_leave_few_files)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    for (uint32_t i = 0; i < 2000; i++) {
+        add(&s, i * 400, i * 400 + 399, 2000, 0);
+        s.flushed += 2000;
+        settle(&s);
+    }
+    print_message("%zu files, rows written %.1f times\n", s.count, 1 + s.rewritten / s.flushed);
+    assert_true(s.count < 120);
+    assert_true(s.rewritten / s.flushed < 4);
+    assert_int_equal(runs(&s), 1);
+}
+
+TEST(plan, deleted_rows_go)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    for (int i = 0; i < 100; i++) flush(&s, 0, KEYS - 1, 10000);
+    settle(&s);
+    for (size_t i = 0; i < s.count; i++) s.files[i].dead += (s.files[i].rows - s.files[i].dead) * 0.6;
+    settle(&s);
+    assert_true(all(&s) / live(&s) < 1.34);
+}
+
+TEST(plan, a_manual_compaction_leaves_one_run_without_dead_rows_and_then_nothing_to_do)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    for (int i = 0; i < 600; i++) flush(&s, (uint32_t)i * 7 % 1000, KEYS - 1 - (uint32_t)i, 1000); /* more than one job may take */
+    s.o.whole = true;
+    settle(&s);
+    assert_int_equal(runs(&s), 1);
+    assert_true(all(&s) - live(&s) < 1);
+    unsigned before = s.steps;
+    settle(&s);
+    assert_int_equal(s.steps, before);
+}
+
+TEST(plan, a_manual_compaction_of_a_range_leaves_the_rest_alone)
+{
+    static struct sim s;
+    uint8_t from[4], to[4];
+    s = (struct sim){.o = options()};
+    for (uint32_t i = 0; i < 10; i++) {
+        add(&s, i * 1000, i * 1000 + 999, 500, 1);
+        add(&s, i * 1000 + 500, i * 1000 + 900, 50, 0);
+    }
+    store_u32_be(from, 3200);
+    store_u32_be(to, 4600);
+    s.o.whole = true;
+    s.o.from = slice_of(from, 4);
+    s.o.to = slice_of(to, 4);
+    settle(&s);
+    assert_int_equal(s.count, 18); /* 3 and 4 became one file each */
+}
+
+TEST(plan, what_is_busy_or_foreign_is_left_alone_and_any_state_comes_to_rest)
+{
+    static struct sim s;
+    struct rng r = {test_seed(44)};
+    for (int round = 0; round < 300; round++) {
+        s = (struct sim){.o = options()};
+        s.o.whole = rng_below(&r, 5) == 0;
+        s.o.masked_percent = (unsigned)rng_below(&r, 50) + (s.o.whole ? 0 : 1);
+        s.o.runs_max = 1 + (unsigned)rng_below(&r, 5);
+        s.o.input_bytes_max = (1000 + rng_below(&r, 1000000)) * ROW;
+        s.o.files_max = 2 + rng_below(&r, 30);
+        size_t n = rng_below(&r, 120);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t lo = (uint32_t)rng_below(&r, KEYS), width = (uint32_t)rng_below(&r, rng_below(&r, 2) ? 1000 : KEYS);
+            double rows = (double)(1 + rng_below(&r, rng_below(&r, 2) ? 100 : 200000));
+            if (rows > width + 1) rows = width + 1;
+            add(&s, lo, lo + width, rows, (uint8_t)rng_below(&r, 5));
+            s.files[i].dead = rng_below(&r, 3) ? 0 : (double)rng_below(&r, (uint64_t)rows);
+            s.files[i].busy = rng_below(&r, 12) == 0;
+            s.files[i].foreign = rng_below(&r, 12) == 0;
+        }
+        size_t stuck = 0, later = 0;
+        for (size_t i = 0; i < s.count; i++) stuck += s.files[i].busy || s.files[i].foreign;
+        settle(&s);
+        for (size_t i = 0; i < s.count; i++) later += s.files[i].busy || s.files[i].foreign;
+        assert_int_equal(stuck, later);
+    }
+}
+
+TEST(plan, upper_levels_follow_the_mix_of_reads_and_writes)
+{
+    assert_int_equal(frz__plan_runs_max(1000, 0, 8), 1);
+    assert_int_equal(frz__plan_runs_max(0, 1000, 8), 7);
+    assert_in_range(frz__plan_runs_max(0, 0, 8), 2, 6);
+    unsigned before = 1;
+    for (uint64_t puts = 0; puts <= 1000; puts += 10) {
+        unsigned k = frz__plan_runs_max(1000 - puts, puts, 8);
+        assert_true(k >= before);
+        before = k;
+    }
+    assert_int_equal(frz__plan_runs_max(1, 1, 2), 1);
+}
