@@ -75,6 +75,7 @@ struct table {
     size_t del_count, del_cap;
     struct pending_file *pending;
     size_t pending_count, pending_cap;
+    _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 
     bool flush_queued, flush_running; /* view_mu */
     frz_error flush_error;            /* view_mu: of the last flush; code 0 = none */

@@ -542,6 +542,7 @@ static int flush_lane(struct table *t, frz_error *err)
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
+    if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc >= 0 && did) { /* else another flush took what this one came for */

@@ -30,9 +30,13 @@ static int64_t tend(struct table *t, int64_t now)
     return next;
 }
 
+/* Not while a flush goes on: it may take long, and the log's interval would wait with it. */
 static void expire_due(struct table *t)
 {
-    frz__mutex_lock(&t->flush_mu);
+    if (!frz__mutex_trylock(&t->flush_mu)) {
+        atomic_store(&t->expiry_missed, true);
+        return;
+    }
     if (t->pending_count && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
 }
