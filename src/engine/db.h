@@ -144,6 +144,7 @@ struct db {
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
     bool tick_woken; /* tick_mu */
+    _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
     struct mutex codec_mu; /* spare compression contexts and batches, to batch_count */
     struct codec_ctx *codecs[16];
     size_t codec_count;
@@ -234,6 +235,7 @@ void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
 FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
+void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);
