@@ -220,7 +220,6 @@ static int on_positions(void *ctx, slice path, const int64_t *positions, size_t 
     }
     return FRZ_OK;
 }
-static int file_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
 
 static int check_delete_file(struct verify *x, const struct ice_entry *e, frz_error *err)
 {
@@ -232,10 +231,7 @@ static int check_delete_file(struct verify *x, const struct ice_entry *e, frz_er
     uint64_t rows = 0;
     int rc = frz__path_relative(t, e->file.path, &path, &why);
     if (rc >= 0) rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, &why);
-    if (rc == FRZ_OK) {
-        struct pq_source source = {f, file_read, (uint64_t)e->file.file_size, path};
-        rc = frz__posdel_read(t->a, source, x->codec, on_positions, &o, &rows, &why);
-    }
+    if (rc == FRZ_OK) rc = frz__posdel_read(t->a, frz__sst_source(f, (uint64_t)e->file.file_size, path), x->codec, on_positions, &o, &rows, &why);
     x->report->files++;
     if (rc != FRZ_OK) rc = found(x, path ? path : "delete file", "%s", why.message);
     else if (o.bad) rc = found(x, path, "its positions are not sorted by file and position");
