@@ -13,9 +13,8 @@ int frz__path(char out[PATH_BYTES], frz_error *err, const char *fmt, ...)
     return frz__err(err, FRZ_TOO_LARGE, "a path of %d bytes, expected at most %d: %.200s…", n, PATH_BYTES - 1, out);
 }
 
-int frz__path_relative(struct table *t, slice path, char **out, frz_error *err)
+int frz__path_relative(const struct table *t, slice location, slice path, char **out, frz_error *err)
 {
-    slice location = t->version ? t->version->meta->location : slice_str(t->location);
     if (!slice_has_prefix(path, location) || path.len <= location.len + 1 || path.data[location.len] != '/' || memmem(path.data, path.len, "/../", 4))
         return frz__err(err, FRZ_UNSUPPORTED, "%s: file %.*s is not under the table's location %.*s", t->name, (int)path.len, path.data, (int)location.len, location.data);
     size_t rest = path.len - location.len, dir = strlen(t->dir);

@@ -3,7 +3,6 @@
 #define FRZ_ENGINE_PATHS_H
 #include "engine/db.h"
 
-#define NAME_BYTES_MAX 200 /* of a table, its namespace included */
 #define PATH_BYTES     1024 /* relative to the warehouse, NUL included: a table's folder, its subfolder, a name of 255 bytes and more */
 
 /* As printf. FRZ_TOO_LARGE. */

@@ -17,6 +17,13 @@ int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_e
     return FRZ_OK;
 }
 
+void frz__table_take_settings(struct table *t, const struct table_settings *s)
+{
+    frz__mutex_lock(&t->view_mu);
+    t->settings = *s;
+    frz__mutex_unlock(&t->view_mu);
+}
+
 int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err)
 {
     struct ice_kv kv = {slice_str(key), value ? slice_str(value) : (slice){0}};
@@ -36,11 +43,7 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
         t->in_doubt = true; /* somebody else committed */
     }
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
-    if (rc == FRZ_OK) {
-        frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
-        t->settings = settings;
-        frz__mutex_unlock(&t->view_mu);
-    }
+    if (rc == FRZ_OK) frz__table_take_settings(t, &settings);
     frz__mutex_unlock(&t->flush_mu);
     return rc;
 }

@@ -4,6 +4,8 @@
 
 #include "engine/tables.h"
 
+#define NAME_BYTES_MAX 200
+
 int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err)
 {
     size_t n = name ? strlen(name) : 0, dots = 0;
@@ -95,10 +97,24 @@ frz_schema *frz__table_schema(struct table *t)
     return s;
 }
 
+int frz__table_broken(struct table *t, frz_error *err)
+{
+    if (!table_is_broken(t)) return FRZ_OK;
+    frz__mutex_lock(&t->view_mu); /* a refresh may exchange it */
+    int code = atomic_load(&t->broken_code);
+    if (code) (void)frz__err(err, code, "%s", t->broken ? t->broken : "for a reason that there was no memory to keep");
+    frz__mutex_unlock(&t->view_mu);
+    return code;
+}
+
 int frz__table_usable(struct table *t, bool write, frz_error *err)
 {
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "table %s was dropped", t->name);
-    if (t->broken) return frz__err(err, t->broken_code, "table %s can't be used: %s", t->name, t->broken);
+    int broken = frz__table_broken(t, err);
+    if (broken) {
+        frz__err_context(err, "table %s can't be used", t->name);
+        return broken;
+    }
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
     return FRZ_OK;
 }
