@@ -108,6 +108,7 @@ struct sst_scan_options {
     bool reverse;
     const void *mask;
     sst_mask_fn mask_fn;
+    struct codec_ctx *codec; /* the caller's, to keep as long; its scans may share it, one thread at a time. NULL = the scan makes one */
     const struct pred *pred;/* stripes that it rules out are not read; rows are NOT filtered by it here. NULL = none. Only where the caller has made sure that no newer version hides in a pruned stripe: frazil's
                                masks do (a key has one live row), memtables are merged by key by the caller: pruned rows can't surface */
 };
