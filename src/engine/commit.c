@@ -43,9 +43,11 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     for (size_t i = 0; rc >= 0 && i < res->file_count; i++) {
         files[i].bytes = res->files[i].bytes;
         files[i].path = table_path(t, "%.*s", res->files[i].path);
+        files[i].site = slice_has_prefix(res->files[i].path, slice_str("metadata/snap-")) ? SYNC_MANIFEST_LIST : SYNC_MANIFEST;
         if (!files[i].path) rc = frz__err_no_memory(err, res->files[i].path.len);
     }
-    if (rc >= 0 && (res->file_count || r->data_file_count)) rc = frz__durable_batch(t->db->fs, files, res->file_count, r->data_files, r->data_file_count, err);
+    const struct durable_batch b = {files, res->file_count, r->data_files, r->data_file_count, SYNC_MANIFEST_DIR, SYNC_DATA_DIR};
+    if (rc >= 0 && (b.count || b.open_count)) rc = frz__durable_batch(t->db->fs, &b, err);
     for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
     frz__free(a, files);
     return rc;
@@ -56,7 +58,7 @@ static int move_hint(struct table *t, int64_t number, frz_error *err)
     char text[24];
     int n = snprintf(text, sizeof text, "%" PRId64, number);
     char *temp = table_path(t, "metadata/%.*s", slice_str(".tmp-version-hint")), *hint = table_path(t, "metadata/%.*s", slice_str("version-hint.text"));
-    int rc = temp && hint ? frz__durable_replace(t->db->fs, temp, hint, slice_of(text, (size_t)n), false, err) : frz__err_no_memory(err, 64);
+    int rc = temp && hint ? frz__durable_replace(t->db->fs, &(struct durable_name){temp, hint, SYNC_HINT, SYNC_NONE}, slice_of(text, (size_t)n), err) : frz__err_no_memory(err, 64);
     frz__free(t->a, temp);
     frz__free(t->a, hint);
     return rc;
@@ -127,7 +129,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
         rc = frz__err_no_memory(err, 64);
         goto done;
     }
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, &unknown, err);
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_METADATA, SYNC_METADATA_DIR}, res.metadata_json, &unknown, err);
     r->in_doubt = unknown; /* it may be there and not survive: what it names stays, the log keeps the rows, and the table is read again before the next commit (hazards 11) */
     if (rc != FRZ_OK) goto done;
     r->in_doubt = true;

@@ -335,7 +335,7 @@ int frz__table_reload(struct table *t, frz_error *err)
     struct view *fresh = NULL;
     char metadata[NAME_BYTES_MAX + 32];
     snprintf(metadata, sizeof metadata, "%s/metadata", t->dir);
-    TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
+    TRY(frz__fs_sync_dir(t->db->fs, metadata, SYNC_DOUBT_DIR, err)); /* what is taken up is there to stay: the log may be recycled for it */
     int rc = frz__version_load(t, &v, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
     TRY(rc);
@@ -395,7 +395,7 @@ int frz__table_to_trash(struct table *t, frz_error *err)
     *strchr(ns, '/') = 0;
     TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
     TRY(frz__fs_rename(db->fs, t->dir, trash, err));
-    return frz__fs_sync_dir(db->fs, ns, err);
+    return frz__fs_sync_dir(db->fs, ns, SYNC_DROPPED_DIR, err);
 }
 
 /* ── create ── */
@@ -429,9 +429,9 @@ static int make_dirs(struct table *t, frz_error *err)
         snprintf(path, sizeof path, "%s/%s", t->dir, subs[i]);
         TRY(frz__fs_mkdir(fs, path, err));
     }
-    TRY(frz__fs_sync_dir(fs, t->dir, err));
-    TRY(frz__fs_sync_dir(fs, ns, err));
-    return frz__fs_sync_dir(fs, "", err);
+    TRY(frz__fs_sync_dir(fs, t->dir, SYNC_TABLE_DIR, err));
+    TRY(frz__fs_sync_dir(fs, ns, SYNC_NAMESPACE_DIR, err));
+    return frz__fs_sync_dir(fs, "", SYNC_NAMESPACE_PARENT, err);
 }
 
 /* *MADE: there may be something of it on disk that is ours. */
@@ -464,7 +464,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-%s", t->dir, token);
     snprintf(name, sizeof name, "%s/metadata/v1.metadata.json", t->dir);
     *made = true;
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_METADATA, SYNC_FIRST_METADATA_DIR}, res.metadata_json, NULL, err);
     if (rc == FRZ_EXISTS) {
         *made = false;
         (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
@@ -472,7 +472,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     if (rc != FRZ_OK) goto done;
     snprintf(temp, sizeof temp, "%s/metadata/.tmp-version-hint", t->dir);
     snprintf(name, sizeof name, "%s/metadata/version-hint.text", t->dir);
-    CHECK(frz__durable_replace(db->fs, temp, name, slice_str("1"), true, err));
+    CHECK(frz__durable_replace(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_HINT, SYNC_FIRST_HINT_DIR}, slice_str("1"), err));
     *out = v;
     v = NULL;
 done:
@@ -627,13 +627,13 @@ int frz__tables_settle(struct db *db, frz_error *err)
         struct table *t = db->tables[i];
         if (!t->version) continue;
         snprintf(path, sizeof path, "%s/metadata", t->dir);
-        TRY(frz__fs_sync_dir(db->fs, path, err));
+        TRY(frz__fs_sync_dir(db->fs, path, SYNC_SETTLE_METADATA, err));
     }
     struct listing spaces = {.db = db, .err = err};
     int rc = frz__fs_list(db->fs, "", on_name, &spaces, err);
-    for (size_t i = 0; rc >= 0 && i < spaces.count; i++) rc = frz__fs_sync_dir(db->fs, spaces.names[i], err);
+    for (size_t i = 0; rc >= 0 && i < spaces.count; i++) rc = frz__fs_sync_dir(db->fs, spaces.names[i], SYNC_SETTLE_NAMESPACE, err);
     clear_listing(&spaces);
-    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", err);
+    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", SYNC_ROOT_DIR, err);
 }
 
 int frz__trash_empty(struct db *db, frz_error *err)

@@ -172,7 +172,7 @@ static void damage_log(struct rig *r, uint64_t at)
     OK(frz__file_read(f, at, &byte, 1, &got, &r->e), &r->e);
     byte ^= 0x40;
     OK(frz__file_write(f, at, &byte, 1, &r->e), &r->e);
-    OK(frz__file_sync(f, &r->e), &r->e);
+    OK(frz__file_sync(f, SYNC_TEST, &r->e), &r->e);
     OK(frz__file_close(f, &r->e), &r->e);
 }
 
