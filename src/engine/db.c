@@ -113,9 +113,7 @@ static int check_warehouse(struct db *db, frz_error *err)
 
 static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 {
-    const struct wal_visitor none = {0};
-    int rc = frz__wal_read(db->a, NULL, db->fs, ".frazil/wal", &none, report, err);
-    if (rc < 0) return rc;
+    TRY(frz__wal_look(db->a, NULL, db->fs, ".frazil/wal", report, err));
     if (report->found) memcpy(db->log_uuid, report->log_uuid, sizeof db->log_uuid);
     else TRY(frz__random_uuid(db->log_uuid, err));
     if (report->writer_epoch >= db->epoch) db->epoch = report->writer_epoch + 1;

@@ -15,9 +15,9 @@ static int make_dirs(struct table *t, frz_error *err)
         TRY(frz__path(path, err, "%s/%s", t->dir, subs[i]));
         TRY(frz__fs_mkdir(fs, path, err));
     }
-    TRY(frz__fs_sync_dir(fs, t->dir, err));
-    TRY(frz__fs_sync_dir(fs, ns, err));
-    return frz__fs_sync_dir(fs, "", err);
+    TRY(frz__fs_sync_dir(fs, t->dir, SYNC_TABLE_DIR, err));
+    TRY(frz__fs_sync_dir(fs, ns, SYNC_NAMESPACE_DIR, err));
+    return frz__fs_sync_dir(fs, "", SYNC_NAMESPACE_PARENT, err);
 }
 
 /* *MADE: there may be something of it on disk that is ours. */
@@ -50,7 +50,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
     CHECK(frz__path(name, err, "%s/metadata/v1.metadata.json", t->dir));
     *made = true;
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_METADATA, SYNC_FIRST_METADATA_DIR}, res.metadata_json, NULL, err);
     if (rc == FRZ_EXISTS) {
         *made = false;
         (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
@@ -58,7 +58,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     if (rc != FRZ_OK) goto done;
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-version-hint", t->dir));
     CHECK(frz__path(name, err, "%s/metadata/version-hint.text", t->dir));
-    CHECK(frz__durable_replace(db->fs, temp, name, slice_str("1"), true, err));
+    CHECK(frz__durable_replace(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_HINT, SYNC_FIRST_HINT_DIR}, slice_str("1"), err));
     *out = v;
     v = NULL;
 done:
