@@ -327,7 +327,7 @@ TEST(flush, two_at_once_flush_a_memtable_once)
     struct rig r;
     rig_init(&r, 1 << 20);
     put(r.t, 1, "a");
-    bool paused = frz__test_failpoint("flush.begin", "pause");
+    bool paused = frz__test_failpoint("flush.begin", "pause") && frz__test_failpoint("flush.background", "pause"); /* none but these two come */
     uint64_t came = frz__test_failpoint_hits("flush.lane");
     pthread_t two[2];
     void *rc;
@@ -336,6 +336,7 @@ TEST(flush, two_at_once_flush_a_memtable_once)
         assert_true(frz__test_failpoint_wait_paused("flush.begin", PAUSE_MS));
         SOON(frz__test_failpoint_hits("flush.lane") == came + 2, 0); /* the second one came for the same memtable, and is at the lane's door */
         frz__test_failpoint_resume("flush.begin");
+        frz__test_failpoint_resume("flush.background");
     }
     for (int i = 0; i < 2; i++) {
         pthread_join(two[i], &rc);
