@@ -328,6 +328,12 @@ static void take_over(struct table *old, struct table *fresh)
     frz__mutex_unlock(&old->view_mu);
 }
 
+/* One whose metadata can't be read just now is known by its name alone: it may be readable at the next look. */
+static bool same_table(const struct table *old, const struct table *fresh)
+{
+    return fresh->uuid[0] ? strcmp(fresh->uuid, old->uuid) == 0 : strcmp(fresh->name, old->name) == 0;
+}
+
 int frz__db_refresh(struct db *db, frz_error *err)
 {
     if (!db->set.read_only) return FRZ_OK;
@@ -348,7 +354,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     for (size_t k = 0; k < old_count; k++) {
         size_t i = 0;
-        while (i < db->table_count && strcmp(db->tables[i]->uuid, old[k]->uuid) != 0) i++;
+        while (i < db->table_count && !same_table(old[k], db->tables[i])) i++;
         if (i == db->table_count) {
             atomic_store(&old[k]->dropped, true);
             frz__table_release(old[k]);
