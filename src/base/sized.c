@@ -12,7 +12,8 @@ static uint32_t size_of(const void *sized)
 int frz__sized_check(const void *out, const char *type, frz_error *err)
 {
     uint32_t size = size_of(out);
-    if (size < sizeof size || size > SIZED_BYTES_MAX) return frz__err(err, FRZ_INVALID, "%s.struct_size is %u: begin with FRZ_INIT(%s)", type, size, type);
+    if (size < sizeof size || size > SIZED_BYTES_MAX)
+        return frz__err(err, FRZ_INVALID, "%s.struct_size is %u: begin with FRZ_INIT(%s)", type, size, type);
     return FRZ_OK;
 }
 
@@ -22,7 +23,9 @@ int frz__sized_take(const void *given, const char *type, void *known, uint32_t b
     TRY(frz__sized_check(given, type, err));
     uint32_t size = size_of(given);
     for (uint32_t i = bytes; i < size; i++)
-        if (((const uint8_t *)given)[i]) return frz__err(err, FRZ_UNSUPPORTED, "a %s of %u bytes sets a field that this library, frazil %s, does not have", type, size, frz_version());
+        if (((const uint8_t *)given)[i])
+            return frz__err(err, FRZ_UNSUPPORTED, "a %s of %u bytes sets a field that this library, frazil %s, does not have", type, size,
+                            frz_version());
     memcpy(known, given, size < bytes ? size : bytes);
     memcpy(known, &bytes, sizeof bytes);
     return FRZ_OK;

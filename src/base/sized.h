@@ -1,6 +1,7 @@
-/* sized.h — structs of the public header that begin with their size (FRZ_INIT): an older program's are shorter than the library's, a newer one's longer.
+/* sized.h — structs of the public header that begin with their size (FRZ_INIT): an older program's are shorter, a newer one's longer.
  *
- * Design      what an older program does not know keeps its default. What this library does not know is refused if it is set: an option is never ignored in silence.     */
+ * Design      what an older program does not know keeps its default. What this library does not know is refused if it is set: an option
+ *             is never ignored in silence.                                                                                            */
 #ifndef FRZ_BASE_SIZED_H
 #define FRZ_BASE_SIZED_H
 #include "base/status.h"
