@@ -448,7 +448,7 @@ static void after_commit(struct flush *f)
     for (size_t i = 0; i < f->view->file_count; i++) {
         const struct vfile *v = f->view->files[i];
         char *relative = NULL;
-        if (!f->by_file[i].gone || frz__path_relative(t, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
+        if (!f->by_file[i].gone || frz__path_relative(t, t->version->meta->location, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
         (void)!frz__expire_add(t, relative, v->data_sequence, f->sequence, NULL);
     }
     stat_add(&t->files_absorbed, f->absorbed);
