@@ -284,7 +284,7 @@ int frz__db_close(struct db *db, frz_error *err)
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
-    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
             if (table_is_broken(db->tables[i])) continue;

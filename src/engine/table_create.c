@@ -1,6 +1,7 @@
 /* table_create.c — a table comes: directories, the first version, the list, the log. Cut short, it leaves what table_load.c clears away. */
 #include <strings.h>
 
+#include "base/sized.h"
 #include "engine/tables.h"
 
 static int make_dirs(struct table *t, frz_error *err)
@@ -102,10 +103,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     struct table *t = NULL;
     struct version *v = NULL;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_table_options.struct_size = %u: use FRZ_TABLE_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_table_options", &o, sizeof o, err));
     if (!o.format_version) o.format_version = 2;
     if (o.format_version != 2 && o.format_version != 3) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", o.format_version);
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);

@@ -530,7 +530,7 @@ TEST(options, database_options_have_bounds)
     FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
     o = (frz_db_options){.struct_size = 0};
     FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
-    MESSAGE_HAS(&e, "FRZ_DB_OPTIONS_INIT");
+    MESSAGE_HAS(&e, "FRZ_INIT(frz_db_options)");
     o = (frz_db_options){.struct_size = offsetof(frz_db_options, memory_bytes)}; /* an older program's */
     OK(frz__db_settings(&o, &s, &e), &e);
     assert_int_equal(s.memory_bytes, 256 << 20);
