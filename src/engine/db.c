@@ -17,7 +17,7 @@
 #endif
 #define FORK_MAGIC 0x6672617aU /* "fraz" */
 #define READ_TRIES 50
-#define BROKEN_TRIES 3
+#define BROKEN_TRIES 10 /* each with a table that is dropped or published while it is looked at; a table that is broken for good costs as many looks */
 
 /* ── fork ── */
 
@@ -152,6 +152,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__lock_take(db, err));
     TRY(look_at_log(db, &report, err));
     TRY(frz__tables_load(db, err));
+    frz__tables_tell_broken(db);
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__trash_empty(db, err));
@@ -202,7 +203,10 @@ static int load_for_reading(struct db *db, frz_error *err)
         if (rc >= 0) rc = frz__recover_log(db, &report, &strange, err);
         if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
-        if (rc >= 0 && !moved && !strange) return FRZ_OK;
+        if (rc >= 0 && !moved && !strange) {
+            frz__tables_tell_broken(db);
+            return FRZ_OK;
+        }
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }

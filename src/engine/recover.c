@@ -113,7 +113,7 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     struct replay *r = (struct replay *)ctx;
     struct bound_table *b = find_bound(r, table_no);
     if (!b) return FRZ_OK;
-    if (b->t) atomic_store(&b->t->dropped, true);
+    if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
     b->lost = 0;
     return FRZ_OK;

@@ -243,7 +243,6 @@ static int load_one(struct db *db, const char *name, frz_error *err)
     if (rc < 0) {
         t->broken = frz__strdup(t->a, why.message);
         t->broken_code = rc;
-        frz__log(&db->log, FRZ_LOG_ERROR, "%s", why.message);
     }
     rc = add_to_db_locked(db, t, err);
     if (rc < 0) frz__table_release(t);
@@ -304,11 +303,16 @@ int frz__tables_load(struct db *db, frz_error *err)
         if (rc == FRZ_CORRUPT || rc == FRZ_UNSUPPORTED || rc == FRZ_NEWER_FORMAT) {
             t->broken = frz__strdup(t->a, why.message);
             t->broken_code = rc;
-            frz__log(&db->log, FRZ_LOG_ERROR, "%s", why.message);
             rc = FRZ_OK;
         } else if (rc < 0 && err) *err = why;
     }
     return rc < 0 ? rc : FRZ_OK;
+}
+
+void frz__tables_tell_broken(const struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++)
+        if (db->tables[i]->broken) frz__log(&db->log, FRZ_LOG_ERROR, "%s", db->tables[i]->broken);
 }
 
 int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err)
