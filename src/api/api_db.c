@@ -106,7 +106,7 @@ int frz_db_flush(frz_db *h, frz_error *err)
         frz__mutex_unlock(&db->tables_mu);
         if (!t) return rc;
         frz_error one;
-        int flushed = t->broken ? FRZ_OK : frz__flush(t, rc < 0 ? &one : err);
+        int flushed = table_is_broken(t) ? FRZ_OK : frz__flush(t, rc < 0 ? &one : err);
         rc = frz__first(rc, flushed);
         frz__table_release(t);
     }
@@ -350,7 +350,7 @@ int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, c
             char format[16], *path = NULL;
             if (e->status == ICE_DELETED || e->file.content == ICE_DATA) continue;
             snprintf_slice(format, sizeof format, e->file.format);
-            rc = frz__path_relative(t, e->file.path, &path, err);
+            rc = frz__path_relative(t, v->meta->location, e->file.path, &path, err);
             if (rc < 0) break;
             frz_file_info info = {.struct_size = sizeof info, .content = 1, .path = path, .format = format, .rows = (uint64_t)e->file.record_count, .bytes = (uint64_t)e->file.file_size,
                 .sequence_number = e->sequence_number};

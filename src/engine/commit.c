@@ -84,7 +84,7 @@ static void expire_path(struct table *t, slice path, int64_t added, int64_t remo
 {
     char *relative = NULL;
     frz_error ignored;
-    if (frz__path_relative(t, path, &relative, &ignored) < 0 || frz__expire_add(t, relative, added, removed, &ignored) < 0)
+    if (frz__path_relative(t, t->version->meta->location, path, &relative, &ignored) < 0 || frz__expire_add(t, relative, added, removed, &ignored) < 0)
         frz__log(&t->db->log, FRZ_LOG_INFO, "%.*s is left to the next sweep", (int)path.len, path.data);
 }
 

@@ -132,7 +132,7 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
+        if (!table_is_broken(t)) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -157,7 +157,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
-        if (!db->tables[i]->broken) TRY(frz__recover_sweep(db->tables[i], err));
+        if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
@@ -185,7 +185,7 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
 static bool any_broken(const struct db *db)
 {
     bool any = false;
-    for (size_t i = 0; i < db->table_count; i++) any |= db->tables[i]->broken && db->tables[i]->broken_code == FRZ_CORRUPT;
+    for (size_t i = 0; i < db->table_count; i++) any |= atomic_load(&db->tables[i]->broken_code) == FRZ_CORRUPT;
     return any;
 }
 
@@ -295,7 +295,7 @@ int frz__db_close(struct db *db, frz_error *err)
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
-            if (db->tables[i]->broken) continue;
+            if (table_is_broken(db->tables[i])) continue;
             frz_error one;
             int flushed = frz__flush(db->tables[i], rc < 0 ? &one : err);
             rc = frz__first(rc, flushed);
@@ -309,25 +309,31 @@ int frz__db_close(struct db *db, frz_error *err)
 
 /* ── refresh: a read-only database takes up what was published and logged since ── */
 
-/* OLD, which handles point to, becomes what FRESH is. */
+/* OLD, which handles point to and other threads read by, becomes what FRESH is, which is ours alone. Of a table that has become unreadable, the last version and view stay: a reader who has just found it
+ * usable goes on with them. */
 static void take_over(struct table *old, struct table *fresh)
 {
-    struct version *version = old->version;
     struct view *view = atomic_exchange(&fresh->view, NULL);
-    frz__mutex_lock(&old->commit_mu);
-    old->version = fresh->version;
-    old->settings = fresh->settings;
-    old->format_version = fresh->format_version;
-    frz__mutex_unlock(&old->commit_mu);
-    fresh->version = version; /* goes with FRESH */
+    if (fresh->version) {
+        frz__mutex_lock(&old->commit_mu);
+        struct version *version = old->version;
+        old->version = fresh->version;
+        fresh->version = version; /* goes with FRESH */
+        frz__mutex_unlock(&old->commit_mu);
+        atomic_store(&old->format_version, atomic_load(&fresh->format_version));
+    }
     frz__mutex_lock(&old->view_mu);
-    old->active = fresh->active;
-    old->rot_seq = fresh->rot_seq;
-    if (view) frz__view_install_locked(old, view);
-    frz__mutex_unlock(&old->view_mu);
+    old->settings = fresh->settings;
+    if (view) {
+        old->active = fresh->active;
+        old->rot_seq = fresh->rot_seq;
+        frz__view_install_locked(old, view);
+    }
     char *broken = old->broken;
     old->broken = fresh->broken;
     fresh->broken = broken;
+    atomic_store(&old->broken_code, atomic_load(&fresh->broken_code)); /* last: who finds it usable finds its version and view */
+    frz__mutex_unlock(&old->view_mu);
 }
 
 int frz__db_refresh(struct db *db, frz_error *err)

@@ -73,7 +73,7 @@ static int gather_old(struct gathering *g, const char *iceberg_path, struct code
     struct file *f = NULL;
     uint64_t bytes = 0, rows = 0;
     int rc = FRZ_OK;
-    CHECK(frz__path_relative(t, slice_str(iceberg_path), &path, err));
+    CHECK(frz__path_relative(t, t->version->meta->location, slice_str(iceberg_path), &path, err));
     rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: delete file %s is missing", t->name, path);
     if (rc < 0) goto done;
@@ -400,7 +400,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
         for (size_t j = 0; j < k; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         for (size_t j = i + 1; j < t->del_count; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         char *relative = NULL;
-        if (!shared && frz__path_relative(t, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
+        if (!shared && frz__path_relative(t, t->version->meta->location, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
             frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, d->path);
         frz__delfile_clear(t->a, d);
     }

@@ -448,7 +448,7 @@ static void after_commit(struct flush *f)
     for (size_t i = 0; i < f->view->file_count; i++) {
         const struct vfile *v = f->view->files[i];
         char *relative = NULL;
-        if (!f->by_file[i].gone || frz__path_relative(t, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
+        if (!f->by_file[i].gone || frz__path_relative(t, t->version->meta->location, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
         (void)!frz__expire_add(t, relative, v->data_sequence, f->sequence, NULL);
     }
     stat_add(&t->files_absorbed, f->absorbed);
@@ -542,6 +542,7 @@ static int flush_lane(struct table *t, frz_error *err)
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
+    if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc >= 0 && did) { /* else another flush took what this one came for */

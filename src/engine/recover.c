@@ -94,7 +94,7 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         TRY(rc);
         struct bound_table *b = find_bound(r, op.table_no);
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
-        if (!b->t || b->t->broken) {
+        if (!b->t || table_is_broken(b->t)) {
             b->lost++;
             if (b->t && !r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
@@ -151,7 +151,8 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
     struct wal_report report = {0};
     int rc = FRZ_OK;
-    uint64_t last = known->seq_last;
+    uint64_t last = atomic_load(&db->seq_visible); /* a refresh never goes back, whatever the log has lost since with tables that were dropped */
+    if (known->seq_last > last) last = known->seq_last;
     for (size_t i = 0; i < db->table_count; i++) {
         struct view *view = atomic_load(&db->tables[i]->view);
         if (view && view->flushed_seq > last) last = view->flushed_seq;

@@ -10,7 +10,7 @@ static void add_table(struct table *t, frz_stats *s)
 #undef ADD
     if (stat_get(&t->flush_us_max) > s->flush_us_max) s->flush_us_max = stat_get(&t->flush_us_max);
     if (stat_get(&t->commit_us_max) > s->commit_us_max) s->commit_us_max = stat_get(&t->commit_us_max);
-    if (t->broken || !atomic_load(&t->view)) return;
+    if (table_is_broken(t) || !atomic_load(&t->view)) return;
     struct view *v = frz__view_latest(t, &seq);
     for (size_t i = 0; i < v->mem_count; i++) s->memtable_bytes += mem_versions(v->mems[i]) ? mem_bytes(v->mems[i]) : 0;
     s->memtables_immutable += v->mem_count ? v->mem_count - 1 : 0;

@@ -30,7 +30,7 @@ static void clear_names(struct nameset *s)
 static int read_small(struct table *t, slice path, struct buf *out, frz_error *err)
 {
     char *relative = NULL;
-    TRY(frz__path_relative(t, path, &relative, err));
+    TRY(frz__path_relative(t, t->version->meta->location, path, &relative, err));
     buf_reset(out);
     int rc = frz__fs_read_file(t->db->fs, relative, (size_t)256 << 20, out, err);
     frz__free(t->a, relative);

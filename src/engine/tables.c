@@ -98,10 +98,30 @@ frz_schema *frz__table_schema(struct table *t)
     return s;
 }
 
+static void set_broken(struct table *t, int code, const char *why)
+{
+    t->broken = frz__strdup(t->a, why); /* NULL where there is no memory for it: broken all the same */
+    atomic_store(&t->broken_code, code);
+}
+
+int frz__table_broken(struct table *t, frz_error *err)
+{
+    if (!table_is_broken(t)) return FRZ_OK;
+    frz__mutex_lock(&t->view_mu); /* a refresh may exchange it */
+    int code = atomic_load(&t->broken_code);
+    if (code) (void)frz__err(err, code, "%s", t->broken ? t->broken : "for a reason that there was no memory to keep");
+    frz__mutex_unlock(&t->view_mu);
+    return code;
+}
+
 int frz__table_usable(struct table *t, bool write, frz_error *err)
 {
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "table %s was dropped", t->name);
-    if (t->broken) return frz__err(err, t->broken_code, "table %s can't be used: %s", t->name, t->broken);
+    int broken = frz__table_broken(t, err);
+    if (broken) {
+        frz__err_context(err, "table %s can't be used", t->name);
+        return broken;
+    }
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
     return FRZ_OK;
 }
@@ -117,13 +137,10 @@ void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_
 
 /* ── load ── */
 
-/* T takes V: what follows from its metadata. */
-static int take_version(struct table *t, struct version *v, frz_error *err)
+/* That V can be T's, and T's settings under it. */
+static int check_version(const struct table *t, const struct version *v, struct table_settings *settings, frz_error *err)
 {
-    t->version = v;
-    t->format_version = v->meta->format_version;
-    memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
-    TRY(frz__table_settings(v->meta->properties, v->meta->property_count, false, &t->settings, err));
+    TRY(frz__table_settings(v->meta->properties, v->meta->property_count, false, settings, err));
     frz_schema *s = frz__ice_schema(v->meta, v->meta->current_schema_id);
     if (!s) return frz__err(err, FRZ_UNSUPPORTED, "%s: its schema has nested or unknown types", t->name);
     if (s->key_count == 0) return frz__err(err, FRZ_UNSUPPORTED, "%s: its schema has no identifier fields: without a primary key there is nothing to put by", t->name);
@@ -132,6 +149,15 @@ static int take_version(struct table *t, struct version *v, frz_error *err)
         return frz__err(err, FRZ_UNSUPPORTED, "%s: its metadata says that it is at %.*s, and it is at %s: a moved table can be read only (open with read_only)", t->name, (int)v->meta->location.len,
                         v->meta->location.data, t->location);
     return FRZ_OK;
+}
+
+/* T, which nobody else knows yet, takes V, good or not: a broken table is known by its uuid. */
+static int take_version(struct table *t, struct version *v, frz_error *err)
+{
+    t->version = v;
+    atomic_store(&t->format_version, v->meta->format_version);
+    memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
+    return check_version(t, v, &t->settings, err);
 }
 
 static int build_view(struct table *t, struct mem *const *mems, size_t mem_count, uint64_t flushed, struct view **out, frz_error *err)
@@ -240,10 +266,7 @@ static int load_one(struct db *db, const char *name, frz_error *err)
         if (err) *err = why;
         return rc;
     }
-    if (rc < 0) {
-        t->broken = frz__strdup(t->a, why.message);
-        t->broken_code = rc;
-    }
+    if (rc < 0) set_broken(t, rc, why.message);
     rc = add_to_db_locked(db, t, err);
     if (rc < 0) frz__table_release(t);
     return rc;
@@ -298,11 +321,10 @@ int frz__tables_load(struct db *db, frz_error *err)
     for (size_t i = 0; rc >= 0 && i < db->table_count; i++) {
         struct table *t = db->tables[i];
         frz_error why;
-        if (t->broken) continue;
+        if (table_is_broken(t)) continue;
         rc = first_view(t, &why);
         if (rc == FRZ_CORRUPT || rc == FRZ_UNSUPPORTED || rc == FRZ_NEWER_FORMAT) {
-            t->broken = frz__strdup(t->a, why.message);
-            t->broken_code = rc;
+            set_broken(t, rc, why.message);
             rc = FRZ_OK;
         } else if (rc < 0 && err) *err = why;
     }
@@ -311,8 +333,10 @@ int frz__tables_load(struct db *db, frz_error *err)
 
 void frz__tables_tell_broken(const struct db *db)
 {
-    for (size_t i = 0; i < db->table_count; i++)
-        if (db->tables[i]->broken) frz__log(&db->log, FRZ_LOG_ERROR, "%s", db->tables[i]->broken);
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (table_is_broken(t)) frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+    }
 }
 
 int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err)
@@ -333,10 +357,19 @@ int frz__table_find(struct db *db, const char *name, struct table **out, frz_err
     return rc;
 }
 
+/* flush_mu held. */
+static void take_settings(struct table *t, const struct table_settings *s)
+{
+    frz__mutex_lock(&t->view_mu);
+    t->settings = *s;
+    frz__mutex_unlock(&t->view_mu);
+}
+
 int frz__table_reload(struct table *t, frz_error *err)
 {
     struct version *v = NULL, *old = t->version;
     struct view *fresh = NULL;
+    struct table_settings settings;
     char metadata[NAME_BYTES_MAX + 32];
     snprintf(metadata, sizeof metadata, "%s/metadata", t->dir);
     TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
@@ -347,12 +380,17 @@ int frz__table_reload(struct table *t, frz_error *err)
         frz__version_release(v);
         return frz__err(err, FRZ_CONFLICT, "%s: the table in its place has another uuid", t->name);
     }
+    rc = check_version(t, v, &settings, err);
+    if (rc < 0) {
+        frz__version_release(v);
+        return rc;
+    }
     frz__mutex_lock(&t->commit_mu);
-    rc = take_version(t, v, err);
-    if (rc < 0) t->version = old;
+    t->version = v;
     frz__mutex_unlock(&t->commit_mu);
-    frz__version_release(rc < 0 ? v : old);
-    if (rc < 0) return rc;
+    frz__version_release(old);
+    atomic_store(&t->format_version, v->meta->format_version);
+    take_settings(t, &settings);
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
     rc = build_view(t, NULL, 0, flushed, &fresh, err);
     if (rc < 0) return rc;
@@ -583,11 +621,7 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
         t->in_doubt = true; /* somebody else committed */
     }
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
-    if (rc == FRZ_OK) {
-        frz__mutex_lock(&t->view_mu); /* read under this one, or under flush_mu */
-        t->settings = settings;
-        frz__mutex_unlock(&t->view_mu);
-    }
+    if (rc == FRZ_OK) take_settings(t, &settings);
     frz__mutex_unlock(&t->flush_mu);
     return rc;
 }

@@ -230,7 +230,7 @@ static int check_delete_file(struct verify *x, const struct ice_entry *e, frz_er
     struct file *f = NULL;
     frz_error why = {0};
     uint64_t rows = 0;
-    int rc = frz__path_relative(t, e->file.path, &path, &why);
+    int rc = frz__path_relative(t, x->v->meta->location, e->file.path, &path, &why);
     if (rc >= 0) rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, &why);
     if (rc == FRZ_OK) {
         struct pq_source source = {f, file_read, (uint64_t)e->file.file_size, path};
@@ -277,13 +277,13 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     struct verify x = {.t = t, .fn = fn, .ctx = ctx, .report = report};
     frz_error why = {0};
     report->tables++;
-    if (t->broken) return found(&x, t->dir, "%s", t->broken) < 0 ? FRZ_CANCELLED : FRZ_OK;
+    if (frz__table_broken(t, &why)) return found(&x, t->dir, "%s", why.message) < 0 ? FRZ_CANCELLED : FRZ_OK;
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {
         rc = frz__version_load(t, &x.v, &why); /* as a stranger would find it */
         if (rc != FRZ_OK) rc = rc == FRZ_NO_MEMORY ? rc : found(&x, t->dir, "%s", why.message);
-        else if (x.v->number != t->version->number && !t->db->set.read_only)
+        else if (!t->db->set.read_only && x.v->number != t->version->number) /* of a reader it may be exchanged at any time, by a refresh */
             rc = found(&x, t->dir, "version %" PRId64 " is on disk, this process knows %" PRId64, x.v->number, t->version->number);
         else rc = verify_version(&x, err);
     }

@@ -36,9 +36,8 @@ uint64_t frz__version_flushed(const struct version *v, const char *log_uuid)
     return strtoull(text, NULL, 10);
 }
 
-int frz__path_relative(struct table *t, slice path, char **out, frz_error *err)
+int frz__path_relative(const struct table *t, slice location, slice path, char **out, frz_error *err)
 {
-    slice location = t->version ? t->version->meta->location : slice_str(t->location);
     if (!slice_has_prefix(path, location) || path.len <= location.len + 1 || path.data[location.len] != '/' || memmem(path.data, path.len, "/../", 4))
         return frz__err(err, FRZ_UNSUPPORTED, "%s: file %.*s is not under the table's location %.*s", t->name, (int)path.len, path.data, (int)location.len, location.data);
     size_t rest = path.len - location.len, dir = strlen(t->dir);
@@ -135,10 +134,8 @@ static int read_into(struct table *t, struct arena *ar, const char *path, slice 
 
 static int read_iceberg_path(struct table *t, struct arena *ar, slice location, slice path, slice *out, frz_error *err)
 {
-    struct version probe = {.meta = &(struct ice_meta){.location = location}};
-    struct table as = {.version = &probe, .a = t->a, .name = t->name, .dir = t->dir};
     char *relative = NULL;
-    TRY(frz__path_relative(&as, path, &relative, err));
+    TRY(frz__path_relative(t, location, path, &relative, err));
     int rc = read_into(t, ar, relative, out, err);
     frz__free(t->a, relative);
     return rc;
@@ -195,6 +192,7 @@ done:
 
 struct gather {
     struct table *t;
+    slice location; /* as the version's metadata has it */
     struct vfile **files;
     size_t count;
     struct buf *positions; /* u64 a position, by file */
@@ -266,7 +264,7 @@ static int read_deletes(struct gather *g, const struct ice_entry *e, struct code
     int rc = FRZ_OK;
     uint64_t bytes = 0, count = 0;
     g->seq = e->sequence_number;
-    CHECK(frz__path_relative(t, e->file.path, &path, err));
+    CHECK(frz__path_relative(t, g->location, e->file.path, &path, err));
     rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: delete file %s is missing", t->name, path);
     if (rc < 0) goto done;
@@ -304,7 +302,7 @@ void frz__delfile_clear(const allocator *a, struct delfile *d)
     *d = (struct delfile){0};
 }
 
-static int open_data_file(struct table *t, const struct ice_entry *e, frz_schema *schema, struct vfile **out, frz_error *err)
+static int open_data_file(struct table *t, slice location, const struct ice_entry *e, frz_schema *schema, struct vfile **out, frz_error *err)
 {
     struct sst *sst = NULL;
     char *path = NULL;
@@ -316,7 +314,7 @@ static int open_data_file(struct table *t, const struct ice_entry *e, frz_schema
         if (slice_eq(e->file.path, slice_str(v->files[i]->iceberg_path)) && v->schema == schema) sst = frz__sst_acquire(v->files[i]->sst);
     frz__view_release(v);
     if (!sst) {
-        CHECK(frz__path_relative(t, e->file.path, &path, err));
+        CHECK(frz__path_relative(t, location, e->file.path, &path, err));
         if (!slice_eq(e->file.format, slice_str("PARQUET")) && !slice_eq(e->file.format, slice_str("parquet"))) {
             rc = frz__err(err, FRZ_UNSUPPORTED, "%s: %s is of format %.*s; expected PARQUET", t->name, path, (int)e->file.format.len, e->file.format.data);
             goto done;
@@ -372,7 +370,7 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
             if (e->status == ICE_DELETED || e->file.content != ICE_DATA) continue;
             TRY(frz__grow(t->a, (void **)&g->files, g->count, &cap, sizeof *g->files, err));
             TRY(frz__grow(t->a, (void **)&g->positions, g->count, &pos_cap, sizeof *g->positions, err));
-            TRY(open_data_file(t, e, schema, &g->files[g->count], err));
+            TRY(open_data_file(t, g->location, e, schema, &g->files[g->count], err));
             g->positions[g->count++] = BUF_INIT(t->a, 0);
         }
     }
@@ -399,7 +397,7 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
 
 int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err)
 {
-    struct gather g = {.t = t, .want_dels = dels != NULL};
+    struct gather g = {.t = t, .location = v->meta->location, .want_dels = dels != NULL};
     struct codec_ctx *codec = NULL;
     struct arena ar = ARENA_INIT(t->a);
     struct ice_tree old = {0};
