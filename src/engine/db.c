@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
 
@@ -169,13 +170,13 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
     *moved = false;
     for (size_t i = 0; i < db->table_count && !*moved; i++) {
         struct table *t = db->tables[i];
-        char path[512];
+        char path[PATH_BYTES];
         bool there = false;
         if (!t->version) continue;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved = there;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved |= !there; /* so many since that it fell out of the metadata log */
     }
