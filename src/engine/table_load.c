@@ -103,7 +103,6 @@ static int remove_half_made(struct table *t, frz_error *err)
 
 static void set_broken(struct table *t, int code, const char *why)
 {
-    frz__log(&t->db->log, FRZ_LOG_ERROR, "%s", why);
     t->broken = frz__strdup(t->a, why); /* NULL where there is no memory for it: broken all the same */
     atomic_store(&t->broken_code, code);
 }
@@ -172,6 +171,14 @@ int frz__tables_load(struct db *db, frz_error *err)
         } else if (rc < 0 && err) *err = why;
     }
     return rc < 0 ? rc : FRZ_OK;
+}
+
+void frz__tables_tell_broken(const struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (table_is_broken(t)) frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+    }
 }
 
 int frz__table_reload(struct table *t, frz_error *err)
