@@ -1,7 +1,9 @@
 #include "base/alloc.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *frz__alloc(const allocator *a, size_t bytes)
 {
@@ -27,6 +29,18 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
 {
     if (bytes == 0) bytes = 1;
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
+}
+
+#define HUGE_BYTES_MIN ((size_t)1 << 20) /* neighbours add up to whole huge pages */
+#define PAGE_BYTES ((uintptr_t)4096)
+void frz__advise_huge(void *p, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    uintptr_t from = ((uintptr_t)p + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), to = ((uintptr_t)p + bytes) & ~(PAGE_BYTES - 1);
+    if (bytes >= HUGE_BYTES_MIN && to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
 }
 
 void frz__free(const allocator *a, void *p)

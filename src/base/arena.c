@@ -7,7 +7,16 @@ struct arena_block {
     size_t bytes;
 };
 #define BLOCK_BYTES_MIN ((size_t)4096)
-#define BLOCK_BYTES_MAX ((size_t)1 << 20)
+#define BLOCK_BYTES_DOUBLE ((size_t)1 << 20) /* blocks double up to this; then they are a quarter of what is taken */
+#define BLOCK_BYTES_MAX ((size_t)8 << 20)
+
+static size_t next_block(size_t last, size_t taken)
+{
+    if (last < BLOCK_BYTES_DOUBLE) return last * 2;
+    size_t quarter = taken / 4 & ~(BLOCK_BYTES_MIN - 1);
+    if (quarter < BLOCK_BYTES_DOUBLE) return BLOCK_BYTES_DOUBLE;
+    return quarter < BLOCK_BYTES_MAX ? quarter : BLOCK_BYTES_MAX;
+}
 
 void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
 {
@@ -18,6 +27,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     size_t take = own || bytes + head > want ? bytes + head : want;
     struct arena_block *b = (struct arena_block *)frz__alloc(ar->a, take);
     if (!b) return NULL;
+    frz__advise_huge(b, take);
     b->next = ar->blocks;
     b->bytes = take;
     ar->blocks = b;
@@ -26,7 +36,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     if (!own) {
         ar->at = (uint8_t *)p + bytes;
         ar->end = (uint8_t *)b + take;
-        if (want < BLOCK_BYTES_MAX) ar->next_bytes = want * 2;
+        ar->next_bytes = next_block(want, arena_bytes(ar));
     }
     return (void *)p;
 }

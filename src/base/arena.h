@@ -1,4 +1,4 @@
-/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 1 MiB; no single free.
+/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 1 MiB, and then grow with what is taken, up to 8 MiB; no single free.
  * Threads: one allocating thread at a time; `bytes` may be read by any. Memory stays put until clear: readers may hold pointers into it. */
 #ifndef FRZ_BASE_ARENA_H
 #define FRZ_BASE_ARENA_H
