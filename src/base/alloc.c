@@ -1,6 +1,5 @@
 #include "base/alloc.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,15 +30,17 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
 }
 
-#define HUGE_BYTES_MIN ((size_t)1 << 20) /* neighbours add up to whole huge pages */
-#define PAGE_BYTES ((uintptr_t)4096)
-void frz__advise_huge(void *p, size_t bytes)
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+void *frz__alloc_huge(const allocator *a, size_t bytes)
 {
 #if defined(MADV_HUGEPAGE)
-    uintptr_t from = ((uintptr_t)p + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), to = ((uintptr_t)p + bytes) & ~(PAGE_BYTES - 1);
-    if (bytes >= HUGE_BYTES_MIN && to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+    void *p = NULL;
+    if (a || bytes < HUGE_PAGE_BYTES) return frz__alloc(a, bytes);
+    if (posix_memalign(&p, HUGE_PAGE_BYTES, bytes) != 0) return NULL;
+    (void)madvise(p, bytes & ~(HUGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
+    return p;
 #else
-    (void)p, (void)bytes;
+    return frz__alloc(a, bytes);
 #endif
 }
 

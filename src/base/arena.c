@@ -7,16 +7,7 @@ struct arena_block {
     size_t bytes;
 };
 #define BLOCK_BYTES_MIN ((size_t)4096)
-#define BLOCK_BYTES_DOUBLE ((size_t)1 << 20) /* blocks double up to this; then they are a quarter of what is taken */
 #define BLOCK_BYTES_MAX ((size_t)8 << 20)
-
-static size_t next_block(size_t last, size_t taken)
-{
-    if (last < BLOCK_BYTES_DOUBLE) return last * 2;
-    size_t quarter = taken / 4 & ~(BLOCK_BYTES_MIN - 1);
-    if (quarter < BLOCK_BYTES_DOUBLE) return BLOCK_BYTES_DOUBLE;
-    return quarter < BLOCK_BYTES_MAX ? quarter : BLOCK_BYTES_MAX;
-}
 
 void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
 {
@@ -25,9 +16,8 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     size_t want = ar->next_bytes ? ar->next_bytes : BLOCK_BYTES_MIN;
     bool own = bytes + head > want / 2 && ar->at; /* a large piece gets its own block: the current one keeps its room */
     size_t take = own || bytes + head > want ? bytes + head : want;
-    struct arena_block *b = (struct arena_block *)frz__alloc(ar->a, take);
+    struct arena_block *b = (struct arena_block *)frz__alloc_huge(ar->a, take);
     if (!b) return NULL;
-    frz__advise_huge(b, take);
     b->next = ar->blocks;
     b->bytes = take;
     ar->blocks = b;
@@ -36,7 +26,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     if (!own) {
         ar->at = (uint8_t *)p + bytes;
         ar->end = (uint8_t *)b + take;
-        ar->next_bytes = next_block(want, arena_bytes(ar));
+        if (want < BLOCK_BYTES_MAX) ar->next_bytes = want * 2;
     }
     return (void *)p;
 }

@@ -437,7 +437,7 @@ static void rotate_full(struct db *db, const struct group *g)
         for (size_t k = 0; k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
             if (k && t == w->batch->ops[k - 1].t) continue;
-            if (mem_bytes(t->active) < db->set.memtable_bytes) continue;
+            if (mem_used(t->active) < db->set.memtable_bytes) continue;
             frz_error err;
             if (rotate_leading(t, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
             else frz__flush_schedule(t);

@@ -46,6 +46,8 @@ FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, str
 struct mem *frz__mem_acquire(struct mem *m);
 void frz__mem_release(struct mem *m); /* NULL is fine */
 static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena) + arena_bytes(&m->nodes); }
+/* What of it holds something: the writer's, who rotates by it. */
+static inline size_t mem_used(struct mem *m) { return arena_used(&m->arena) + arena_used(&m->nodes); }
 static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
 
 FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);
