@@ -106,7 +106,7 @@ static int open_new(struct delete_plan *p, const char *name, struct file **out, 
         p->paths = paths;
         p->open_cap = cap;
     }
-    MUST(frz__data_file_new(t, name, out, &path, &uri, err));
+    MUST(frz__data_file_new(t, t->version->meta->location, name, out, &path, &uri, err));
     p->paths[p->open_count] = path;
     p->open[p->open_count++] = *out;
     const char *copy = frz__arena_strndup(&p->ar, uri, strlen(uri));
@@ -196,13 +196,13 @@ static size_t scoped_count(const struct table *t, const char *path)
 static int make_scoped(struct delete_plan *p, const struct delete_change *c, struct codec_ctx *codec, const char *token, frz_error *err)
 {
     struct table *t = p->t;
-    struct gathering g = {.p = p, .only = c->file->iceberg_path};
+    struct gathering g = {.p = p, .only = c->iceberg_path};
     int rc = FRZ_OK;
-    CHECK(add_set(&g, slice_str(c->file->iceberg_path), c->fresh, c->fresh_count, err));
-    if (scoped_count(t, c->file->iceberg_path) >= SCOPED_MAX) {
+    CHECK(add_set(&g, slice_str(c->iceberg_path), c->fresh, c->fresh_count, err));
+    if (scoped_count(t, c->iceberg_path) >= SCOPED_MAX) {
         for (size_t i = 0; i < t->del_count; i++) {
             const struct delfile *d = &t->dels[i];
-            if (d->target_count != 1 || strcmp(d->targets[0], c->file->iceberg_path) != 0) continue;
+            if (d->target_count != 1 || strcmp(d->targets[0], c->iceberg_path) != 0) continue;
             CHECK(gather_old(&g, d->path, codec, err));
             CHECK(remove_delfile(p, d->path, err));
         }
@@ -229,7 +229,7 @@ static int make_shared(struct delete_plan *p, const struct delete_change *change
     struct delfile **shared = (struct delfile **)frz__alloc_array(t->a, t->del_count + 1, sizeof *shared);
     if (!shared) return frz__err_no_memory(err, t->del_count * sizeof *shared);
     for (size_t i = 0; i < count; i++) {
-        CHECK(add_set(&g, slice_str(changes[i].file->iceberg_path), changes[i].fresh, changes[i].fresh_count, err));
+        CHECK(add_set(&g, slice_str(changes[i].iceberg_path), changes[i].fresh, changes[i].fresh_count, err));
         total += changes[i].fresh_count;
     }
     for (size_t i = 0; i < t->del_count; i++)
@@ -285,7 +285,7 @@ static int make_dv(struct delete_plan *p, const struct delete_change *change, co
     struct table *t = p->t;
     struct buf file = BUF_INIT(t->a, 0), positions = BUF_INIT(t->a, 0), bytes = BUF_INIT(t->a, 0);
     struct collect c = {&positions, err};
-    struct puffin_blob blob = {.referenced_data_file = slice_str(change->file->iceberg_path)};
+    struct puffin_blob blob = {.referenced_data_file = slice_str(change->iceberg_path)};
     struct ice_file *add = NULL;
     struct delfile *del = NULL;
     struct file *f = NULL;
@@ -296,7 +296,7 @@ static int make_dv(struct delete_plan *p, const struct delete_change *change, co
     blob.cardinality = positions.len / 8;
     CHECK(frz__dv_encode((const uint64_t *)(void *)positions.data, (size_t)blob.cardinality, &bytes, err));
     blob.bytes = buf_slice(&bytes);
-    if (has_live_dv(t, change->file->iceberg_path)) {
+    if (has_live_dv(t, change->iceberg_path)) {
         CHECK(frz__grow(t->a, (void **)&p->removed_dvs, p->removed_dv_count, &p->removed_dv_cap, sizeof *p->removed_dvs, err));
         p->removed_dvs[p->removed_dv_count++] = blob.referenced_data_file;
     }
@@ -307,7 +307,7 @@ static int make_dv(struct delete_plan *p, const struct delete_change *change, co
     CHECK(next_added(p, &add, &del, err));
     *add = (struct ice_file){.content = ICE_POSITION_DELETES, .path = path, .format = slice_str("PUFFIN"), .record_count = (int64_t)blob.cardinality, .file_size = (int64_t)file.len,
         .sort_order_id = -1, .first_row_id = -1, .content_offset = (int64_t)blob.offset, .content_size = (int64_t)blob.bytes.len};
-    char *target = frz__arena_strndup(&p->ar, change->file->iceberg_path, strlen(change->file->iceberg_path));
+    char *target = frz__arena_strndup(&p->ar, change->iceberg_path, strlen(change->iceberg_path));
     del->path = frz__strndup(t->a, (const char *)path.data, path.len);
     if (!target || !del->path) {
         rc = frz__err_no_memory(err, path.len);

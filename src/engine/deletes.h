@@ -1,4 +1,4 @@
-/* deletes.h — the delete files that a flush leaves: v2 position-delete files, few a data file; v3 one deletion vector a data file.
+/* deletes.h — the delete files that a commit leaves: v2 position-delete files, few a data file; v3 one deletion vector a data file.
  *
  * v2     fresh positions only, a file for each data file while at most 64 are touched, else one sorted file for all. A data file with more than four files of its own gets them merged; more than eight files
  *        for many are merged geometrically: the smaller ones first, while they are no larger than a few times what is written
@@ -9,9 +9,9 @@
 #include "engine/db.h"
 
 struct delete_change {
-    const struct vfile *file;
+    const char *iceberg_path; /* of the data file */
     const struct mask *mask;  /* what it becomes */
-    const uint64_t *fresh;    /* ascending: what this flush adds */
+    const uint64_t *fresh;    /* ascending: what this commit adds */
     size_t fresh_count;
 };
 /* What goes into the edit, and into the table's books when it is committed. */

@@ -4,60 +4,46 @@
  *   2  locate: where each of those keys lives in the files
  *   3  choose small files to absorb, while they are no larger than a few times what is written
  *   4  write the live rows of both, by key, into new data files                                      flush_rows.c
- *   5  mask what was located in the files that stay; a file wholly masked goes                       flush_commit.c
+ *   5  mask what was located in the files that stay; a file wholly masked goes                       change.c
  *   6  one commit; then the view changes, the memtables go, the log is recycled
  * Until the commit nothing that was is touched: a failure leaves rows readable and logged, and the next try begins anew. One flush at a time a table. */
 #include "engine/flush.h"
 
 #define TRIES_MAX 5
 
-static void clear(struct flush *f, bool committed)
+static void clear(struct flush *f)
 {
-    struct table *t = f->t;
-    const allocator *a = t->a;
-    frz__sst_writer_free(f->writer);
-    for (size_t i = 0; i < f->output_count; i++) {
-        struct flush_output *o = &f->outputs[i];
-        (void)frz__file_close(o->file, NULL);
-        if (!committed && o->file && frz__fs_unlink(t->db->fs, o->path, NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, o->path);
-        frz__sst_release(o->sst);
-        frz__free(a, o->path);
-        frz__free(a, o->uri);
-    }
-    frz__deletes_clear(&f->deletes, committed);
-    for (size_t i = 0; f->by_file && i < f->view->file_count; i++) {
-        frz__free(a, f->by_file[i].fresh);
-        frz__mask_release(f->by_file[i].mask);
-    }
+    const allocator *a = f->t->a;
+    if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
-    frz__free(a, f->outputs);
     frz__free(a, f->entries);
     frz__free(a, f->row_ids);
-    frz__free(a, f->changes);
-    frz__free(a, f->gone);
-    frz__arena_clear(&f->ar);
-    frz__codec_give(t->db, f->codec);
+    frz__codec_give(f->t->db, f->codec);
     frz__view_release(f->view);
+}
+
+static void count(const struct flush *f)
+{
+    struct table *t = f->t;
+    const struct change *c = &f->change;
+    for (size_t i = 0; i < f->view->file_count; i++) stat_add(&t->rows_masked, c->by_file[i].fresh_count);
+    stat_add(&t->files_absorbed, f->absorbed);
+    stat_add(&t->flush_rows, c->rows);
+    stat_add(&t->flush_bytes, c->bytes);
 }
 
 /* One try; flush_mu held. *DID: something was published. */
 static int flush_once(struct table *t, bool *did, frz_error *err)
 {
-    struct flush f = {.t = t, .ar = ARENA_INIT(t->a), .snapshot_id = -1};
-    bool committed = false;
-    int rc = FRZ_OK;
-    frz__deletes_init(&f.deletes, t);
-    rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
+    struct flush f = {.t = t};
+    int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
     if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(frz__flush_take(&f, err));
     if (f.mem_count == 0) goto done;
-    f.by_file = (struct flush_file *)frz__alloc_array(t->a, f.view->file_count + 1, sizeof *f.by_file);
-    if (!f.by_file) {
-        rc = frz__err_no_memory(err, f.view->file_count * sizeof *f.by_file);
-        goto done;
-    }
-    frz__db_token(t->db, t->version->number + 1, f.token);
+    f.changing = true;
+    CHECK(frz__change_init(&f.change, t, frz__view_acquire(f.view), t->version, err));
+    f.change.writer_options.seq_last = f.flushed_seq;
     CHECK(frz__codec_take(t->db, &f.codec, err));
     FAILPOINT_CHECK("flush.begin", err);
     CHECK(frz__flush_collect(&f, err));
@@ -66,20 +52,15 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     CHECK(frz__flush_choose_absorbed(&f, err));
     CHECK(frz__flush_write_rows(&f, err));
     FAILPOINT_CHECK("flush.after_data", err);
-    CHECK(frz__flush_open_outputs(&f, err));
-    CHECK(frz__flush_make_masks(&f, err));
-    CHECK(frz__flush_commit(&f, err));
-    committed = true;
+    CHECK(frz__change_readers(&f.change, err));
+    CHECK(frz__change_masks(&f.change, err));
+    CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
-    frz__flush_after_commit(&f);
-    rc = frz__flush_install(&f, err);
-    if (rc < 0) { /* the rows are published; only the view could not be made */
-        t->in_doubt = true;
-        rc = frz__table_reload(t, err);
-    }
+    count(&f);
+    rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
     *did = true;
 done:
-    clear(&f, committed || f.in_doubt);
+    clear(&f);
     return rc;
 }
 

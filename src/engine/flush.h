@@ -1,7 +1,7 @@
 /* flush.h — what one flush holds while it runs, and its steps; flush*.c alone use it. */
 #ifndef FRZ_ENGINE_FLUSH_H
 #define FRZ_ENGINE_FLUSH_H
-#include "engine/deletes.h"
+#include "engine/change.h"
 
 struct flush_entry {
     const struct mem_key *key;
@@ -19,19 +19,7 @@ struct flush_run { /* rows on their way into a data file */
     int64_t row_ids[FLUSH_RUN_ROWS];
     size_t count, bytes;
 };
-struct flush_file {
-    uint64_t *fresh; /* positions, ascending */
-    size_t fresh_count;
-    struct mask *mask; /* with them */
-    uint64_t live_bytes;
-    bool absorbed, gone;
-};
-struct flush_output {
-    char *path, *uri;
-    struct file *file;
-    struct ice_file entry;
-    struct sst *sst;
-};
+struct flush_file { uint64_t live_bytes; bool absorbed; }; /* by file of the view; what happens to it is the change's */
 struct flush {
     struct table *t;
     struct view *view;
@@ -45,21 +33,9 @@ struct flush {
     uint64_t put_bytes;
     struct flush_file *by_file;
     size_t absorbed;
-    bool lineage;
     struct flush_run run;
-    struct sst_writer *writer;
-    struct flush_output *outputs;
-    size_t output_count, output_cap;
-    struct delete_change *changes;
-    size_t change_count;
-    slice *gone;
-    size_t gone_count;
-    struct delete_plan deletes;
-    struct arena ar;
-    char token[64];
-    uint64_t bytes, rows;
-    int64_t sequence, snapshot_id;
-    bool in_doubt; /* the commit failed, and may be there all the same: its files stay */
+    struct change change;
+    bool changing; /* `change` is there */
 };
 
 /* flush_collect.c */
@@ -69,10 +45,4 @@ FRZ_NODISCARD int frz__flush_locate(struct flush *f, frz_error *err);
 FRZ_NODISCARD int frz__flush_choose_absorbed(struct flush *f, frz_error *err);
 /* flush_rows.c */
 FRZ_NODISCARD int frz__flush_write_rows(struct flush *f, frz_error *err);
-FRZ_NODISCARD int frz__flush_open_outputs(struct flush *f, frz_error *err);
-/* flush_commit.c */
-FRZ_NODISCARD int frz__flush_make_masks(struct flush *f, frz_error *err);
-FRZ_NODISCARD int frz__flush_commit(struct flush *f, frz_error *err);
-FRZ_NODISCARD int frz__flush_install(struct flush *f, frz_error *err);
-void frz__flush_after_commit(struct flush *f);
 #endif

@@ -114,7 +114,7 @@ static int locate_all(struct flush *f, frz_error *err)
             if (places[i].file < 0) continue;
             f->entries[at + i].file = (int32_t)places[i].file;
             f->entries[at + i].pos = places[i].pos;
-            f->by_file[places[i].file].fresh_count++;
+            f->change.by_file[places[i].file].fresh_count++;
         }
     }
     frz__free(a, keys);
@@ -140,7 +140,7 @@ static int carry_row_ids(struct flush *f, frz_error *err)
             memset(f->row_ids, 0xFF, f->entry_count * sizeof *f->row_ids); /* -1: none */
         }
         f->row_ids[i] = id;
-        f->lineage = true;
+        f->change.writer_options.lineage = true;
     }
     return FRZ_OK;
 }
@@ -149,7 +149,7 @@ static int carry_row_ids(struct flush *f, frz_error *err)
 static int sort_positions(struct flush *f, frz_error *err)
 {
     for (size_t i = 0; i < f->view->file_count; i++) {
-        struct flush_file *ff = &f->by_file[i];
+        struct file_change *ff = &f->change.by_file[i];
         if (!ff->fresh_count) continue;
         ff->fresh = (uint64_t *)frz__alloc_array(f->t->a, ff->fresh_count, sizeof *ff->fresh);
         if (!ff->fresh) return frz__err_no_memory(err, ff->fresh_count * sizeof *ff->fresh);
@@ -157,7 +157,7 @@ static int sort_positions(struct flush *f, frz_error *err)
     }
     for (size_t i = 0; i < f->entry_count; i++) /* keys ascend, so positions within a sorted file do */
         if (f->entries[i].file >= 0) {
-            struct flush_file *ff = &f->by_file[f->entries[i].file];
+            struct file_change *ff = &f->change.by_file[f->entries[i].file];
             ff->fresh[ff->fresh_count++] = f->entries[i].pos;
         }
     return FRZ_OK;
@@ -182,23 +182,28 @@ int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
 {
     size_t n = f->view->file_count, taken = 0;
     struct flush_file **order = (struct flush_file **)frz__alloc_array(f->t->a, n + 1, sizeof *order);
-    if (!order) return frz__err_no_memory(err, n * sizeof *order);
+    f->by_file = (struct flush_file *)frz__alloc_array(f->t->a, n + 1, sizeof *f->by_file);
+    if (!order || !f->by_file) {
+        frz__free(f->t->a, order);
+        return frz__err_no_memory(err, n * sizeof *order);
+    }
     for (size_t i = 0; i < n; i++) {
         struct flush_file *ff = &f->by_file[i];
         const struct vfile *v = f->view->files[i];
-        uint64_t live = vfile_live(v) - ff->fresh_count;
+        uint64_t live = vfile_live(v) - f->change.by_file[i].fresh_count;
         order[i] = ff;
-        ff->gone = live == 0;
+        f->change.by_file[i].gone = live == 0;
         ff->live_bytes = v->sst->rows ? (uint64_t)((double)v->file_size * (double)live / (double)v->sst->rows) : 0;
     }
     qsort(order, n, sizeof *order, cmp_live);
     /* a flush that only deletes writes no data file: it absorbs nothing */
     uint64_t bytes = f->put_bytes / 2; /* rows as files hold them: about half as large */
     for (size_t i = 0; i < n && f->put_count && taken < ABSORB_FILES_MAX; i++) {
-        if (order[i]->gone) continue;
-        const struct vfile *v = f->view->files[order[i] - f->by_file];
+        size_t file = (size_t)(order[i] - f->by_file);
+        const struct vfile *v = f->view->files[file];
+        if (f->change.by_file[file].gone) continue;
         if (order[i]->live_bytes > bytes * ABSORB_RATIO + 4096 || order[i]->live_bytes > ABSORB_BYTES_MAX || !v->sst->sorted) break;
-        order[i]->absorbed = order[i]->gone = true;
+        order[i]->absorbed = f->change.by_file[file].gone = true;
         bytes += order[i]->live_bytes;
         taken++;
     }

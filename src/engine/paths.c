@@ -27,10 +27,9 @@ int frz__path_relative(const struct table *t, slice location, slice path, char *
     return FRZ_OK;
 }
 
-int frz__data_file_new(struct table *t, const char *name, struct file **out, char **path, char **uri, frz_error *err)
+int frz__data_file_new(struct table *t, slice location, const char *name, struct file **out, char **path, char **uri, frz_error *err)
 {
     char relative[PATH_BYTES];
-    slice location = t->version->meta->location;
     size_t uri_bytes = location.len + strlen(name) + sizeof "/data/";
     TRY(frz__path(relative, err, "%s/data/%s", t->dir, name));
     *path = frz__strdup(t->a, relative);

@@ -1,0 +1,250 @@
+#include "engine/change.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/paths.h"
+
+int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
+{
+    const struct table_settings *s = &t->settings;
+    *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->a), .location = v->meta->location, .snapshot_id = -1};
+    frz__deletes_init(&c->deletes, t);
+    frz__db_token(t->db, v->number + 1, c->token);
+    frz__mutex_lock(&t->view_mu);
+    c->file_bytes_max = s->write_target_file_size_bytes;
+    c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = s->write_parquet_compression_level ? (int)s->write_parquet_compression_level : 1,
+        .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->write_parquet_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
+        .uuid_hash = frz__hash64(slice_str(t->uuid))};
+    frz__mutex_unlock(&t->view_mu);
+    c->by_file = (struct file_change *)frz__alloc_array(t->a, base->file_count + 1, sizeof *c->by_file);
+    return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
+}
+
+void frz__change_clear(struct change *c)
+{
+    struct table *t = c->t;
+    const allocator *a = t->a;
+    bool keep = c->committed || c->in_doubt;
+    frz__sst_writer_free(c->writer);
+    for (size_t i = 0; i < c->output_count; i++) {
+        struct output *o = &c->outputs[i];
+        (void)frz__file_close(o->file, NULL);
+        if (!keep && o->file && frz__fs_unlink(t->db->fs, o->path, NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, o->path);
+        frz__sst_release(o->sst);
+        frz__mask_release(o->mask);
+        frz__free(a, o->fresh);
+        frz__free(a, o->path);
+        frz__free(a, o->uri);
+    }
+    frz__deletes_clear(&c->deletes, keep);
+    for (size_t i = 0; c->by_file && i < c->base->file_count; i++) {
+        frz__free(a, c->by_file[i].fresh);
+        frz__mask_release(c->by_file[i].mask);
+    }
+    frz__free(a, c->by_file);
+    frz__free(a, c->outputs);
+    frz__free(a, c->deletions);
+    frz__free(a, c->gone);
+    frz__arena_clear(&c->ar);
+    frz__view_release(c->base);
+}
+
+/* ── data files ── */
+
+int frz__change_room(struct change *c, frz_error *err)
+{
+    char name[160];
+    if (c->writer && frz__sst_writer_bytes(c->writer) >= c->file_bytes_max) TRY(frz__change_end(c, err));
+    if (c->writer) return FRZ_OK;
+    TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
+    struct output *o = &c->outputs[c->output_count];
+    *o = (struct output){0};
+    snprintf(name, sizeof name, "frz-%s-%zu.parquet", c->token, c->output_count);
+    TRY(frz__data_file_new(c->t, c->location, name, &o->file, &o->path, &o->uri, err));
+    c->output_count++;
+    return frz__sst_writer_new(c->t->a, o->file, &c->writer_options, &c->writer, err);
+}
+
+int frz__change_end(struct change *c, frz_error *err)
+{
+    if (!c->writer) return FRZ_OK;
+    struct output *o = &c->outputs[c->output_count - 1];
+    TRY(frz__sst_finish(c->writer, &c->ar, &o->entry, err));
+    o->entry.path = slice_str(o->uri);
+    o->entry.format = slice_str("PARQUET");
+    frz__sst_writer_free(c->writer);
+    c->writer = NULL;
+    c->bytes += (uint64_t)o->entry.file_size;
+    c->rows += (uint64_t)o->entry.record_count;
+    return FRZ_OK;
+}
+
+int frz__change_readers(struct change *c, frz_error *err)
+{
+    struct table *t = c->t;
+    struct sst_env env = {t->a, t->db->fs, t->db->cache, &t->db->counters};
+    for (size_t i = 0; i < c->output_count; i++) {
+        struct output *o = &c->outputs[i];
+        int rc = frz__sst_open(&env, o->path, atomic_fetch_add(&t->db->next_file_no, 1), c->base->schema, (uint64_t)o->entry.file_size, (uint64_t)o->entry.record_count, &o->sst, err);
+        if (rc != FRZ_OK) return rc > 0 ? frz__err(err, FRZ_BUG, "%s: a file just written is not there", o->path) : rc;
+    }
+    return FRZ_OK;
+}
+
+void frz__change_lineage(const struct vfile *file, const struct vecs *vecs, size_t index, uint64_t pos, int64_t *row_id, int64_t *updated)
+{
+    frz_value id, up;
+    frz__vec_get(&vecs->cols[vecs->count - 2], index, &id);
+    frz__vec_get(&vecs->cols[vecs->count - 1], index, &up);
+    *row_id = !value_is_null(&id) ? id.as.i64 : file->first_row_id >= 0 ? file->first_row_id + (int64_t)pos : -1;
+    *updated = !value_is_null(&up) ? up.as.i64 : file->first_row_id >= 0 ? file->data_sequence : -1;
+}
+
+/* ── masks ── */
+
+static int cmp_deletion(const void *a, const void *b) { return strcmp(((const struct delete_change *)a)->iceberg_path, ((const struct delete_change *)b)->iceberg_path); }
+
+int frz__change_masks(struct change *c, frz_error *err)
+{
+    const allocator *a = c->t->a;
+    size_t n = c->base->file_count;
+    c->deletions = (struct delete_change *)frz__alloc_array(a, n + c->output_count + 1, sizeof *c->deletions);
+    c->gone = (slice *)frz__alloc_array(a, n + 1, sizeof *c->gone);
+    if (!c->deletions || !c->gone) return frz__err_no_memory(err, n * sizeof *c->deletions);
+    for (size_t i = 0; i < n; i++) {
+        struct file_change *fc = &c->by_file[i];
+        const struct vfile *v = c->base->files[i];
+        if (fc->gone) {
+            c->gone[c->gone_count++] = slice_str(v->iceberg_path);
+        } else if (fc->fresh_count) {
+            TRY(frz__mask_add(a, v->mask, fc->fresh, fc->fresh_count, &fc->mask, err));
+            c->deletions[c->deletion_count++] = (struct delete_change){v->iceberg_path, fc->mask, fc->fresh, fc->fresh_count};
+        }
+    }
+    for (size_t i = 0; i < c->output_count; i++) {
+        struct output *o = &c->outputs[i];
+        if (!o->fresh_count) continue;
+        TRY(frz__mask_add(a, NULL, o->fresh, o->fresh_count, &o->mask, err));
+        c->deletions[c->deletion_count++] = (struct delete_change){o->uri, o->mask, o->fresh, o->fresh_count};
+    }
+    if (c->deletion_count) qsort(c->deletions, c->deletion_count, sizeof *c->deletions, cmp_deletion);
+    return frz__deletes_make(&c->deletes, c->deletions, c->deletion_count, c->gone, c->gone_count, c->token, err);
+}
+
+/* ── the commit ── */
+
+static void expire_gone(struct change *c)
+{
+    struct table *t = c->t;
+    frz__deletes_done(&c->deletes, c->gone, c->gone_count, c->sequence);
+    for (size_t i = 0; i < c->base->file_count; i++) {
+        const struct vfile *v = c->base->files[i];
+        char *relative = NULL;
+        if (!c->by_file[i].gone || frz__path_relative(t, t->version->meta->location, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
+        (void)!frz__expire_add(t, relative, v->data_sequence, c->sequence, NULL);
+    }
+}
+
+int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
+{
+    struct table *t = c->t;
+    const allocator *a = t->a;
+    const struct delete_plan *d = &c->deletes;
+    struct commit_request r = {0};
+    size_t added = c->output_count + d->added_count, removed = c->gone_count + d->removed_count, open = c->output_count + d->open_count;
+    struct ice_file *add = (struct ice_file *)frz__alloc_array(a, added + 1, sizeof *add);
+    slice *remove = (slice *)frz__alloc_array(a, removed + 1, sizeof *remove);
+    struct durable_open *files = (struct durable_open *)frz__alloc_array(a, open + 1, sizeof *files);
+    int rc = add && remove && files ? FRZ_OK : frz__err_no_memory(err, added * sizeof *add);
+    if (rc >= 0) {
+        for (size_t i = 0; i < c->output_count; i++) {
+            add[i] = c->outputs[i].entry;
+            files[i] = (struct durable_open){c->outputs[i].file, SYNC_DATA_FILE};
+        }
+        for (size_t i = 0; i < d->added_count; i++) add[c->output_count + i] = d->added[i];
+        for (size_t i = 0; i < d->open_count; i++) files[c->output_count + i] = (struct durable_open){d->open[i], t->format_version >= 3 ? SYNC_DELETION_VECTOR : SYNC_DELETE_FILE};
+        memcpy(remove, c->gone, c->gone_count * sizeof *remove);
+        if (d->removed_count) memcpy(remove + c->gone_count, d->removed, d->removed_count * sizeof *remove);
+        r.edit = edit;
+        r.edit.added = add;
+        r.edit.added_count = added;
+        r.edit.removed = remove;
+        r.edit.removed_count = removed;
+        r.edit.removed_dvs = d->removed_dvs;
+        r.edit.removed_dv_count = d->removed_dv_count;
+        r.edit.no_snapshot = added == 0 && removed == 0 && d->removed_dv_count == 0;
+        r.data_files = files;
+        r.data_file_count = open;
+        rc = frz__commit(t, &r, err);
+        c->committed = rc >= 0;
+        c->in_doubt = r.in_doubt;
+        c->sequence = r.sequence;
+        c->snapshot_id = r.snapshot_id;
+    }
+    frz__free(a, add);
+    frz__free(a, remove);
+    frz__free(a, files);
+    if (c->committed) expire_gone(c);
+    return rc;
+}
+
+/* ── the view after it ── */
+
+static const struct ice_entry *entry_of(const struct ice_tree *tree, const char *uri)
+{
+    for (size_t m = 0; m < tree->count; m++)
+        for (size_t i = 0; i < tree->manifests[m].entry_count; i++)
+            if (tree->manifests[m].entries[i].status != ICE_DELETED && slice_eq(tree->manifests[m].entries[i].file.path, slice_str(uri))) return &tree->manifests[m].entries[i];
+    return NULL;
+}
+
+static int next_files(struct change *c, struct vfile ***out, size_t *count, frz_error *err)
+{
+    struct table *t = c->t;
+    size_t n = 0;
+    struct vfile **files = (struct vfile **)frz__alloc_array(t->a, c->base->file_count + c->output_count + 1, sizeof *files);
+    int rc = files ? FRZ_OK : frz__err_no_memory(err, c->base->file_count * sizeof *files);
+    for (size_t i = 0; rc >= 0 && i < c->base->file_count; i++) {
+        struct vfile *v = c->base->files[i];
+        if (c->by_file[i].gone) continue;
+        if (!c->by_file[i].mask) files[n++] = frz__vfile_acquire(v);
+        else {
+            rc = frz__vfile_new(t->a, frz__sst_acquire(v->sst), frz__mask_acquire(c->by_file[i].mask), slice_str(v->iceberg_path), v->first_row_id, v->data_sequence, v->file_size, &files[n], err);
+            n += rc >= 0;
+        }
+    }
+    for (size_t i = 0; rc >= 0 && i < c->output_count; i++) {
+        struct output *o = &c->outputs[i];
+        const struct ice_entry *e = entry_of(&t->version->tree, o->uri);
+        rc = frz__vfile_new(t->a, frz__sst_acquire(o->sst), o->mask ? frz__mask_acquire(o->mask) : NULL, slice_str(o->uri), e ? e->file.first_row_id : -1, e ? e->sequence_number : c->sequence,
+                            o->entry.file_size, &files[n], err);
+        n += rc >= 0;
+    }
+    *out = files;
+    *count = n;
+    return rc;
+}
+
+int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_seq, frz_error *err)
+{
+    struct table *t = c->t;
+    struct vfile **files = NULL;
+    struct view *v = NULL;
+    size_t count = 0;
+    int64_t snapshot_id = c->snapshot_id >= 0 ? c->snapshot_id : c->base->snapshot_id;
+    int rc = next_files(c, &files, &count, err);
+    if (rc >= 0) {
+        frz__mutex_lock(&t->view_mu);
+        const struct view *now = atomic_load(&t->view); /* rotations since have put memtables before ours */
+        rc = frz__view_new(t->a, now->schema, now->mems, now->mem_count - mems_dropped, files, count, flushed_seq > now->flushed_seq ? flushed_seq : now->flushed_seq, snapshot_id, &v, err);
+        if (rc >= 0) frz__view_install_locked(t, v);
+        frz__cond_broadcast(&t->room);
+        frz__mutex_unlock(&t->view_mu);
+    }
+    for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);
+    frz__free(t->a, files);
+    if (rc >= 0) return rc;
+    t->in_doubt = true; /* what was committed is; only the view could not be made */
+    return frz__table_reload(t, err);
+}

@@ -1,0 +1,60 @@
+/* change.h — what one commit does to the data files of a table: new ones, masks for those that stay and for the new ones, those that go; and the view that shows it. A flush and a compaction each fill one.
+ *
+ * Steps       init · room, rows into `writer`, end (as often as files are written) · readers · by_file and outputs[].mask filled · masks · commit · install · clear
+ * Invariants  (1) nothing that was is touched before the commit  (2) clear unlinks what was written, unless it was committed or may have been
+ * Threads     one; from `masks` on under flush_mu, with a base whose files are those of the table's version                                                                  */
+#ifndef FRZ_ENGINE_CHANGE_H
+#define FRZ_ENGINE_CHANGE_H
+#include "engine/deletes.h"
+
+struct output {
+    char *path, *uri; /* relative to the warehouse; as manifests say */
+    struct file *file;
+    struct ice_file entry;
+    struct sst *sst;
+    struct mask *mask; /* rows that are dead from birth; counted; NULL = none */
+    uint64_t *fresh;   /* the same, ascending */
+    size_t fresh_count;
+};
+struct file_change {
+    uint64_t *fresh; /* positions that die with this commit, ascending */
+    size_t fresh_count;
+    struct mask *mask; /* made by `masks`: with them */
+    bool gone;
+};
+struct change {
+    struct table *t;
+    struct view *base;           /* counted */
+    struct file_change *by_file; /* of base */
+    char token[64];
+    slice location;              /* of the table's version; lives as long as that */
+    struct sst_writer_options writer_options;
+    uint64_t file_bytes_max;     /* a data file is ended near this size */
+    struct sst_writer *writer;   /* of the last output, while that is open */
+    struct output *outputs;
+    size_t output_count, output_cap;
+    struct delete_change *deletions;
+    size_t deletion_count;
+    slice *gone;
+    size_t gone_count;
+    struct delete_plan deletes;
+    struct arena ar;
+    uint64_t bytes, rows;        /* of the outputs */
+    int64_t sequence, snapshot_id; /* of the commit; -1 = no snapshot */
+    bool committed, in_doubt;    /* in doubt: the commit failed, and may be there all the same: its files stay */
+};
+/* Takes BASE's count, also on failure. */
+FRZ_NODISCARD int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err);
+void frz__change_clear(struct change *c);
+/* A writer with room: the open one, unless it has reached its size, else a new file's. */
+FRZ_NODISCARD int frz__change_room(struct change *c, frz_error *err);
+FRZ_NODISCARD int frz__change_end(struct change *c, frz_error *err); /* the open file, if any */
+FRZ_NODISCARD int frz__change_readers(struct change *c, frz_error *err);
+/* What a row of FILE carries of its life so far (v3), as the last two columns of VECS say, else inherited from the file: -1 = nothing. */
+void frz__change_lineage(const struct vfile *file, const struct vecs *vecs, size_t index, uint64_t pos, int64_t *row_id, int64_t *updated);
+FRZ_NODISCARD int frz__change_masks(struct change *c, frz_error *err);
+/* EDIT: what is not about files; the rest is filled here. */
+FRZ_NODISCARD int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err);
+/* After the commit: the next view has MEMS_DROPPED of the oldest memtables less. If that fails (memory alone), the table is read again. */
+FRZ_NODISCARD int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_seq, frz_error *err);
+#endif
