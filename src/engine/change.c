@@ -21,33 +21,68 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
 }
 
-void frz__change_clear(struct change *c)
+static void output_clear(struct change *c, struct output *o, bool keep)
 {
     struct table *t = c->t;
-    const allocator *a = t->a;
-    bool keep = c->committed || c->in_doubt;
-    frz__sst_writer_free(c->writer);
-    for (size_t i = 0; i < c->output_count; i++) {
-        struct output *o = &c->outputs[i];
-        (void)frz__file_close(o->file, NULL);
-        if (!keep && o->file && frz__fs_unlink(t->db->fs, o->path, NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, o->path);
-        frz__sst_release(o->sst);
-        frz__mask_release(o->mask);
-        frz__free(a, o->fresh);
-        frz__free(a, o->path);
-        frz__free(a, o->uri);
-    }
+    (void)frz__file_close(o->file, NULL);
+    if (!keep && o->file && frz__fs_unlink(t->db->fs, o->path, NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, o->path);
+    frz__sst_release(o->sst);
+    frz__mask_release(o->mask);
+    frz__free(t->a, o->fresh);
+    frz__free(t->a, o->path);
+    frz__free(t->a, o->uri);
+}
+
+/* What was said of the base's files. */
+static void forget(struct change *c, bool keep)
+{
+    const allocator *a = c->t->a;
     frz__deletes_clear(&c->deletes, keep);
     for (size_t i = 0; c->by_file && i < c->base->file_count; i++) {
         frz__free(a, c->by_file[i].fresh);
         frz__mask_release(c->by_file[i].mask);
     }
     frz__free(a, c->by_file);
-    frz__free(a, c->outputs);
     frz__free(a, c->deletions);
     frz__free(a, c->gone);
-    frz__arena_clear(&c->ar);
+    c->by_file = NULL;
+    c->deletions = NULL;
+    c->gone = NULL;
+    c->deletion_count = c->gone_count = 0;
     frz__view_release(c->base);
+    c->base = NULL;
+}
+
+void frz__change_clear(struct change *c)
+{
+    bool keep = c->committed || c->in_doubt;
+    frz__sst_writer_free(c->writer);
+    for (size_t i = 0; i < c->output_count; i++) output_clear(c, &c->outputs[i], keep && !c->outputs[i].dead);
+    frz__free(c->t->a, c->outputs);
+    forget(c, keep);
+    frz__arena_clear(&c->ar);
+}
+
+int frz__change_rebase(struct change *c, struct view *base, frz_error *err)
+{
+    forget(c, false);
+    c->base = base;
+    frz__deletes_init(&c->deletes, c->t);
+    for (size_t i = 0; i < c->output_count; i++) {
+        frz__mask_release(c->outputs[i].mask);
+        frz__free(c->t->a, c->outputs[i].fresh);
+        c->outputs[i].mask = NULL;
+        c->outputs[i].fresh = NULL;
+        c->outputs[i].fresh_count = 0;
+    }
+    frz__db_token(c->t->db, c->t->version->number + 1, c->token); /* of delete files: a name is never used twice */
+    c->by_file = (struct file_change *)frz__alloc_array(c->t->a, base->file_count + 1, sizeof *c->by_file);
+    return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
+}
+
+void frz__change_drop_dead(struct change *c)
+{
+    for (size_t i = 0; i < c->output_count; i++) c->outputs[i].dead = c->outputs[i].fresh_count == c->outputs[i].sst->rows;
 }
 
 /* ── data files ── */
@@ -124,7 +159,7 @@ int frz__change_masks(struct change *c, frz_error *err)
     }
     for (size_t i = 0; i < c->output_count; i++) {
         struct output *o = &c->outputs[i];
-        if (!o->fresh_count) continue;
+        if (!o->fresh_count || o->dead) continue;
         TRY(frz__mask_add(a, NULL, o->fresh, o->fresh_count, &o->mask, err));
         c->deletions[c->deletion_count++] = (struct delete_change){o->uri, o->mask, o->fresh, o->fresh_count};
     }
@@ -158,12 +193,16 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
     struct durable_open *files = (struct durable_open *)frz__alloc_array(a, open + 1, sizeof *files);
     int rc = add && remove && files ? FRZ_OK : frz__err_no_memory(err, added * sizeof *add);
     if (rc >= 0) {
+        size_t n = 0;
         for (size_t i = 0; i < c->output_count; i++) {
-            add[i] = c->outputs[i].entry;
-            files[i] = (struct durable_open){c->outputs[i].file, SYNC_DATA_FILE};
+            if (c->outputs[i].dead) continue;
+            add[n] = c->outputs[i].entry;
+            files[n++] = (struct durable_open){c->outputs[i].file, SYNC_DATA_FILE};
         }
-        for (size_t i = 0; i < d->added_count; i++) add[c->output_count + i] = d->added[i];
-        for (size_t i = 0; i < d->open_count; i++) files[c->output_count + i] = (struct durable_open){d->open[i], t->format_version >= 3 ? SYNC_DELETION_VECTOR : SYNC_DELETE_FILE};
+        added = n + d->added_count;
+        open = n + d->open_count;
+        for (size_t i = 0; i < d->added_count; i++) add[n + i] = d->added[i];
+        for (size_t i = 0; i < d->open_count; i++) files[n + i] = (struct durable_open){d->open[i], t->format_version >= 3 ? SYNC_DELETION_VECTOR : SYNC_DELETE_FILE};
         memcpy(remove, c->gone, c->gone_count * sizeof *remove);
         if (d->removed_count) memcpy(remove + c->gone_count, d->removed, d->removed_count * sizeof *remove);
         r.edit = edit;
@@ -216,6 +255,7 @@ static int next_files(struct change *c, struct vfile ***out, size_t *count, frz_
     }
     for (size_t i = 0; rc >= 0 && i < c->output_count; i++) {
         struct output *o = &c->outputs[i];
+        if (o->dead) continue;
         const struct ice_entry *e = entry_of(&t->version->tree, o->uri);
         rc = frz__vfile_new(t->a, frz__sst_acquire(o->sst), o->mask ? frz__mask_acquire(o->mask) : NULL, slice_str(o->uri), e ? e->file.first_row_id : -1, e ? e->sequence_number : c->sequence,
                             o->entry.file_size, &files[n], err);

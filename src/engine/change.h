@@ -15,6 +15,7 @@ struct output {
     struct mask *mask; /* rows that are dead from birth; counted; NULL = none */
     uint64_t *fresh;   /* the same, ascending */
     size_t fresh_count;
+    bool dead;         /* all of them: it is not part of the commit, and removed */
 };
 struct file_change {
     uint64_t *fresh; /* positions that die with this commit, ascending */
@@ -46,6 +47,10 @@ struct change {
 /* Takes BASE's count, also on failure. */
 FRZ_NODISCARD int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err);
 void frz__change_clear(struct change *c);
+/* The same outputs against another BASE (its count is taken, also on failure): what was said of masks and files that go is forgotten, and its delete files removed. */
+FRZ_NODISCARD int frz__change_rebase(struct change *c, struct view *base, frz_error *err);
+/* Outputs whose every row is dead from birth are marked so. */
+void frz__change_drop_dead(struct change *c);
 /* A writer with room: the open one, unless it has reached its size, else a new file's. */
 FRZ_NODISCARD int frz__change_room(struct change *c, frz_error *err);
 FRZ_NODISCARD int frz__change_end(struct change *c, frz_error *err); /* the open file, if any */

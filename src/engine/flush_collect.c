@@ -203,6 +203,7 @@ int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
         const struct vfile *v = f->view->files[file];
         if (f->change.by_file[file].gone) continue;
         if (order[i]->live_bytes > bytes * ABSORB_RATIO + 4096 || order[i]->live_bytes > ABSORB_BYTES_MAX || !v->sst->sorted) break;
+        if (atomic_load_explicit(&v->sst->claimed, memory_order_relaxed)) continue;
         order[i]->absorbed = f->change.by_file[file].gone = true;
         bytes += order[i]->live_bytes;
         taken++;

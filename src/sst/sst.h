@@ -78,6 +78,7 @@ struct sst {
     slice first_key, last_key; /* exact; empty file: both empty, rows = 0 */
     uint64_t seq_first, seq_last;
     uint8_t level_hint;
+    _Atomic bool claimed; /* a compaction has it: others leave it alone */
     bool sorted;         /* ours: has the private block. false = foreign: scan only */
     /* the rest is sst's own */
     struct sst_impl *impl;
