@@ -491,6 +491,41 @@ TEST(close, without_publishing_while_a_flush_is_queued_keeps_all_in_the_log)
     rig_clear(&r);
 }
 
+static void *close_thread(void *p) { return (void *)(intptr_t)frz_db_close((frz_db *)p, &(frz_error){0}); }
+
+TEST(close, gives_back_a_table_that_was_dropped_while_its_flush_was_queued)
+{
+    struct rig r;
+    frz_table *t[3];
+    struct test_alloc alloc;
+    if (!frz__test_failpoint("flush.background", "pause")) return;
+    rig_init(&r, 1 << 20);
+    rig_close(&r);
+    test_alloc_init(&alloc, 0);
+    r.o.allocator = &alloc.vt;
+    r.o.no_close_flush = true;
+    r.o.memtable_bytes = 4096; /* each write rotates */
+    rig_reopen(&r);
+    uint64_t before = frz__test_failpoint_hits("flush.background");
+    for (int i = 0; i < 3; i++) {
+        char name[] = {'a', (char)('0' + i), 0};
+        rig_create(&r, name, 2, &t[i]);
+        put(t[i], 1, "a");
+        if (i < 2) SOON(frz__test_failpoint_hits("flush.background") == before + 1 + (uint64_t)i, 0); /* both that flush stand still: the third one's job stays queued */
+    }
+    OK(frz_table_drop(r.db, "a2", &r.e), &r.e);
+    pthread_t thread;
+    void *rc;
+    assert_int_equal(pthread_create(&thread, NULL, close_thread, r.db), 0);
+    r.db = NULL;
+    nap(100); /* it should have told them to stop by now; if not, the third one's turn comes, and all is well too */
+    frz__test_failpoint_resume("flush.background");
+    pthread_join(thread, &rc);
+    assert_int_equal((intptr_t)rc, FRZ_OK);
+    assert_int_equal(alloc.live, 0);
+    frz__fs_free(r.fs);
+}
+
 TEST(close, is_refused_while_a_snapshot_is_open_and_the_handle_stays_good)
 {
     struct rig r;
