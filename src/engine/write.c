@@ -37,6 +37,7 @@ static bool join_locked(struct db *db, struct writer *w)
     db->queue_tail = w;
     frz__cond_init(&w->cv);
     w->waits = true;
+    FAILPOINT_VOID("write.queue");
     while (!w->done && (db->writing || db->queue_head != w)) frz__cond_wait(&w->cv, &db->log_mu);
     frz__cond_clear(&w->cv);
     if (w->done) return false;
