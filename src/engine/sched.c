@@ -30,9 +30,13 @@ static int64_t tend(struct table *t, int64_t now)
     return next;
 }
 
+/* Not while a flush goes on: it may take long, and the log's interval would wait with it. */
 static void expire_due(struct table *t)
 {
-    frz__mutex_lock(&t->flush_mu);
+    if (!frz__mutex_trylock(&t->flush_mu)) {
+        atomic_store(&t->expiry_missed, true);
+        return;
+    }
     if (t->pending_count && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
 }
@@ -40,11 +44,15 @@ static void expire_due(struct table *t)
 static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
 {
     int64_t now = frz__clock_mono_ns(), next = now + IDLE_NS, interval = (int64_t)db->set.sync_interval_ms * 1000000;
-    if (db->set.durability == FRZ_SYNC_INTERVAL) {
+    if (db->set.durability == FRZ_SYNC_INTERVAL || atomic_load(&db->sync_asked)) {
         if (now - *synced_at >= interval) {
             frz_error err;
             *synced_at = now;
-            if (frz__write_sync(db, &err) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "the log can't be synced: %s", err.message);
+            atomic_store(&db->sync_asked, false); /* before the sync: what is written after it asks anew */
+            if (frz__write_sync(db, &err) < 0) {
+                frz__log(&db->log, FRZ_LOG_ERROR, "the log can't be synced: %s", err.message);
+                atomic_store(&db->sync_asked, true);
+            }
         }
         next = min64(next, *synced_at + interval);
     }
@@ -83,6 +91,11 @@ void frz__sched_wake(struct db *db)
     db->tick_woken = true;
     frz__cond_signal(&db->tick);
     frz__mutex_unlock(&db->tick_mu);
+}
+
+void frz__sched_sync_soon(struct db *db)
+{
+    if (!atomic_load(&db->sync_asked) && !atomic_exchange(&db->sync_asked, true)) frz__sched_wake(db);
 }
 
 int frz__sched_start(struct db *db, frz_error *err)

@@ -360,6 +360,33 @@ static void has_new(frz_table *t)
     has(t, 3, "three");
 }
 
+TEST(flush, however_long_does_not_hold_up_the_interval_of_the_log)
+{
+    struct rig r;
+    pthread_t thread;
+    rig_init(&r, 1 << 20);
+    rig_close(&r);
+    r.o.durability = FRZ_SYNC_INTERVAL;
+    r.o.sync_interval_ms = 5;
+    rig_reopen(&r);
+    put(r.t, 0, "x");
+    if (frz__test_failpoint("flush.begin", "pause")) {
+        assert_int_equal(pthread_create(&thread, NULL, flush_thread, r.t), 0);
+        assert_true(frz__test_failpoint_wait_paused("flush.begin", 30000));
+        for (int i = 1; i < 150; i++) { /* beyond a second: the clock has its other rounds too */
+            uint64_t before = stats(&r).log_syncs;
+            put(r.t, i, "y");
+            int tries = 0;
+            while (stats(&r).log_syncs == before && tries++ < 3000) nap(10);
+            assert_true(stats(&r).log_syncs > before);
+            nap(10);
+        }
+        frz__test_failpoint_resume("flush.begin");
+        pthread_join(thread, NULL);
+    }
+    rig_clear(&r);
+}
+
 TEST(flush, one_that_fails_is_retried_and_its_rows_stay_readable_and_logged)
 {
     for (size_t p = 0; p < FRZ_ARRAY_LEN(points); p++) {

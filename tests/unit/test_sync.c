@@ -134,6 +134,30 @@ TEST(sync, unlocks_in_any_order)
     frz__mutex_clear(&c);
 }
 
+static void *try_it(void *arg)
+{
+    bool taken = frz__mutex_trylock((struct mutex *)arg);
+    if (taken) frz__mutex_unlock((struct mutex *)arg);
+    return taken ? arg : NULL;
+}
+
+TEST(sync, a_try_takes_what_is_free_alone)
+{
+    struct mutex m;
+    pthread_t thread;
+    void *taken;
+    frz__mutex_init(&m, RANK_LEAF, "m");
+    for (int locked = 0; locked < 2; locked++) {
+        if (locked) frz__mutex_lock(&m);
+        assert_int_equal(pthread_create(&thread, NULL, try_it, &m), 0);
+        assert_int_equal(pthread_join(thread, &taken), 0);
+        assert_ptr_equal(taken, locked ? NULL : &m);
+    }
+    FRZ_ASSERT_HELD(&m);
+    frz__mutex_unlock(&m);
+    frz__mutex_clear(&m);
+}
+
 struct ball { struct mutex mu; struct cond turned; int at, passes; };
 struct player { struct ball *b; int me; };
 static void *play(void *arg)
