@@ -509,11 +509,11 @@ TEST(close, without_publishing_while_a_flush_is_queued_keeps_all_in_the_log)
     rig_close(&r);
     for (int i = 0; i < 5; i++) {
         rig_reopen(&r);
-        for (int64_t k = 0; k < 100; k++) put(r.t, k * 10 + i, "some text that fills a memtable of a few KiB soon enough");
+        for (int64_t k = 0; k < 200; k++) put(r.t, k * 10 + i, "some text that fills a memtable of a few KiB soon enough");
         rig_close(&r);
     }
     rig_reopen(&r);
-    assert_int_equal(count(r.t), 500);
+    assert_int_equal(count(r.t), 1000);
     verify(r.db);
     rig_clear(&r);
 }
@@ -531,13 +531,16 @@ TEST(close, gives_back_a_table_that_was_dropped_while_its_flush_was_queued)
     test_alloc_init(&alloc, 0);
     r.o.allocator = &alloc.vt;
     r.o.no_close_flush = true;
-    r.o.memtable_bytes = 4096; /* each write rotates */
+    r.o.memtable_bytes = 4096;
+    char v[5000]; /* each write rotates */
+    memset(v, 'x', sizeof v - 1);
+    v[sizeof v - 1] = 0;
     rig_reopen(&r);
     uint64_t before = frz__test_failpoint_hits("flush.background");
     for (int i = 0; i < 3; i++) {
         char name[] = {'a', (char)('0' + i), 0};
         rig_create(&r, name, 2, &t[i]);
-        put(t[i], 1, "a");
+        put(t[i], 1, v);
         if (i < 2) SOON(frz__test_failpoint_hits("flush.background") == before + 1 + (uint64_t)i, 0); /* both that flush stand still: the third one's job stays queued */
     }
     OK(frz_table_drop(r.db, "a2", &r.e), &r.e);
@@ -604,7 +607,7 @@ TEST(drop, beside_writers_of_the_table_leaves_a_log_that_opens)
         frz_table_close(u);
         if (round % 3 == 2) {
             r.o.no_close_flush = true;
-            r.o.memtable_bytes = round % 2 ? 8192 : 32768; /* each write rotates, and writers wait for flushes; or they seldom do */
+            r.o.memtable_bytes = round % 2 ? 4096 : 32768; /* writers wait for flushes; or they seldom do */
             rig_close(&r);
             rig_reopen(&r);
         }
