@@ -130,7 +130,8 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
+        uint64_t published = t->broken ? 0 : atomic_load(&t->view)->flushed_seq + 1;
+        if (!t->broken) frz__table_wal_line(t, t->version, published > t->low_water ? published : t->low_water, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -319,6 +320,9 @@ static void take_over(struct table *old, struct table *fresh)
     char *broken = old->broken;
     old->broken = fresh->broken;
     fresh->broken = broken;
+    char *lost_rows = old->lost_rows;
+    old->lost_rows = fresh->lost_rows;
+    fresh->lost_rows = lost_rows;
 }
 
 int frz__db_refresh(struct db *db, frz_error *err)

@@ -81,6 +81,8 @@ struct table {
     int64_t retry_at_ns;
     struct pool_job flush_job;
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none */
+    uint64_t low_water; /* the highest that the log has of it, as found at open: all before it was published once */
+    char *lost_rows;    /* what was published and is no more, as found at open; NULL = nothing */
     char *broken; /* a table that can't be used: why; NULL = fine */
     int broken_code;
 

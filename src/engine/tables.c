@@ -60,6 +60,7 @@ void frz__table_release(struct table *t)
     frz__free(a, t->dir);
     frz__free(a, t->location);
     frz__free(a, t->broken);
+    frz__free(a, t->lost_rows);
     frz__free(a, t);
 }
 

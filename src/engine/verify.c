@@ -278,6 +278,7 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     frz_error why = {0};
     report->tables++;
     if (t->broken) return found(&x, t->dir, "%s", t->broken) < 0 ? FRZ_CANCELLED : FRZ_OK;
+    if (t->lost_rows && found(&x, t->dir, "%s", t->lost_rows) != 0) return FRZ_CANCELLED;
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {
