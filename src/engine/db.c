@@ -220,6 +220,7 @@ static void free_db(struct db *db)
     frz__epoch_free(db->epochs);
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
+    frz__arena_reserve_clear(&db->reserve);
     for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
     for (size_t i = 0; i < db->batch_count; i++) {
         frz__write_batch_clear(db->batches[i]);
@@ -252,6 +253,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
         db->a = &db->host;
     }
     db->set = set;
+    db->reserve.a = db->a;
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);

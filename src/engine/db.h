@@ -64,6 +64,7 @@ struct table {
     struct version *version;
     _Atomic(struct view *) view;
     struct mem *active; /* log_mu; borrowed from the view */
+    uint64_t reserve_round; /* the leader's: the last round that counted this table */
     bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
     _Atomic bool gone; /* its folder is in the trash: another table may be in its place */
@@ -119,6 +120,8 @@ struct db {
     struct wal *wal;
     uint64_t seq_next;
     uint64_t segment_kept; /* the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
+    uint64_t reserve_round;
+    struct arena_reserve reserve; /* the leader's: room for what is logged, should memory run out behind the log */
     frz_error write_error; /* log_mu: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible;
     _Atomic uint64_t seq_synced;
