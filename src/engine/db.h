@@ -216,6 +216,10 @@ struct commit_request {
     bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);
+FRZ_NODISCARD int frz__hint_move(struct table *t, int64_t number, frz_error *err);
+/* ── relocate.c ── */
+/* *V is at another place than its metadata says: it becomes the version, committed, that says where it is. FRZ_UNSUPPORTED where that may not be done. At open, single-threaded. */
+FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *err);
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
 void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
