@@ -217,6 +217,19 @@ static int commit(struct relocation *r, frz_error *err)
     return frz__hint_move(t, r->next->number, err);
 }
 
+/* The table that the old location names, if it is in this warehouse too: T is a copy of it, under its uuid, by which the log knows it. */
+static int check_copy(struct table *t, slice location, frz_error *err)
+{
+    size_t at = location.len;
+    for (int slashes = 0; at > 0; at--)
+        if (location.data[at - 1] == '/' && ++slashes == 2) break;
+    char dir[256];
+    bool there = false;
+    int n = snprintf(dir, sizeof dir, "%.*s", (int)(location.len - at), location.data + at);
+    if (n < 0 || (size_t)n >= sizeof dir || strcmp(dir, t->dir) == 0 || frz__fs_exists(t->db->fs, dir, &there, NULL) < 0 || !there) return FRZ_OK;
+    return frz__err(err, FRZ_UNSUPPORTED, "%s: it is a copy of %s, which is in this warehouse: a table can't be there twice (drop this one's directory, or open with read_only)", t->name, dir);
+}
+
 static int check_place(struct table *t, slice location, frz_error *err)
 {
     char old[4096];
@@ -234,6 +247,7 @@ int frz__relocate(struct table *t, struct version **v, frz_error *err)
     const allocator *a = t->a;
     int rc = FRZ_OK;
     TRY(check_place(t, r.old->meta->location, err));
+    TRY(check_copy(t, r.old->meta->location, err));
     TRY(ALLOC_NEW(&r.next, a, struct version, err));
     r.next->a = a;
     r.next->ar = ARENA_INIT(a);
