@@ -74,7 +74,7 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
             row = buf_slice(&r->migrated);
         }
     }
-    if (mem_versions(t->active) && mem_bytes(t->active) >= db->set.memtable_bytes) {
+    if (mem_versions(t->active) && mem_used(t->active) >= db->set.memtable_bytes) {
         db->seq_next = seq;
         TRY(frz__rotate(t, NULL, err));
     }
@@ -98,6 +98,7 @@ static int note_lost(struct replay *r, const struct bound_table *b, uint64_t seg
     }
     snprintf(l->name, sizeof l->name, "%s", b->name);
     l->operations++;
+    if (b->table_no > l->table_no) l->table_no = b->table_no;
     l->last = seq;
     return FRZ_OK;
 }
@@ -117,7 +118,7 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
             TRY(note_lost(r, b, segment, base_seq + i, err));
             continue;
         }
-        if (b->t->broken) {
+        if (table_is_broken(b->t)) {
             if (!r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
         }
@@ -135,7 +136,7 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     struct replay *r = (struct replay *)ctx;
     struct bound_table *b = find_bound(r, table_no);
     if (!b) return FRZ_OK;
-    if (b->t) atomic_store(&b->t->dropped, true);
+    if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
     for (size_t i = 0; i < r->lost_count; i++) /* it was not lost */
         if (memcmp(r->lost[i].uuid, b->uuid, sizeof b->uuid) == 0) r->lost[i] = r->lost[--r->lost_count];
@@ -159,13 +160,21 @@ static int finish_drops(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
-/* A table whose metadata is older than the log: an older copy of it was put in its place. What the log still has is back; what was published and recycled is not (hazards 9). */
-static int check_low_waters(struct db *db, const struct wal_report *report, frz_error *err)
+static bool is_behind(struct table *t) { return !table_is_broken(t) && atomic_load(&t->view)->flushed_seq + 1 < t->low_water; }
+
+bool frz__recover_is_behind(const struct db *db)
+{
+    bool any = false;
+    for (size_t i = 0; i < db->table_count; i++) any = any || is_behind(db->tables[i]);
+    return any;
+}
+
+int frz__recover_tell_behind(struct db *db, const struct wal_report *report, frz_error *err)
 {
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
-        uint64_t have = t->broken ? UINT64_MAX : atomic_load(&t->view)->flushed_seq;
-        if (have >= t->low_water || have + 1 >= t->low_water) continue;
+        if (!is_behind(t)) continue;
+        uint64_t have = atomic_load(&t->view)->flushed_seq;
         if (report->seq_first <= have + 1) {
             frz__log(&db->log, FRZ_LOG_WARN, "%s: its metadata has it up to sequence %" PRIu64 ", and up to %" PRIu64 " was published once: it is an older copy. The log still has the rows between: they are back",
                      t->name, have, t->low_water - 1);
@@ -205,13 +214,23 @@ static void keep_lost(struct db *db, const struct lost_table *lost, size_t count
     }
 }
 
-int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
+/* Of the tables that the log has rows of and that are not there: the highest number. */
+static uint64_t highest_gone(const struct replay *r)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < r->lost_count; i++)
+        if (r->lost[i].table_no > number) number = r->lost[i].table_no;
+    return number;
+}
+
+int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange, frz_error *err)
 {
     struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0)};
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
     struct wal_report report = {0};
     int rc = FRZ_OK;
-    uint64_t last = known->seq_last;
+    uint64_t last = atomic_load(&db->seq_visible); /* a refresh never goes back, whatever the log has lost since with tables that were dropped */
+    if (known->seq_last > last) last = known->seq_last;
     for (size_t i = 0; i < db->table_count; i++) {
         struct view *view = atomic_load(&db->tables[i]->view);
         if (view && view->flushed_seq > last) last = view->flushed_seq;
@@ -225,9 +244,11 @@ int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
             frz__log(&db->log, FRZ_LOG_WARN, "the log ends in segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes behind it were never acknowledged as durable, and are cut", report.tail_segment,
                      report.tail_offset, report.tail_bytes_dropped);
     }
+    uint64_t gone = highest_gone(&r);
+    bool tell = gone <= *strange;
+    *strange = tell ? 0 : gone;
     for (size_t i = 0; i < r.count; i++) frz__schema_release(r.bound[i].schema);
-    if (rc >= 0) rc = check_low_waters(db, &report, err);
-    if (rc >= 0) keep_lost(db, r.lost, r.lost_count);
+    if (rc >= 0 && tell) keep_lost(db, r.lost, r.lost_count);
     atomic_store(&db->seq_visible, last);
     atomic_store(&db->seq_synced, last);
     db->seq_next = last + 1;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/db.h"
+#include "engine/paths.h"
 #include "iceberg/ice_posdel.h"
 #include "puffin/puffin.h"
 
@@ -58,7 +58,7 @@ static int new_path(struct relocation *r, slice old, slice *out, frz_error *err)
 static int open_old(struct relocation *r, const struct ice_entry *e, struct file **f, char **path, frz_error *err)
 {
     uint64_t bytes = 0;
-    TRY(frz__path_relative(r->t, e->file.path, path, err));
+    TRY(frz__path_relative(r->t, r->old->meta->location, e->file.path, path, err));
     TRY(frz__must_exist(frz__fs_open(r->t->db->fs, *path, FS_OPEN_READ, f, err), err));
     TRY(frz__file_size(*f, &bytes, err));
     if ((int64_t)bytes == e->file.file_size) return FRZ_OK;
@@ -79,15 +79,9 @@ static int on_positions(void *ctx, slice path, const int64_t *positions, size_t 
     }
     return buf_append(&r->targets[i - 1].positions, positions, count * sizeof *positions, err);
 }
-static int source_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
 static int sink_append(void *ctx, slice bytes, frz_error *err) { return buf_append_slice((struct buf *)ctx, bytes, err); }
 
 static int cmp_target(const void *a, const void *b) { return slice_cmp(((const struct target *)a)->path, ((const struct target *)b)->path); }
-static int cmp_u64(const void *a, const void *b)
-{
-    uint64_t x = load_u64(a), y = load_u64(b);
-    return (x > y) - (x < y);
-}
 
 static int write_positions(struct relocation *r, struct buf *bytes, struct ice_file *out, frz_error *err)
 {
@@ -97,11 +91,7 @@ static int write_positions(struct relocation *r, struct buf *bytes, struct ice_f
     if (r->target_count) qsort(r->targets, r->target_count, sizeof *r->targets, cmp_target);
     for (size_t i = 0; i < r->target_count; i++) {
         uint64_t *p = (uint64_t *)(void *)r->targets[i].positions.data;
-        size_t n = r->targets[i].positions.len / sizeof *p, k = 0;
-        qsort(p, n, sizeof *p, cmp_u64);
-        for (size_t j = 0; j < n; j++)
-            if (k == 0 || p[k - 1] != p[j]) p[k++] = p[j];
-        targets[i] = (struct posdel_target){r->targets[i].path, p, k};
+        targets[i] = (struct posdel_target){r->targets[i].path, p, frz__positions_sort(p, r->targets[i].positions.len / sizeof *p)};
     }
     int rc = frz__posdel_write(a, targets, r->target_count, r->t->settings.codec, r->codec, (struct pq_sink){bytes, sink_append}, &r->next->ar, out, err);
     frz__free(a, targets);
@@ -115,7 +105,7 @@ static int copy_positions(struct relocation *r, const struct ice_entry *e, struc
     uint64_t rows = 0;
     int rc = FRZ_OK;
     CHECK(open_old(r, e, &f, &path, err));
-    CHECK(frz__posdel_read(r->t->a, (struct pq_source){f, source_read, (uint64_t)e->file.file_size, path}, r->codec, on_positions, r, &rows, err));
+    CHECK(frz__posdel_read(r->t->a, frz__sst_source(f, (uint64_t)e->file.file_size, path), r->codec, on_positions, r, &rows, err));
     CHECK(write_positions(r, bytes, out, err));
     out->sort_order_id = e->file.sort_order_id;
 done:
@@ -195,7 +185,7 @@ static int commit(struct relocation *r, frz_error *err)
     struct table *t = r->t;
     struct ice_result res = {0};
     struct ice_env env = {.now_ms = frz__clock_wall_us() / 1000, .base_version = r->old->number, .name_token = r->token};
-    char temp[400], name[400];
+    char temp[PATH_BYTES], name[PATH_BYTES];
     TRY(frz__ice_relocate(t->a, &r->next->ar, r->old->meta, &r->old->tree, slice_str(t->location), r->moved, r->moved_count, &env, &res, err));
     r->next->meta = res.meta;
     r->next->tree = res.tree;
@@ -209,8 +199,8 @@ static int commit(struct relocation *r, frz_error *err)
     }
     struct durable_batch b = {.files = r->files, .count = r->file_count, .files_dir = SYNC_MANIFEST_DIR};
     if (b.count) TRY(frz__durable_batch(t->db->fs, &b, err));
-    snprintf(temp, sizeof temp, "%s/metadata/.tmp-%s", t->dir, r->token);
-    snprintf(name, sizeof name, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, r->next->number);
+    TRY(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, r->token));
+    TRY(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, r->next->number));
     int rc = frz__durable_publish_new(t->db->fs, &(struct durable_name){temp, name, SYNC_METADATA, SYNC_METADATA_DIR}, res.metadata_json, NULL, err);
     if (rc == FRZ_EXISTS) return frz__err(err, FRZ_BUSY, "%s: somebody else committed version %" PRId64 " while it was re-pointed", t->name, r->next->number);
     TRY(rc);
@@ -252,7 +242,6 @@ int frz__relocate(struct table *t, struct version **v, frz_error *err)
     r.next->a = a;
     r.next->ar = ARENA_INIT(a);
     atomic_store(&r.next->refs, 1);
-    t->version = *v; /* paths are its */
     frz__db_token(t->db, r.old->number + 1, r.token);
     CHECK(frz__table_settings(r.old->meta->properties, r.old->meta->property_count, false, &t->settings, err));
     CHECK(frz__codec_take(t->db, &r.codec, err));
@@ -261,7 +250,6 @@ int frz__relocate(struct table *t, struct version **v, frz_error *err)
     frz__log(&t->db->log, FRZ_LOG_WARN, "%s: it was at %.*s, and is at %s: its metadata says so from version %" PRId64 " on", t->name, (int)r.old->meta->location.len, r.old->meta->location.data, t->location,
              r.next->number);
 done:
-    t->version = NULL;
     frz__codec_give(t->db, r.codec);
     for (size_t i = 0; i < r.file_count; i++) {
         frz__free(a, (void *)(uintptr_t)r.files[i].path);
