@@ -9,6 +9,52 @@ struct arena_block {
 #define BLOCK_BYTES_MIN ((size_t)4096)
 #define BLOCK_BYTES_MAX ((size_t)8 << 20)
 
+#define HEAD_MAX (sizeof(struct arena_block) + 64) /* with the first piece's alignment */
+
+int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_error *err)
+{
+    if (r->count >= count && r->bytes >= bytes) return FRZ_OK;
+    if (bytes > SIZE_MAX / 2) return frz__err_no_memory(err, bytes);
+    if (r->bytes < bytes) frz__arena_reserve_clear(r); /* too small, all of them */
+    if (r->count == 0) r->bytes = bytes;
+    while (r->count < count) {
+        struct arena_block *b = (struct arena_block *)frz__alloc(r->a, HEAD_MAX + r->bytes);
+        if (!b) return frz__err_no_memory(err, HEAD_MAX + r->bytes);
+        b->next = r->blocks;
+        b->bytes = HEAD_MAX + r->bytes;
+        r->blocks = b;
+        r->count++;
+    }
+    return FRZ_OK;
+}
+
+void frz__arena_reserve_clear(struct arena_reserve *r)
+{
+    while (r->blocks) {
+        struct arena_block *next = r->blocks->next;
+        frz__free(r->a, r->blocks);
+        r->blocks = next;
+    }
+    r->count = r->bytes = 0;
+}
+
+/* A block of the reserve becomes the current one: what it was made for fits in it. */
+static void *alloc_reserved(struct arena *ar, size_t bytes, size_t align)
+{
+    struct arena_reserve *r = ar->reserve;
+    if (!r || !r->count || r->bytes < bytes) return NULL;
+    struct arena_block *b = r->blocks;
+    r->blocks = b->next;
+    r->count--;
+    b->next = ar->blocks;
+    ar->blocks = b;
+    atomic_fetch_add_explicit(&ar->bytes, b->bytes, memory_order_relaxed);
+    uintptr_t p = ((uintptr_t)(b + 1) + align - 1) & ~(uintptr_t)(align - 1);
+    ar->at = (uint8_t *)p + bytes;
+    ar->end = (uint8_t *)b + b->bytes;
+    return (void *)p;
+}
+
 void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
 {
     size_t head = sizeof(struct arena_block) + align;
@@ -17,7 +63,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     bool own = bytes + head > want / 2 && ar->at; /* a large piece gets its own block: the current one keeps its room */
     size_t take = own || bytes + head > want ? bytes + head : want;
     struct arena_block *b = (struct arena_block *)frz__alloc_huge(ar->a, take);
-    if (!b) return NULL;
+    if (!b) return alloc_reserved(ar, bytes, align);
     b->next = ar->blocks;
     b->bytes = take;
     ar->blocks = b;

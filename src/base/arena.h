@@ -5,8 +5,19 @@
 #include <stdatomic.h>
 #include "base/alloc.h"
 
+/* Blocks that are taken from the allocator beforehand, for what may not fail halfway: an arena takes one where the allocator has nothing. */
+struct arena_reserve {
+    const allocator *a;
+    struct arena_block *blocks;
+    size_t count, bytes; /* so many, each with room for so many bytes */
+};
+/* At least COUNT blocks with room for BYTES each. FRZ_NO_MEMORY: as before. */
+FRZ_NODISCARD int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_error *err);
+void frz__arena_reserve_clear(struct arena_reserve *r);
+
 struct arena {
     const allocator *a;
+    struct arena_reserve *reserve; /* of the same allocator; NULL = none */
     struct arena_block *blocks;
     uint8_t *at, *end;
     size_t next_bytes;

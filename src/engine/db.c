@@ -131,7 +131,9 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!table_is_broken(t)) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
+        if (table_is_broken(t)) continue;
+        uint64_t published = atomic_load(&t->view)->flushed_seq + 1;
+        frz__table_wal_line(t, t->version, published > t->low_water ? published : t->low_water, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -154,6 +156,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     frz__tables_tell_broken(db);
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
+    TRY(frz__recover_tell_behind(db, &report, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
@@ -202,9 +205,10 @@ static int load_for_reading(struct db *db, frz_error *err)
         if (rc >= 0) rc = frz__recover_log(db, &report, &strange, err);
         if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
+        if (rc >= 0 && !moved && frz__recover_is_behind(db)) rc = versions_moved(db, &moved, err); /* published since, or an older copy? */
         if (rc >= 0 && !moved && !strange) {
             frz__tables_tell_broken(db);
-            return FRZ_OK;
+            return frz__recover_tell_behind(db, &report, err);
         }
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
@@ -227,6 +231,7 @@ static void free_db(struct db *db)
     frz__epoch_free(db->epochs);
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
+    frz__arena_reserve_clear(&db->reserve);
     for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
     for (size_t i = 0; i < db->batch_count; i++) {
         frz__write_batch_clear(db->batches[i]);
@@ -259,6 +264,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
         db->a = &db->host;
     }
     db->set = set;
+    db->reserve.a = db->a;
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);
@@ -331,6 +337,9 @@ static void take_over(struct table *old, struct table *fresh)
     char *broken = old->broken;
     old->broken = fresh->broken;
     fresh->broken = broken;
+    char *lost_rows = old->lost_rows;
+    old->lost_rows = fresh->lost_rows;
+    fresh->lost_rows = lost_rows;
     atomic_store(&old->broken_code, atomic_load(&fresh->broken_code)); /* last: who finds it usable finds its version and view */
     frz__mutex_unlock(&old->view_mu);
 }

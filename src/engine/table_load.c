@@ -12,8 +12,7 @@ static int check_version(const struct table *t, const struct version *v, struct 
     if (s->key_count == 0) return frz__err(err, FRZ_UNSUPPORTED, "%s: its schema has no identifier fields: without a primary key there is nothing to put by", t->name);
     if (v->meta->partitioned) return frz__err(err, FRZ_UNSUPPORTED, "%s: partitioned tables are not taken up by this version", t->name);
     if (!t->db->set.read_only && !slice_eq(v->meta->location, slice_str(t->location)))
-        return frz__err(err, FRZ_UNSUPPORTED, "%s: its metadata says that it is at %.*s, and it is at %s: a moved table can be read only (open with read_only)", t->name, (int)v->meta->location.len,
-                        v->meta->location.data, t->location);
+        return frz__err(err, FRZ_UNSUPPORTED, "%s: its metadata says that it is at %.*s now, and it is at %s", t->name, (int)v->meta->location.len, v->meta->location.data, t->location);
     return FRZ_OK;
 }
 
@@ -124,6 +123,10 @@ static int load_one(struct db *db, const char *name, frz_error *err)
         rc = db->set.read_only ? FRZ_OK : remove_half_made(t, err);
         frz__table_release(t);
         return rc < 0 ? rc : FRZ_OK;
+    }
+    if (rc >= 0 && !db->set.read_only && !slice_eq(v->meta->location, slice_str(t->location))) {
+        rc = frz__relocate(t, &v, &why);
+        if (rc < 0) frz__version_release(v);
     }
     if (rc >= 0) rc = frz__table_take_version(t, v, &why);
     if (rc == FRZ_NO_MEMORY || rc == FRZ_IO) {

@@ -275,6 +275,7 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     frz_error why = {0};
     report->tables++;
     if (frz__table_broken(t, &why)) return found(&x, t->dir, "%s", why.message) < 0 ? FRZ_CANCELLED : FRZ_OK;
+    if (frz__table_lost(t, &why) && found(&x, t->dir, "%s", why.message) < 0) return FRZ_CANCELLED;
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {

@@ -413,6 +413,7 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
             TRY(frz__batch_next(&p, end, &op, err));
             struct table *t = w->batch->ops[k].t;
             struct mem *m = t->active;
+            mem_use_reserve(m, &t->db->reserve);
             if (mem_versions(m) == 0) m->log_segment = segment;
             TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
             stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);
@@ -425,10 +426,34 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
     return FRZ_OK;
 }
 
+/* Before anything is logged: what it will take to hold it in memory. A reserve that grew for one large batch is not kept. */
+#define RESERVE_BYTES_MIN ((size_t)64 << 10)
+#define RESERVE_BYTES_KEPT ((size_t)1 << 20)
+static int reserve_group(struct db *db, const struct group *g, frz_error *err)
+{
+    size_t bytes = 0, need = RESERVE_BYTES_MIN, tables = 0;
+    uint64_t round = ++db->reserve_round;
+    for (size_t i = 0; i < g->batches; i++) bytes += g->slices[i].len;
+    for (size_t i = 0; i < g->writers; i++) {
+        const struct writer *w = g->members[i];
+        for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count; k++) {
+            struct table *t = w->batch->ops[k].t;
+            if (t->reserve_round == round) continue;
+            t->reserve_round = round;
+            size_t n = frz__mem_need(t->active, g->ops, bytes);
+            need = n > need ? n : need;
+            tables++;
+        }
+    }
+    if (db->reserve.bytes > RESERVE_BYTES_KEPT && need <= RESERVE_BYTES_KEPT) frz__arena_reserve_clear(&db->reserve);
+    return frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+}
+
 /* The leader's place held, log_mu not. */
 static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
+    TRY(reserve_group(db, g, err));
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
     if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */

@@ -62,5 +62,11 @@ FRZ_NODISCARD int frz__ice_tree_check(const allocator *a, const struct ice_meta 
 /* v1: a new table without snapshot. LOCATION file:///…, no slash at the end. Sets frazil's default properties (design.md §3) under the given ones. */
 FRZ_NODISCARD int frz__ice_create(const allocator *a, struct arena *ar, const frz_schema *schema, int format_version, slice location, const struct ice_kv *properties, size_t property_count,
                                   int64_t now_ms, const char uuid[37], struct ice_result *out, frz_error *err);
+/* BASE as it is at LOCATION, where the table was copied or moved to: every path that began with the base's location begins with LOCATION, in the metadata, the properties, a new list and new manifests. FILES: the
+ * delete files that hold such paths themselves, written anew, with the old entry's path (for a deletion vector, of the data file that it is for) beside each. Only the current snapshot stays, under its id, and the
+ * refs to it. A path that is elsewhere is FRZ_UNSUPPORTED. */
+struct ice_moved_file { slice old_path, old_target; struct ice_file file; };
+FRZ_NODISCARD int frz__ice_relocate(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, slice location, const struct ice_moved_file *files, size_t file_count,
+                                    const struct ice_env *env, struct ice_result *out, frz_error *err);
 /* Which files (paths) the snapshots of M other than the current one may need is not known from M alone: expiry of files is the engine's (lifetime intervals). */
 #endif

@@ -54,18 +54,6 @@ static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
     return frz__file_allocate(s->file, w->segment_bytes, err);
 }
 
-/* The dictionary's lines, framed. They are copied out under the lock, one at a time: low waters move. */
-static int dictionary_frame(struct wal *w, struct wal_framer *f, frz_error *err)
-{
-    for (size_t i = 0; i < w->table_count; i++) { /* tables come and go under append_mu */
-        frz__mutex_lock(&w->mu);
-        struct wal_table t = w->tables[i];
-        frz__mutex_unlock(&w->mu);
-        TRY(frz__wal_frame_table(f, &t, err));
-    }
-    return FRZ_OK;
-}
-
 static bool table_known(const struct wal *w, uint64_t table_no)
 {
     for (size_t i = 0; i < w->table_count; i++)
@@ -191,7 +179,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     CHECK(frz__fs_sync_dir(w->fs, w->dir, SYNC_LOG_DIR, err)); /* a name that is missing later was released: it never just failed to get to the disk */
     buf_reset(&w->out);
     struct wal_framer f = {.w = w, .file = s->file, .seed = wal_seed(&s->h), .at = WAL_RECORDS_AT};
-    CHECK(dictionary_frame(w, &f, err));
+    CHECK(frz__wal_frame_dictionary(&f, err));
     records_at = wal_framer_end(&f);
     CHECK(doubt_copy(w, failed, &f, &first, &next, err));
     CHECK(frz__wal_frame_flush(&f, err));
@@ -243,14 +231,20 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
     return FRZ_OK;
 }
 
+static bool can_go_locked(const struct wal *w, uint64_t oldest_needed) { return w->count > 1 && w->segments[0]->number < oldest_needed && w->segments[0]->pins == 0; }
+
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
 {
     int rc = FRZ_OK;
+    frz__mutex_lock(&w->mu);
+    bool any = can_go_locked(w, oldest_needed);
+    frz__mutex_unlock(&w->mu);
+    if (any) TRY(frz__wal_renew_lines(w, err));
     for (;;) {
         struct wal_segment *s = NULL;
         bool spare = false, wanted;
         frz__mutex_lock(&w->mu);
-        if (w->count > 1 && w->segments[0]->number < oldest_needed && w->segments[0]->pins == 0) {
+        if (can_go_locked(w, oldest_needed)) {
             s = w->segments[0];
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }
