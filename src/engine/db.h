@@ -173,6 +173,7 @@ void frz__lock_release(struct db *db);
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
+void frz__tables_tell_broken(const struct db *db); /* to the log callback, of each that could not be loaded */
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
@@ -220,7 +221,7 @@ void frz__flush_schedule(struct table *t);
 /* ── commit.c: flush_mu held ── */
 struct commit_request {
     struct ice_edit edit;
-    struct file *const *data_files; /* written, not yet synced */
+    const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */

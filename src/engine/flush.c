@@ -360,15 +360,15 @@ static int commit_flush(struct flush *f, frz_error *err)
     size_t added = f->output_count + f->deletes.added_count, removed = f->gone_count + f->deletes.removed_count, open = f->output_count + f->deletes.open_count;
     struct ice_file *add = (struct ice_file *)frz__alloc_array(a, added + 1, sizeof *add);
     slice *remove = (slice *)frz__alloc_array(a, removed + 1, sizeof *remove);
-    struct file **files = (struct file **)frz__alloc_array(a, open + 1, sizeof *files);
+    struct durable_open *files = (struct durable_open *)frz__alloc_array(a, open + 1, sizeof *files);
     int rc = add && remove && files ? FRZ_OK : frz__err_no_memory(err, added * sizeof *add);
     if (rc >= 0) {
         for (size_t i = 0; i < f->output_count; i++) {
             add[i] = f->outputs[i].entry;
-            files[i] = f->outputs[i].file;
+            files[i] = (struct durable_open){f->outputs[i].file, SYNC_DATA_FILE};
         }
         for (size_t i = 0; i < f->deletes.added_count; i++) add[f->output_count + i] = f->deletes.added[i];
-        for (size_t i = 0; i < f->deletes.open_count; i++) files[f->output_count + i] = f->deletes.open[i];
+        for (size_t i = 0; i < f->deletes.open_count; i++) files[f->output_count + i] = (struct durable_open){f->deletes.open[i], t->format_version >= 3 ? SYNC_DELETION_VECTOR : SYNC_DELETE_FILE};
         memcpy(remove, f->gone, f->gone_count * sizeof *remove);
         if (f->deletes.removed_count) memcpy(remove + f->gone_count, f->deletes.removed, f->deletes.removed_count * sizeof *remove);
         r.edit = (struct ice_edit){.added = add, .added_count = added, .removed = remove, .removed_count = removed, .removed_dvs = f->deletes.removed_dvs, .removed_dv_count = f->deletes.removed_dv_count,
@@ -535,6 +535,7 @@ static int flush_lane(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     bool did = false;
     frz_error own = {0};
+    FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = flush_once(t, &did, &own);
@@ -582,14 +583,28 @@ int frz__flush(struct table *t, frz_error *err)
 
 /* ── in the background ── */
 
+static void take_from_queue(struct table *t)
+{
+    frz__mutex_lock(&t->view_mu);
+    t->flush_queued = false;
+    frz__mutex_unlock(&t->view_mu);
+}
+
 static void flush_job(void *arg)
 {
     struct table *t = (struct table *)arg;
     frz_error err;
-    frz__mutex_lock(&t->view_mu);
-    t->flush_queued = false;
-    frz__mutex_unlock(&t->view_mu);
+    FAILPOINT_VOID("flush.background");
+    take_from_queue(t);
     if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, &err);
+    frz__table_release(t);
+}
+
+/* The database is closed before its turn came: it may hold the last count of a table that was dropped meanwhile. */
+static void flush_cancelled(void *arg)
+{
+    struct table *t = (struct table *)arg;
+    take_from_queue(t);
     frz__table_release(t);
 }
 
@@ -601,11 +616,6 @@ void frz__flush_schedule(struct table *t)
     t->flush_queued = true;
     frz__mutex_unlock(&t->view_mu);
     if (!submit) return;
-    t->flush_job = (struct pool_job){.fn = flush_job, .arg = frz__table_acquire(t)};
-    if (!frz__pool_submit(t->db->pool, &t->flush_job, true)) {
-        frz__mutex_lock(&t->view_mu);
-        t->flush_queued = false;
-        frz__mutex_unlock(&t->view_mu);
-        frz__table_release(t);
-    }
+    t->flush_job = (struct pool_job){.fn = flush_job, .arg = frz__table_acquire(t), .cancel = flush_cancelled};
+    if (!frz__pool_submit(t->db->pool, &t->flush_job, true)) flush_cancelled(t);
 }

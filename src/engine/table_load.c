@@ -103,7 +103,6 @@ static int remove_half_made(struct table *t, frz_error *err)
 
 static void set_broken(struct table *t, int code, const char *why)
 {
-    frz__log(&t->db->log, FRZ_LOG_ERROR, "%s", why);
     t->broken = frz__strdup(t->a, why); /* NULL where there is no memory for it: broken all the same */
     atomic_store(&t->broken_code, code);
 }
@@ -174,6 +173,14 @@ int frz__tables_load(struct db *db, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
+void frz__tables_tell_broken(const struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (table_is_broken(t)) frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+    }
+}
+
 int frz__table_reload(struct table *t, frz_error *err)
 {
     struct version *v = NULL, *old = t->version;
@@ -181,7 +188,7 @@ int frz__table_reload(struct table *t, frz_error *err)
     struct table_settings settings;
     char metadata[PATH_BYTES];
     TRY(frz__path(metadata, err, "%s/metadata", t->dir));
-    TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
+    TRY(frz__fs_sync_dir(t->db->fs, metadata, SYNC_DOUBT_DIR, err)); /* what is taken up is there to stay: the log may be recycled for it */
     int rc = frz__version_load(t, &v, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
     TRY(rc);
@@ -225,12 +232,12 @@ int frz__tables_settle(struct db *db, frz_error *err)
         struct table *t = db->tables[i];
         if (!t->version) continue;
         TRY(frz__path(path, err, "%s/metadata", t->dir));
-        TRY(frz__fs_sync_dir(db->fs, path, err));
+        TRY(frz__fs_sync_dir(db->fs, path, SYNC_SETTLE_METADATA, err));
     }
     struct buf spaces = BUF_INIT(db->a, 0);
     const char *ns;
     int rc = frz__names_list(db->fs, "", true, &spaces, err);
-    for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = frz__fs_sync_dir(db->fs, ns, err);
+    for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = frz__fs_sync_dir(db->fs, ns, SYNC_SETTLE_NAMESPACE, err);
     buf_clear(&spaces);
-    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", err);
+    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", SYNC_ROOT_DIR, err);
 }
