@@ -158,7 +158,7 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         stat_add(&t->commit_conflicts, 1);
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
-        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || tries == TRIES_MAX) {
+        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
             rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
             frz__version_release(theirs);
             break;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "engine/paths.h"
+
 /* ── data files ── */
 
 static int open_output(struct flush *f, frz_error *err)
@@ -14,20 +16,8 @@ static int open_output(struct flush *f, frz_error *err)
     o = &f->outputs[f->output_count];
     *o = (struct flush_output){0};
     snprintf(name, sizeof name, "frz-%s-%zu.parquet", f->token, f->output_count);
-    slice location = t->version->meta->location;
-    size_t relative = strlen(t->dir) + strlen(name) + 8, uri = location.len + strlen(name) + 8;
-    o->path = (char *)frz__alloc(t->a, relative);
-    o->uri = (char *)frz__alloc(t->a, uri);
-    if (!o->path || !o->uri) {
-        frz__free(t->a, o->path);
-        frz__free(t->a, o->uri);
-        return frz__err_no_memory(err, relative + uri);
-    }
-    snprintf(o->path, relative, "%s/data/%s", t->dir, name);
-    snprintf(o->uri, uri, "%.*s/data/%s", (int)location.len, location.data, name);
+    TRY(frz__data_file_new(t, name, &o->file, &o->path, &o->uri, err));
     f->output_count++;
-    int rc = frz__fs_open(t->db->fs, o->path, FS_OPEN_CREATE_NEW, &o->file, err);
-    if (rc != FRZ_OK) return rc == FRZ_EXISTS ? frz__err(err, FRZ_BUG, "a fresh file name is taken: %s", o->path) : rc;
     struct sst_writer_options so = {.schema = f->view->schema, .codec = t->settings.codec, .level = t->settings.write_parquet_compression_level ? (int)t->settings.write_parquet_compression_level : 1,
         .row_group_bytes = t->settings.write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)t->settings.write_parquet_page_size_bytes,
         .filter_bits = (uint32_t)t->settings.frazil_filter_bits_per_key, .lineage = f->lineage, .dictionary = true, .uuid_hash = frz__hash64(slice_str(t->uuid)), .seq_last = f->flushed_seq};
