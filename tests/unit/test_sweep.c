@@ -1,6 +1,6 @@
-/* Goal    opening for writing removes exactly what a crash left: our own files that no metadata names. Another engine's may be in flight, its commit
- *         not yet made: they stay, whatever they are called.
- * Method  files of both kinds are laid beside a table's own; it is opened again. */
+/* Goal    opening for writing removes exactly what a crash left: our own files that no metadata names. Another engine's may be in flight,
+ * its commit not yet made: they stay, whatever they are called. Method  files of both kinds are laid beside a table's own; it is opened
+ * again. */
 #include "hostile_kit.h"
 
 #include <fcntl.h>
@@ -27,14 +27,28 @@ static bool there(const struct host *h, const char *name)
 
 TEST(sweep, removes_what_a_crash_left_and_leaves_what_others_may_be_about_to_commit)
 {
-    static const char *const ours[] = {"data/frz-7-9999-3-0123abcd-0.parquet", "data/frz-7-9999-3-0123abcd-d12.parquet", "data/frz-7-9999-3-0123abcd-0.puffin",
-        "metadata/frz-7-9999-3-0123abcd-m0.avro", "metadata/snap-6866437071174339411-7-9999-3-0123abcd.avro", "metadata/.tmp-v3.metadata.json", "data/.tmp-1"};
+    static const char *const ours[] = {"data/frz-7-9999-3-0123abcd-0.parquet",
+                                       "data/frz-7-9999-3-0123abcd-d12.parquet",
+                                       "data/frz-7-9999-3-0123abcd-0.puffin",
+                                       "metadata/frz-7-9999-3-0123abcd-m0.avro",
+                                       "metadata/snap-6866437071174339411-7-9999-3-0123abcd.avro",
+                                       "metadata/.tmp-v3.metadata.json",
+                                       "data/.tmp-1"};
     static const char *const theirs[] = {/* Java and pyiceberg: snap-<id>-<attempt>-<uuid>.avro, <uuid>-m0.avro */
-        "metadata/snap-6866437071174339411-1-550e8400-e29b-41d4-a716-446655440000.avro", "metadata/snap-99-0-99999999-1234-4123-8123-123456789012.avro",
-        "metadata/snap-99-0-99999999-9999-9999-9999-999999999999.avro", "metadata/550e8400-e29b-41d4-a716-446655440000-m0.avro",
-        "metadata/00007-550e8400-e29b-41d4-a716-446655440000.metadata.json", "metadata/550e8400.metadata.json", "data/00000-1-550e8400-00001.parquet",
-        "data/frz-notes.parquet", "data/frz-1-9999.parquet", "data/frz-1-9999-export.parquet", "data/frz-1-9999-2-of-3.parquet", "metadata/snap-5-7-9999-3-0123abcd.avro.bak",
-        "data/frz-1-9999-2-0123abcdef-0.parquet", "data/frz--9999-2-0123abcd-0.parquet"};
+                                         "metadata/snap-6866437071174339411-1-550e8400-e29b-41d4-a716-446655440000.avro",
+                                         "metadata/snap-99-0-99999999-1234-4123-8123-123456789012.avro",
+                                         "metadata/snap-99-0-99999999-9999-9999-9999-999999999999.avro",
+                                         "metadata/550e8400-e29b-41d4-a716-446655440000-m0.avro",
+                                         "metadata/00007-550e8400-e29b-41d4-a716-446655440000.metadata.json",
+                                         "metadata/550e8400.metadata.json",
+                                         "data/00000-1-550e8400-00001.parquet",
+                                         "data/frz-notes.parquet",
+                                         "data/frz-1-9999.parquet",
+                                         "data/frz-1-9999-export.parquet",
+                                         "data/frz-1-9999-2-of-3.parquet",
+                                         "metadata/snap-5-7-9999-3-0123abcd.avro.bak",
+                                         "data/frz-1-9999-2-0123abcdef-0.parquet",
+                                         "data/frz--9999-2-0123abcd-0.parquet"};
     for (int format = 2; format <= 3; format++) {
         struct host h;
         frz_stats st = FRZ_INIT(frz_stats);

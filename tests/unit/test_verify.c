@@ -23,7 +23,10 @@ static void spill(const char *path, const char *text)
     assert_int_equal(fclose(f), 0);
 }
 
-struct said { int count; char what[600]; };
+struct said {
+    int count;
+    char what[600];
+};
 static int on_said(void *ctx, const frz_finding *f)
 {
     struct said *s = (struct said *)ctx;
@@ -74,10 +77,27 @@ static void make_table(struct host *h, int format)
 
 TEST(verify, finds_every_figure_of_every_summary_that_is_not_so)
 {
-    static const char *const keys[] = {"added-data-files", "deleted-data-files", "added-records", "deleted-records", "added-delete-files",
-        "removed-delete-files", "added-position-delete-files", "removed-position-delete-files", "added-dvs", "removed-dvs",
-        "added-position-deletes", "removed-position-deletes", "added-files-size", "removed-files-size", "total-records",
-        "total-files-size", "total-data-files", "total-delete-files", "total-position-deletes", "total-equality-deletes", "operation"};
+    static const char *const keys[] = {"added-data-files",
+                                       "deleted-data-files",
+                                       "added-records",
+                                       "deleted-records",
+                                       "added-delete-files",
+                                       "removed-delete-files",
+                                       "added-position-delete-files",
+                                       "removed-position-delete-files",
+                                       "added-dvs",
+                                       "removed-dvs",
+                                       "added-position-deletes",
+                                       "removed-position-deletes",
+                                       "added-files-size",
+                                       "removed-files-size",
+                                       "total-records",
+                                       "total-files-size",
+                                       "total-data-files",
+                                       "total-delete-files",
+                                       "total-position-deletes",
+                                       "total-equality-deletes",
+                                       "operation"};
     for (int format = 2; format <= 3; format++) {
         struct host h;
         char path[700], hint[700];
@@ -95,8 +115,10 @@ TEST(verify, finds_every_figure_of_every_summary_that_is_not_so)
             for (char *at = text; (at = strstr(at, quoted)) != NULL; changed[k]++) {
                 at = strchr(strchr(at, ':'), '"') + 1; /* the value's first character */
                 char was = *at;
-                if (strcmp(keys[k], "operation") == 0) *at = 'x';
-                else *at = was == '9' ? '8' : (char)(was + 1);
+                if (strcmp(keys[k], "operation") == 0)
+                    *at = 'x';
+                else
+                    *at = was == '9' ? '8' : (char)(was + 1);
                 spill(path, text);
                 struct said s = verify_read_only(&h);
                 *at = was;
