@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
 
@@ -17,7 +18,7 @@
 #endif
 #define FORK_MAGIC 0x6672617aU /* "fraz" */
 #define READ_TRIES 50
-#define BROKEN_TRIES 3
+#define BROKEN_TRIES 10 /* each with a table that is dropped or published while it is looked at; a table that is broken for good costs as many looks */
 
 /* ── fork ── */
 
@@ -112,9 +113,7 @@ static int check_warehouse(struct db *db, frz_error *err)
 
 static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 {
-    const struct wal_visitor none = {0};
-    int rc = frz__wal_read(db->a, NULL, db->fs, ".frazil/wal", &none, report, err);
-    if (rc < 0) return rc;
+    TRY(frz__wal_look(db->a, NULL, db->fs, ".frazil/wal", report, err));
     if (report->found) memcpy(db->log_uuid, report->log_uuid, sizeof db->log_uuid);
     else TRY(frz__random_uuid(db->log_uuid, err));
     if (report->writer_epoch >= db->epoch) db->epoch = report->writer_epoch + 1;
@@ -148,11 +147,13 @@ static void unload_tables(struct db *db)
 static int open_for_writing(struct db *db, frz_error *err)
 {
     struct wal_report report = {0};
+    uint64_t strange = UINT64_MAX;
     TRY(frz__lock_take(db, err));
     TRY(look_at_log(db, &report, err));
     TRY(frz__tables_load(db, err));
+    frz__tables_tell_broken(db);
     TRY(frz__tables_settle(db, err));
-    TRY(frz__recover_log(db, &report, err));
+    TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
@@ -167,13 +168,13 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
     *moved = false;
     for (size_t i = 0; i < db->table_count && !*moved; i++) {
         struct table *t = db->tables[i];
-        char path[512];
+        char path[PATH_BYTES];
         bool there = false;
         if (!t->version) continue;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved = there;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved |= !there; /* so many since that it fell out of the metadata log */
     }
@@ -190,16 +191,21 @@ static bool any_broken(const struct db *db)
 static int load_for_reading(struct db *db, frz_error *err)
 {
     int rc = FRZ_OK;
+    uint64_t strange = 0;
     for (int tries = 0; tries < READ_TRIES; tries++) {
         struct wal_report report = {0};
         bool moved = false;
         rc = look_at_log(db, &report, err);
         if (rc >= 0) rc = frz__tables_load(db, err);
         uint64_t first = report.first_segment;
-        if (rc >= 0) rc = frz__recover_log(db, &report, err);
+        if (tries + 1 == READ_TRIES) strange = UINT64_MAX;
+        if (rc >= 0) rc = frz__recover_log(db, &report, &strange, err);
         if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
-        if (rc >= 0 && !moved) return FRZ_OK;
+        if (rc >= 0 && !moved && !strange) {
+            frz__tables_tell_broken(db);
+            return FRZ_OK;
+        }
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
@@ -329,6 +335,12 @@ static void take_over(struct table *old, struct table *fresh)
     frz__mutex_unlock(&old->view_mu);
 }
 
+/* One whose metadata can't be read just now is known by its name alone: it may be readable at the next look. */
+static bool same_table(const struct table *old, const struct table *fresh)
+{
+    return fresh->uuid[0] ? strcmp(fresh->uuid, old->uuid) == 0 : strcmp(fresh->name, old->name) == 0;
+}
+
 int frz__db_refresh(struct db *db, frz_error *err)
 {
     if (!db->set.read_only) return FRZ_OK;
@@ -349,7 +361,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     for (size_t k = 0; k < old_count; k++) {
         size_t i = 0;
-        while (i < db->table_count && strcmp(db->tables[i]->uuid, old[k]->uuid) != 0) i++;
+        while (i < db->table_count && !same_table(old[k], db->tables[i])) i++;
         if (i == db->table_count) {
             atomic_store(&old[k]->dropped, true);
             frz__table_release(old[k]);

@@ -170,16 +170,16 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
-/* ── tables.c: names, create, load, drop ── */
+/* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
+void frz__tables_tell_broken(const struct db *db); /* to the log callback, of each that could not be loaded */
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
 FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
-int frz__collect_file_names(void *ctx, const char *name, bool is_dir); /* ctx = struct buf: names, each with a NUL */
 struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
@@ -199,9 +199,10 @@ void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
 FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
 void frz__delfile_clear(const allocator *a, struct delfile *d);
+uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
+/* ── paths.c (the rest is in paths.h) ── */
 /* LOCATION: the table's, as the metadata says that names the path. FRZ_UNSUPPORTED outside of it. */
 FRZ_NODISCARD int frz__path_relative(const struct table *t, slice location, slice iceberg_path, char **out, frz_error *err);
-uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
 /* ── write.c ── */
 struct write_batch;
 FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err);
@@ -222,7 +223,7 @@ void frz__flush_schedule(struct table *t);
 /* ── commit.c: flush_mu held ── */
 struct commit_request {
     struct ice_edit edit;
-    struct file *const *data_files; /* written, not yet synced */
+    const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */

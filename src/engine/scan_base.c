@@ -133,7 +133,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     frz__db_pin(t->db);
     b->pinned = true;
     int rc = bounds(b, &o, err);
-    if (rc >= 0 && o.where && *o.where) {
+    if (rc >= 0 && o.where) {
         rc = frz__pred_parse(t->a, b->view->schema, slice_str(o.where), &b->pred, err);
         if (rc >= 0) rc = narrow(b, err);
     }

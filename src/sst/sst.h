@@ -41,8 +41,14 @@ struct sst_writer_options {
 struct sst_writer;
 /* FILE is empty, open for reading and writing, and stays the caller's. The schema has a key and is sealed. */
 FRZ_NODISCARD int frz__sst_writer_new(const allocator *a, struct file *file, const struct sst_writer_options *o, struct sst_writer **out, frz_error *err);
-/* Keys strictly ascend (else FRZ_BUG). ROW_ID, LAST_UPDATED: -1 = null; only with `lineage`. */
-FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, slice key, slice row, int64_t row_id, int64_t last_updated, frz_error *err);
+/* Rows as a memtable holds them. Keys strictly ascend (else FRZ_BUG). */
+struct sst_rows {
+    const slice *keys, *rows;
+    const uint64_t *hashes; /* of the keys, frz__hash64 */
+    const int64_t *row_ids, *last_updated; /* with `lineage`: -1 = null; NULL = all null */
+    size_t count;
+};
+FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, const struct sst_rows *r, frz_error *err);
 /* The row INDEX of ROWS, whose columns are those of the schema, in order. */
 FRZ_NODISCARD int frz__sst_add_vec(struct sst_writer *w, slice key, const struct vecs *rows, size_t index, int64_t row_id, int64_t last_updated, frz_error *err);
 uint64_t frz__sst_writer_rows(const struct sst_writer *w);
@@ -52,6 +58,8 @@ FRZ_NODISCARD int frz__sst_finish(struct sst_writer *w, struct arena *ar, struct
 void frz__sst_writer_free(struct sst_writer *w);
 
 /* ── reading ── */
+/* F as Parquet's reader takes it; both live as long as what reads. */
+struct pq_source frz__sst_source(struct file *f, uint64_t bytes, const char *name);
 struct sst_counters { /* shared by all files of a database */
     _Atomic uint64_t filter_checks, filter_rejects, filter_false_positives, key_pages_read, value_pages_read;
 };
@@ -106,6 +114,7 @@ struct sst_scan_options {
     bool reverse;
     const void *mask;
     sst_mask_fn mask_fn;
+    struct codec_ctx *codec; /* the caller's, to keep as long; its scans may share it, one thread at a time. NULL = the scan makes one */
     const struct pred *pred;/* stripes that it rules out are not read; rows are NOT filtered by it here. NULL = none. Only where the caller has made sure that no newer version hides in a pruned stripe: frazil's
                                masks do (a key has one live row), memtables are merged by key by the caller: pruned rows can't surface */
 };
