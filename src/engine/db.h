@@ -198,6 +198,8 @@ frz_schema *frz__table_schema(struct table *t); /* counted */
 void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct wal_table *out);
 /* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
 FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_error *err);
+/* The manifests of snapshot S of META, in AR. */
+FRZ_NODISCARD int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *meta, const struct ice_snapshot *s, struct ice_tree *tree, frz_error *err);
 struct version *frz__version_acquire(struct table *t); /* counted, current */
 void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */

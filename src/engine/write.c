@@ -514,14 +514,24 @@ static void lead(struct db *db, struct writer *self)
 
 /* ── room: slow down, stop, wake ── */
 
+/* Half of the queue's places are taken, or all but the last, which the active memtable is about to take. */
+static bool nearly_full(const struct table *t, const struct view *v, size_t max)
+{
+    size_t waiting = v->mem_count - 1;
+    if (waiting == 0 || waiting >= max) return false;
+    return waiting > max / 2 || (waiting + 1 == max && mem_bytes(v->mems[0]) > t->db->set.memtable_bytes / 4 * 3);
+}
+
 static int wait_for_room(struct table *t, frz_error *err)
 {
     int rc = FRZ_OK;
     frz__mutex_lock(&t->view_mu);
     size_t max = t->settings.frazil_immutable_memtables_max;
-    if (atomic_load(&t->view)->mem_count > max / 2 + 1) { /* getting full: a millisecond for the flush to catch up, once a write */
+    const struct view *v = atomic_load(&t->view);
+    bool nearly = nearly_full(t, v, max);
+    if (nearly || v->mem_count > max) {
         int64_t since = frz__clock_mono_ns();
-        if (atomic_load(&t->view)->mem_count <= max) {
+        if (nearly) { /* a millisecond for the flush to catch up, once a write */
             (void)frz__cond_wait_until(&t->room, &t->view_mu, since + 1000000);
             stat_add(&t->slowdowns, 1);
             stat_add(&t->slowdown_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);

@@ -57,8 +57,10 @@ struct ice_result {
 FRZ_NODISCARD int frz__ice_apply(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, const struct ice_edit *edit, const struct ice_env *env,
                                  struct ice_result *out, frz_error *err);
 /* TREE as the tree of M's current snapshot: paths live once, deletion vectors and targets as (1) and (5) say, counts and totals as (2) says, lineage within next-row-id. FRZ_CORRUPT says what is not so.
- * Totals are compared where the summary has them. */
+ * The summary as frz__ice_summary_check has it. */
 FRZ_NODISCARD int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const struct ice_tree *tree, frz_error *err);
+/* S's summary and operation against the entries of its TREE: totals; of our own snapshots also what was added and removed. FRZ_CORRUPT. */
+FRZ_NODISCARD int frz__ice_summary_check(const struct ice_snapshot *s, const struct ice_tree *tree, frz_error *err);
 /* v1: a new table without snapshot. LOCATION file:///…, no slash at the end. Sets frazil's default properties (design.md §3) under the given ones. */
 FRZ_NODISCARD int frz__ice_create(const allocator *a, struct arena *ar, const frz_schema *schema, int format_version, slice location, const struct ice_kv *properties, size_t property_count,
                                   int64_t now_ms, const char uuid[37], struct ice_result *out, frz_error *err);

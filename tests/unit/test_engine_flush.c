@@ -245,6 +245,41 @@ TEST(options, immutable_max_stops_writers)
     rig_clear(&r);
 }
 
+/* By default, two places: the first is no reason to wait, the second is; then they stop, and are woken. */
+TEST(write, is_slowed_before_it_is_stopped_and_woken_when_the_queue_drains)
+{
+    struct rig r;
+    rig_init(&r, 65536);
+    if (!frz__test_failpoint("flush.begin", "pause")) { /* not compiled in */
+        rig_clear(&r);
+        return;
+    }
+    char v[300];
+    memset(v, 'x', 299);
+    v[299] = 0;
+    int64_t id = 0;
+    while (stats(&r).memtables_immutable == 0) put(r.t, id++, v);
+    assert_true(frz__test_failpoint_wait_paused("flush.begin", 5000));
+    put(r.t, id++, v);
+    assert_int_equal(stats(&r).slowdowns, 0); /* one is being flushed, the next has hardly begun */
+    struct load l = {.db = r.db, .t = r.t, .v = v};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, load_thread, &l), 0);
+    for (int tries = 0; tries < 4000 && stats(&r).stalls == 0; tries++) nap(5);
+    frz_stats s = stats(&r);
+    assert_int_equal(s.stalls, 1);
+    assert_int_equal(s.memtables_immutable, 2);
+    assert_true(s.slowdowns > 0 && s.slowdown_us_total > 0);
+    assert_true(s.slowdowns < atomic_load(&l.done)); /* the last of them alone */
+    uint64_t before = atomic_load(&l.done);
+    frz__test_failpoint_resume("flush.begin");
+    for (int tries = 0; tries < 4000 && atomic_load(&l.done) < before + 100; tries++) nap(5);
+    assert_true(atomic_load(&l.done) >= before + 100);
+    atomic_store(&l.stop, true);
+    pthread_join(thread, NULL);
+    rig_clear(&r);
+}
+
 /* ── sequences ── */
 
 TEST(write, sequences_of_batches_have_no_gap_and_no_overlap)
