@@ -78,6 +78,7 @@ docs: build
 
 install: build
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi # else programs do not find it in /usr/local/lib
 
 clean:
 	rm -rf build
