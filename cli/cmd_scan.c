@@ -24,9 +24,9 @@ static int scan_options_of(struct session *s, const struct args *a, frz_scan_opt
     if (code == 0) code = bound(s, args_get(a, "prefix"), b->prefix, &o->prefix_count, &b->scratch[2]);
     if (code) return code;
     if (!args_u64(a, "limit", 0, &o->limit) || !args_u64(a, "snapshot", 0, &number)) return EXIT_USAGE;
-    o->from = b->from;
-    o->to = b->to;
-    o->prefix = b->prefix;
+    o->from = o->from_count ? b->from : NULL;
+    o->to = o->to_count ? b->to : NULL;
+    o->prefix = o->prefix_count ? b->prefix : NULL;
     o->where = args_get(a, "where");
     o->reverse = args_has(a, "reverse");
     if (!id) return EXIT_DONE;

@@ -168,6 +168,22 @@ static inline struct sst_writer_options fx_options(const struct fx_table *t)
     return (struct sst_writer_options){.schema = t->schema, .codec = CODEC_ZSTD, .filter_bits = 10, .dictionary = true, .lineage = true, .level_hint = 2, .uuid_hash = 99, .seq_first = 5, .seq_last = 9000};
 }
 
+#define FX_ADD_MAX 20000
+static inline int fx_add(struct sst_writer *w, const struct fx_row *rows, size_t n)
+{
+    static slice keys[FX_ADD_MAX], bytes[FX_ADD_MAX];
+    static uint64_t hashes[FX_ADD_MAX];
+    static int64_t ids[FX_ADD_MAX], updated[FX_ADD_MAX];
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = rows[i].key;
+        bytes[i] = rows[i].row;
+        hashes[i] = frz__hash64(rows[i].key);
+        ids[i] = rows[i].row_id;
+        updated[i] = rows[i].updated;
+    }
+    return frz__sst_add(w, &(struct sst_rows){keys, bytes, hashes, ids, updated, n}, &err);
+}
+
 static inline int fx_try_write(struct fx *x, const char *path, const struct fx_table *t, const struct sst_writer_options *o, struct ice_file *out, struct arena *ar)
 {
     struct file *f = NULL;
@@ -175,7 +191,12 @@ static inline int fx_try_write(struct fx *x, const char *path, const struct fx_t
     int rc;
     CHECK(frz__fs_open(x->fs, path, FS_OPEN_CREATE_NEW, &f, &err));
     CHECK(frz__sst_writer_new(x->a, f, o, &w, &err));
-    for (size_t i = 0; i < t->n; i++) CHECK(frz__sst_add(w, t->rows[i].key, t->rows[i].row, t->rows[i].row_id, t->rows[i].updated, &err));
+    static const size_t sizes[] = {1, 700, 3, FX_ADD_MAX, 64};
+    for (size_t i = 0, k = 0, n; i < t->n; i += n, k++) {
+        n = sizes[k % FRZ_ARRAY_LEN(sizes)];
+        if (n > t->n - i) n = t->n - i;
+        CHECK(fx_add(w, &t->rows[i], n));
+    }
     CHECK(frz__sst_finish(w, ar, out, &err));
 done:
     frz__sst_writer_free(w);

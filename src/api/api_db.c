@@ -4,6 +4,7 @@
 
 #include "api/handle.h"
 #include "base/blob.h"
+#include "base/sized.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
@@ -61,7 +62,7 @@ int frz_db_close(frz_db *h, frz_error *err)
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
-    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     while (h->tables) {
         frz_table *t = h->tables;
         unlist_table(t);
@@ -142,7 +143,7 @@ static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 int frz_db_stats(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     TRY(frz__shell_need(out, "out", err));
-    if (out->struct_size < 8 || out->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
+    TRY(frz__sized_check(out, "frz_stats", err));
     return stats_of(h, table, out, err);
 }
 

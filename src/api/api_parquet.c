@@ -9,6 +9,7 @@
 
 #include "arrow/arrow_in.h"
 #include "arrow/arrow_stream.h"
+#include "base/sized.h"
 #include "parquet/parquet.h"
 
 #define READ_BATCH_ROWS ((size_t)65536)
@@ -193,10 +194,7 @@ struct out_file {
 static int take_options(const frz_parquet_options *given, struct pq_writer_options *o, frz_error *err)
 {
     frz_parquet_options p = FRZ_PARQUET_OPTIONS_INIT;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_parquet_options.struct_size = %u: use FRZ_PARQUET_OPTIONS_INIT", given->struct_size);
-        memcpy(&p, given, given->struct_size < sizeof p ? given->struct_size : sizeof p);
-    }
+    TRY(frz__sized_take(given, "frz_parquet_options", &p, sizeof p, err));
     const char *name = p.compression ? p.compression : "zstd";
     if (!frz__codec_parse(slice_str(name), &o->codec)) return frz__err(err, FRZ_INVALID, "compression \"%.40s\": expected zstd, snappy, gzip, lz4_raw or uncompressed", name);
     int most = o->codec == CODEC_ZSTD ? 19 : o->codec == CODEC_GZIP ? 9 : 0;

@@ -34,6 +34,17 @@ int frz_row_find(const frz_row *r, const char *name, size_t *index)
     return FRZ_OK;
 }
 
+bool frz_row_owns(const frz_row *r) { return r && !r->borrows; }
+
+static bool same_columns(const frz_schema *a, const frz_schema *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; a != b && same && i < a->count; i++)
+        same = a->columns[i].name_len == b->columns[i].name_len && memcmp(a->columns[i].name, b->columns[i].name, a->columns[i].name_len) == 0 &&
+               frz__type_eq(a->columns[i].type, b->columns[i].type) && a->columns[i].required == b->columns[i].required;
+    return same;
+}
+
 /* ── set ── */
 
 static int check_mine(const frz_row *r, frz_error *err)
@@ -54,6 +65,24 @@ int frz_row_set(frz_row *r, size_t column, const frz_value *v, frz_error *err)
     TRY(check_mine(r, err));
     if (!v) return err_null(err, "value");
     return frz__row_set(r, column, v, true, err);
+}
+
+int frz_row_copy(frz_row *r, const frz_row *from, frz_error *err)
+{
+    TRY(check_mine(r, err));
+    if (!from) return err_null(err, "from");
+    if (r == from) return FRZ_OK;
+    if (!same_columns(r->schema, from->schema)) return frz__err(err, FRZ_INVALID, "the rows are not of the same columns");
+    frz__row_clear(r);
+    for (size_t i = 0; i < from->schema->count; i++) {
+        if (!bit_get(from->set, i)) continue;
+        int rc = frz__row_set(r, i, &from->values[i], true, err);
+        if (rc < 0) {
+            frz__row_clear(r);
+            return rc;
+        }
+    }
+    return FRZ_OK;
 }
 
 int frz_row_set_null(frz_row *r, size_t column, frz_error *err)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *frz__alloc(const allocator *a, size_t bytes)
 {
@@ -27,6 +28,20 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
 {
     if (bytes == 0) bytes = 1;
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
+}
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+void *frz__alloc_huge(const allocator *a, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    void *p = NULL;
+    if (a || bytes < HUGE_PAGE_BYTES) return frz__alloc(a, bytes);
+    if (posix_memalign(&p, HUGE_PAGE_BYTES, bytes) != 0) return NULL;
+    (void)madvise(p, bytes & ~(HUGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
+    return p;
+#else
+    return frz__alloc(a, bytes);
+#endif
 }
 
 void frz__free(const allocator *a, void *p)

@@ -11,6 +11,8 @@ void *frz__alloc_zero(const allocator *a, size_t bytes);
 /* COUNT × BYTES, NULL on overflow. Zeroed. */
 void *frz__alloc_array(const allocator *a, size_t count, size_t bytes);
 void *frz__realloc(const allocator *a, void *p, size_t bytes);
+/* For what will be used whole: from malloc, two megabytes and more come in huge pages where the system has them (a fault for each 4 KiB costs as much as writing a row to them). */
+void *frz__alloc_huge(const allocator *a, size_t bytes);
 void frz__free(const allocator *a, void *p);
 /* NUL-terminated copy of LEN bytes. */
 char *frz__strndup(const allocator *a, const char *s, size_t len);

@@ -7,7 +7,7 @@ struct arena_block {
     size_t bytes;
 };
 #define BLOCK_BYTES_MIN ((size_t)4096)
-#define BLOCK_BYTES_MAX ((size_t)1 << 20)
+#define BLOCK_BYTES_MAX ((size_t)8 << 20)
 
 void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
 {
@@ -16,7 +16,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     size_t want = ar->next_bytes ? ar->next_bytes : BLOCK_BYTES_MIN;
     bool own = bytes + head > want / 2 && ar->at; /* a large piece gets its own block: the current one keeps its room */
     size_t take = own || bytes + head > want ? bytes + head : want;
-    struct arena_block *b = (struct arena_block *)frz__alloc(ar->a, take);
+    struct arena_block *b = (struct arena_block *)frz__alloc_huge(ar->a, take);
     if (!b) return NULL;
     b->next = ar->blocks;
     b->bytes = take;

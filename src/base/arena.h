@@ -1,4 +1,4 @@
-/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 1 MiB; no single free.
+/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 8 MiB; no single free.
  * Threads: one allocating thread at a time; `bytes` may be read by any. Memory stays put until clear: readers may hold pointers into it. */
 #ifndef FRZ_BASE_ARENA_H
 #define FRZ_BASE_ARENA_H
@@ -26,6 +26,8 @@ static inline void *arena_alloc(struct arena *ar, size_t bytes, size_t align)
     return frz__arena_alloc_slow(ar, bytes, align);
 }
 static inline size_t arena_bytes(struct arena *ar) { return atomic_load_explicit(&ar->bytes, memory_order_relaxed); }
+/* Without what is still free of the last block: for the allocating thread. */
+static inline size_t arena_used(struct arena *ar) { return arena_bytes(ar) - (size_t)(ar->end - ar->at); }
 void frz__arena_clear(struct arena *ar);
 char *frz__arena_strndup(struct arena *ar, const char *s, size_t len);
 #endif

@@ -16,6 +16,27 @@ static inline uint64_t load_u64_be(const void *p) { return __builtin_bswap64(loa
 static inline void store_u32_be(void *p, uint32_t v) { store_u32(p, __builtin_bswap32(v)); }
 static inline void store_u64_be(void *p, uint64_t v) { store_u64(p, __builtin_bswap64(v)); }
 
+/* memcpy for the few bytes that values have: no call, and nothing is read or written beyond LEN. */
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t len)
+{
+    if (len > 32) {
+        memcpy(to, from, len);
+    } else if (len >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + len - 16, from + len - 16, 16);
+    } else if (len >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + len - 8, from + len - 8, 8);
+    } else if (len >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + len - 4, from + len - 4, 4);
+    } else if (len) {
+        to[0] = from[0];
+        to[len >> 1] = from[len >> 1];
+        to[len - 1] = from[len - 1];
+    }
+}
+
 static inline uint64_t zigzag_encode(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
 static inline int64_t zigzag_decode(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 

@@ -32,10 +32,12 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     int rc = files ? FRZ_OK : frz__err_no_memory(err, res->file_count * sizeof *files);
     for (size_t i = 0; rc >= 0 && i < res->file_count; i++) {
         files[i].bytes = res->files[i].bytes;
+        files[i].site = slice_has_prefix(res->files[i].path, slice_str("metadata/snap-")) ? SYNC_MANIFEST_LIST : SYNC_MANIFEST;
         rc = in_table(t, res->files[i].path, path, err);
         if (rc >= 0 && !(files[i].path = frz__strdup(a, path))) rc = frz__err_no_memory(err, strlen(path));
     }
-    if (rc >= 0 && (res->file_count || r->data_file_count)) rc = frz__durable_batch(t->db->fs, files, res->file_count, r->data_files, r->data_file_count, err);
+    const struct durable_batch b = {files, res->file_count, r->data_files, r->data_file_count, SYNC_MANIFEST_DIR, SYNC_DATA_DIR};
+    if (rc >= 0 && (b.count || b.open_count)) rc = frz__durable_batch(t->db->fs, &b, err);
     for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
     frz__free(a, files);
     return rc;
@@ -47,7 +49,7 @@ static int move_hint(struct table *t, int64_t number, frz_error *err)
     int n = snprintf(text, sizeof text, "%" PRId64, number);
     TRY(frz__path(temp, err, "%s/metadata/.tmp-version-hint", t->dir));
     TRY(frz__path(hint, err, "%s/metadata/version-hint.text", t->dir));
-    return frz__durable_replace(t->db->fs, temp, hint, slice_of(text, (size_t)n), false, err);
+    return frz__durable_replace(t->db->fs, &(struct durable_name){temp, hint, SYNC_HINT, SYNC_NONE}, slice_of(text, (size_t)n), err);
 }
 
 /* Old versions that fell out of the metadata log. What can't be removed now is removed by a later sweep. */
@@ -111,7 +113,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     FAILPOINT_CHECK("commit.before_link", err);
     CHECK(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, next->number));
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, &unknown, err);
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_METADATA, SYNC_METADATA_DIR}, res.metadata_json, &unknown, err);
     r->in_doubt = unknown; /* it may be there and not survive: what it names stays, the log keeps the rows, and the table is read again before the next commit (hazards 11) */
     if (rc != FRZ_OK) goto done;
     r->in_doubt = true;

@@ -113,9 +113,7 @@ static int check_warehouse(struct db *db, frz_error *err)
 
 static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 {
-    const struct wal_visitor none = {0};
-    int rc = frz__wal_read(db->a, NULL, db->fs, ".frazil/wal", &none, report, err);
-    if (rc < 0) return rc;
+    TRY(frz__wal_look(db->a, NULL, db->fs, ".frazil/wal", report, err));
     if (report->found) memcpy(db->log_uuid, report->log_uuid, sizeof db->log_uuid);
     else TRY(frz__random_uuid(db->log_uuid, err));
     if (report->writer_epoch >= db->epoch) db->epoch = report->writer_epoch + 1;
@@ -293,7 +291,7 @@ int frz__db_close(struct db *db, frz_error *err)
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
-    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
             if (table_is_broken(db->tables[i])) continue;
@@ -337,6 +335,12 @@ static void take_over(struct table *old, struct table *fresh)
     frz__mutex_unlock(&old->view_mu);
 }
 
+/* One whose metadata can't be read just now is known by its name alone: it may be readable at the next look. */
+static bool same_table(const struct table *old, const struct table *fresh)
+{
+    return fresh->uuid[0] ? strcmp(fresh->uuid, old->uuid) == 0 : strcmp(fresh->name, old->name) == 0;
+}
+
 int frz__db_refresh(struct db *db, frz_error *err)
 {
     if (!db->set.read_only) return FRZ_OK;
@@ -357,7 +361,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     for (size_t k = 0; k < old_count; k++) {
         size_t i = 0;
-        while (i < db->table_count && strcmp(db->tables[i]->uuid, old[k]->uuid) != 0) i++;
+        while (i < db->table_count && !same_table(old[k], db->tables[i])) i++;
         if (i == db->table_count) {
             atomic_store(&old[k]->dropped, true);
             frz__table_release(old[k]);

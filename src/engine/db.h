@@ -221,7 +221,7 @@ void frz__flush_schedule(struct table *t);
 /* ── commit.c: flush_mu held ── */
 struct commit_request {
     struct ice_edit edit;
-    struct file *const *data_files; /* written, not yet synced */
+    const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */

@@ -1,15 +1,23 @@
-/* flush.h — what one flush holds while it runs; flush.c alone uses it, tests may look. */
+/* flush.h — what one flush holds while it runs, and its steps; flush*.c alone use it. */
 #ifndef FRZ_ENGINE_FLUSH_H
 #define FRZ_ENGINE_FLUSH_H
 #include "engine/deletes.h"
 
 struct flush_entry {
-    slice key;
-    uint64_t hash;
+    const struct mem_key *key;
     const struct mem_version *version; /* the newest */
-    struct place place;
-    int64_t row_id;  /* carried; -1 = none */
-    bool new_life;   /* a delete lies between this put and the older row: it gets a new row id */
+    uint64_t hash;
+    uint64_t pos;  /* of the older row */
+    int32_t file;  /* of the view, where that is; -1 = nowhere */
+    bool new_life; /* a delete lies between this put and the older row: it gets a new row id */
+};
+#define FLUSH_RUN_ROWS 512
+#define FLUSH_RUN_BYTES ((size_t)64 << 10)
+struct flush_run { /* rows on their way into a data file */
+    slice keys[FLUSH_RUN_ROWS], rows[FLUSH_RUN_ROWS];
+    uint64_t hashes[FLUSH_RUN_ROWS];
+    int64_t row_ids[FLUSH_RUN_ROWS];
+    size_t count, bytes;
 };
 struct flush_file {
     uint64_t *fresh; /* positions, ascending */
@@ -33,10 +41,12 @@ struct flush {
     struct codec_ctx *codec;
     struct flush_entry *entries;
     size_t entry_count, put_count;
+    int64_t *row_ids; /* by entry, carried; -1 = none; NULL = none at all */
     uint64_t put_bytes;
     struct flush_file *by_file;
     size_t absorbed;
     bool lineage;
+    struct flush_run run;
     struct sst_writer *writer;
     struct flush_output *outputs;
     size_t output_count, output_cap;
@@ -51,4 +61,18 @@ struct flush {
     int64_t sequence, snapshot_id;
     bool in_doubt; /* the commit failed, and may be there all the same: its files stay */
 };
+
+/* flush_collect.c */
+FRZ_NODISCARD int frz__flush_take(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_collect(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_locate(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_choose_absorbed(struct flush *f, frz_error *err);
+/* flush_rows.c */
+FRZ_NODISCARD int frz__flush_write_rows(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_open_outputs(struct flush *f, frz_error *err);
+/* flush_commit.c */
+FRZ_NODISCARD int frz__flush_make_masks(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_commit(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_install(struct flush *f, frz_error *err);
+void frz__flush_after_commit(struct flush *f);
 #endif

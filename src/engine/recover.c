@@ -73,7 +73,7 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
             row = buf_slice(&r->migrated);
         }
     }
-    if (mem_versions(t->active) && mem_bytes(t->active) >= db->set.memtable_bytes) {
+    if (mem_versions(t->active) && mem_used(t->active) >= db->set.memtable_bytes) {
         db->seq_next = seq;
         TRY(frz__rotate(t, NULL, err));
     }

@@ -2,6 +2,7 @@
 #include "engine/scan.h"
 
 #include "base/hash.h"
+#include "base/sized.h"
 
 #define LOCATE_CHUNK ((size_t)4096)
 
@@ -289,10 +290,7 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
     struct vecs out = {.a = t->a};
     uint64_t n = 0;
     int rc = FRZ_OK;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_scan_options.struct_size = %u: use FRZ_SCAN_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
     size_t key_column = 0;
     frz_schema *schema = frz__table_schema(t);
     key_column = schema->key[0];

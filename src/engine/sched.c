@@ -119,9 +119,4 @@ void frz__sched_stop(struct db *db)
     }
     frz__pool_stop(db->pool);
     db->pool = NULL;
-    for (size_t i = 0; i < db->table_count; i++) { /* jobs that were queued and never ran hold a count */
-        if (!db->tables[i]->flush_queued) continue;
-        db->tables[i]->flush_queued = false;
-        frz__table_release(db->tables[i]);
-    }
 }

@@ -1,6 +1,7 @@
 /* table_create.c — a table comes: directories, the first version, the list, the log. Cut short, it leaves what table_load.c clears away. */
 #include <strings.h>
 
+#include "base/sized.h"
 #include "engine/tables.h"
 
 static int make_dirs(struct table *t, frz_error *err)
@@ -15,9 +16,9 @@ static int make_dirs(struct table *t, frz_error *err)
         TRY(frz__path(path, err, "%s/%s", t->dir, subs[i]));
         TRY(frz__fs_mkdir(fs, path, err));
     }
-    TRY(frz__fs_sync_dir(fs, t->dir, err));
-    TRY(frz__fs_sync_dir(fs, ns, err));
-    return frz__fs_sync_dir(fs, "", err);
+    TRY(frz__fs_sync_dir(fs, t->dir, SYNC_TABLE_DIR, err));
+    TRY(frz__fs_sync_dir(fs, ns, SYNC_NAMESPACE_DIR, err));
+    return frz__fs_sync_dir(fs, "", SYNC_NAMESPACE_PARENT, err);
 }
 
 /* *MADE: there may be something of it on disk that is ours. */
@@ -50,7 +51,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
     CHECK(frz__path(name, err, "%s/metadata/v1.metadata.json", t->dir));
     *made = true;
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, NULL, err);
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_METADATA, SYNC_FIRST_METADATA_DIR}, res.metadata_json, NULL, err);
     if (rc == FRZ_EXISTS) {
         *made = false;
         (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
@@ -58,7 +59,7 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     if (rc != FRZ_OK) goto done;
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-version-hint", t->dir));
     CHECK(frz__path(name, err, "%s/metadata/version-hint.text", t->dir));
-    CHECK(frz__durable_replace(db->fs, temp, name, slice_str("1"), true, err));
+    CHECK(frz__durable_replace(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_HINT, SYNC_FIRST_HINT_DIR}, slice_str("1"), err));
     *out = v;
     v = NULL;
 done:
@@ -102,10 +103,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     struct table *t = NULL;
     struct version *v = NULL;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_table_options.struct_size = %u: use FRZ_TABLE_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_table_options", &o, sizeof o, err));
     if (!o.format_version) o.format_version = 2;
     if (o.format_version != 2 && o.format_version != 3) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", o.format_version);
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);

@@ -12,7 +12,7 @@ int frz__table_to_trash(struct table *t, frz_error *err)
     TRY(frz__path(ns, err, "%.*s", (int)strcspn(t->dir, "/"), t->dir));
     TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
     TRY(frz__fs_rename(db->fs, t->dir, trash, err));
-    return frz__fs_sync_dir(db->fs, ns, err);
+    return frz__fs_sync_dir(db->fs, ns, SYNC_DROPPED_DIR, err);
 }
 
 static int remove_files(struct db *db, const char *dir, frz_error *err)

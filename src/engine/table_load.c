@@ -188,7 +188,7 @@ int frz__table_reload(struct table *t, frz_error *err)
     struct table_settings settings;
     char metadata[PATH_BYTES];
     TRY(frz__path(metadata, err, "%s/metadata", t->dir));
-    TRY(frz__fs_sync_dir(t->db->fs, metadata, err)); /* what is taken up is there to stay: the log may be recycled for it */
+    TRY(frz__fs_sync_dir(t->db->fs, metadata, SYNC_DOUBT_DIR, err)); /* what is taken up is there to stay: the log may be recycled for it */
     int rc = frz__version_load(t, &v, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
     TRY(rc);
@@ -232,12 +232,12 @@ int frz__tables_settle(struct db *db, frz_error *err)
         struct table *t = db->tables[i];
         if (!t->version) continue;
         TRY(frz__path(path, err, "%s/metadata", t->dir));
-        TRY(frz__fs_sync_dir(db->fs, path, err));
+        TRY(frz__fs_sync_dir(db->fs, path, SYNC_SETTLE_METADATA, err));
     }
     struct buf spaces = BUF_INIT(db->a, 0);
     const char *ns;
     int rc = frz__names_list(db->fs, "", true, &spaces, err);
-    for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = frz__fs_sync_dir(db->fs, ns, err);
+    for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = frz__fs_sync_dir(db->fs, ns, SYNC_SETTLE_NAMESPACE, err);
     buf_clear(&spaces);
-    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", err);
+    return rc < 0 ? rc : frz__fs_sync_dir(db->fs, "", SYNC_ROOT_DIR, err);
 }

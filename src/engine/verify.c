@@ -278,7 +278,8 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {
-        rc = frz__version_load(t, &x.v, &why); /* as a stranger would find it */
+        if (t->in_doubt) rc = frz__table_reload(t, &why); /* what it knows may be older than what it wrote */
+        if (rc >= 0) rc = frz__version_load(t, &x.v, &why); /* as a stranger would find it */
         if (rc != FRZ_OK) rc = rc == FRZ_NO_MEMORY ? rc : found(&x, t->dir, "%s", why.message);
         else if (!t->db->set.read_only && x.v->number != t->version->number) /* of a reader it may be exchanged at any time, by a refresh */
             rc = found(&x, t->dir, "version %" PRId64 " is on disk, this process knows %" PRId64, x.v->number, t->version->number);

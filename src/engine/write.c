@@ -22,6 +22,25 @@ struct writer {
     struct writer *next;
 };
 
+/* By field: the error's message is half a kilobyte, and no write that goes well looks at it. */
+static void no_error(frz_error *err)
+{
+    err->code = err->os_errno = 0;
+    err->message[0] = 0;
+}
+
+static void writer_init(struct writer *w, struct write_batch *b, slice bytes, int durability)
+{
+    w->batch = b;
+    w->bytes = bytes;
+    w->durability = durability;
+    w->rc = FRZ_OK;
+    no_error(&w->err);
+    w->first = 0;
+    w->done = w->waits = false;
+    w->next = NULL;
+}
+
 /* ── the place of the leader ── */
 
 /* log_mu held. True: W leads now (and `writing` is set). False: somebody did W's work. */
@@ -61,7 +80,7 @@ static void step_down_locked(struct db *db, struct writer *self, size_t n)
 
 static void lead_alone(struct db *db, struct writer *w)
 {
-    *w = (struct writer){0};
+    writer_init(w, NULL, slice_of(NULL, 0), 0);
     frz__mutex_lock(&db->log_mu);
     bool leads = join_locked(db, w);
     FRZ_ASSERT(leads); /* nobody else does the work of one without a batch */
@@ -437,7 +456,7 @@ static void rotate_full(struct db *db, const struct group *g)
         for (size_t k = 0; k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
             if (k && t == w->batch->ops[k - 1].t) continue;
-            if (mem_bytes(t->active) < db->set.memtable_bytes) continue;
+            if (mem_used(t->active) < db->set.memtable_bytes) continue;
             frz_error err;
             if (rotate_leading(t, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
             else frz__flush_schedule(t);
@@ -453,7 +472,8 @@ static void lead(struct db *db, struct writer *self)
     gather_locked(db, &g);
     frz__mutex_unlock(&db->log_mu);
     if (g.batches) {
-        frz_error err = {0};
+        frz_error err;
+        no_error(&err);
         int rc = write_group(db, &g, &err);
         for (size_t i = 0; rc < 0 && i < g.writers; i++) {
             if (g.members[i]->rc != FRZ_OK) continue;
@@ -520,7 +540,8 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
             int rc = resolve(b, err);
             if (rc != FRZ_OK) return rc;
         }
-        struct writer w = {.batch = b, .bytes = buf_slice(b->conditional ? &b->resolved : &b->bytes), .durability = durability ? durability : db->set.durability};
+        struct writer w;
+        writer_init(&w, b, buf_slice(b->conditional ? &b->resolved : &b->bytes), durability ? durability : db->set.durability);
         frz__mutex_lock(&db->log_mu);
         if (join_locked(db, &w)) lead(db, &w);
         frz__mutex_unlock(&db->log_mu);

@@ -1,8 +1,8 @@
 /* mem.h — a memtable: the newest writes of one table, ordered by key, many versions a key.
  *
  * Design      a B+-tree over key nodes in an arena. Leaves order their entries by a permutation word that is published in one atomic store (Mao, Kohler, Morris: Cache Craftiness for Fast Multicore
- *             Key-Value Storage, 2012, §4.6.2), splits make new nodes: a reader never waits and never retries for ever, whatever a writer stopped in the middle of. Key nodes hold an
- *             8-byte head of the key for comparing; versions hang off them, newest first. Nothing is freed before the memtable is.
+ *             Key-Value Storage, 2012, §4.6.2), splits make new nodes: a reader never waits and never retries for ever, whatever a writer stopped in the middle of. Leaves and
+ *             inner nodes hold 8-byte heads of the keys for comparing; versions hang off the key nodes, newest first. Nothing is freed before the memtable is.
  * Invariants  (1) one writer at a time (the group's leader; the caller sees to it), sequences ascend  (2) a reader at sequence S sees exactly the versions ≤ S that were added before it began
  *             (3) `bytes` counts all memory taken
  * Threads     any number of readers beside one writer; counted: freed by the last release                                                        */
@@ -19,12 +19,14 @@ struct mem_version {
     uint8_t row[];
 };
 struct mem_key {
-    uint64_t head; /* first 8 bytes, big-endian, zero-filled */
-    uint32_t len;
-    uint32_t hash;
-    _Atomic uint64_t loc; /* where the key lives in the files of a view: 0 = not known (locate.h) */
     _Atomic(struct mem_version *) newest;
+    uint32_t len;
     uint8_t key[];
+};
+/* Where the last insert went: keys between LOW and HIGH (NULL = open) go there too. The writer's; a split forgets it. */
+struct mem_finger {
+    struct leaf *leaf;
+    const struct mem_key *low, *high;
 };
 struct mem {
     const allocator *a;
@@ -32,6 +34,7 @@ struct mem {
     struct arena arena; /* keys and rows */
     struct arena nodes; /* the tree's: side by side they share pages, and the processor's translations of them */
     _Atomic(void *) root;
+    struct mem_finger finger;
     _Atomic uint64_t keys, versions, deletes;
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
     uint64_t seq_first, seq_last; /* of what was added; written by the writer, read once it is immutable */
@@ -42,6 +45,8 @@ FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, str
 struct mem *frz__mem_acquire(struct mem *m);
 void frz__mem_release(struct mem *m); /* NULL is fine */
 static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena) + arena_bytes(&m->nodes); }
+/* What of it holds something: the writer's, who rotates by it. */
+static inline size_t mem_used(struct mem *m) { return arena_used(&m->arena) + arena_used(&m->nodes); }
 static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
 
 FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);

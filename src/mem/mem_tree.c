@@ -308,10 +308,7 @@ static struct mem_key *key_new(struct mem *m, slice key, uint64_t seq_op, slice 
         return NULL;
     }
     struct mem_version *v = (struct mem_version *)((uint8_t *)k + key_bytes);
-    k->head = head_at(key.data, key.len, 0);
     k->len = (uint32_t)key.len;
-    k->hash = (uint32_t)frz__hash64(key);
-    atomic_init(&k->loc, 0);
     atomic_init(&k->newest, v);
     if (key.len) memcpy(k->key, key.data, key.len);
     v->seq_op = seq_op;
@@ -321,11 +318,23 @@ static struct mem_key *key_new(struct mem *m, slice key, uint64_t seq_op, slice 
     return k;
 }
 
+/* KEY belongs in the leaf of the last insert: so do most of a batch that ascends. */
+static bool finger_holds(const struct mem_finger *f, slice key)
+{
+    if (!f->leaf) return false;
+    if (f->low && slice_cmp(mem_key_slice(f->low), key) > 0) return false;
+    return !f->high || slice_cmp(key, mem_key_slice(f->high)) < 0;
+}
+
 int frz__mem_tree_insert(struct mem *m, slice key, uint64_t seq_op, slice row, struct mem_key **found, frz_error *err)
 {
     struct way w;
-    TRY(descend(m, key, &w, err));
-    struct leaf *l = w.leaf;
+    bool near = finger_holds(&m->finger, key);
+    if (!near) {
+        TRY(descend(m, key, &w, err));
+        m->finger = (struct mem_finger){w.leaf, w.low, w.high};
+    }
+    struct leaf *l = m->finger.leaf;
     uint64_t perm = atomic_load_explicit(&l->n.perm, memory_order_relaxed);
     int equal;
     unsigned pos = node_rank(l->heads, l->keys, perm, key, l->n.skip, &equal), slot = perm_count(perm);
@@ -333,7 +342,11 @@ int frz__mem_tree_insert(struct mem *m, slice key, uint64_t seq_op, slice row, s
     if (*found) return FRZ_OK;
     struct mem_key *k = key_new(m, key, seq_op, row, err);
     if (!k) return FRZ_NO_MEMORY;
-    if (slot == LEAF_SLOTS) return leaf_split(m, &w, pos, k, err);
+    if (slot == LEAF_SLOTS) {
+        if (near) TRY(descend(m, key, &w, err)); /* a split needs the way */
+        m->finger = (struct mem_finger){0};
+        return leaf_split(m, &w, pos, k, err);
+    }
     l->keys[slot] = k;
     l->heads[slot] = head_at(key.data, key.len, l->n.skip);
     MEM_STEP();

@@ -41,8 +41,14 @@ struct sst_writer_options {
 struct sst_writer;
 /* FILE is empty, open for reading and writing, and stays the caller's. The schema has a key and is sealed. */
 FRZ_NODISCARD int frz__sst_writer_new(const allocator *a, struct file *file, const struct sst_writer_options *o, struct sst_writer **out, frz_error *err);
-/* Keys strictly ascend (else FRZ_BUG). ROW_ID, LAST_UPDATED: -1 = null; only with `lineage`. */
-FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, slice key, slice row, int64_t row_id, int64_t last_updated, frz_error *err);
+/* Rows as a memtable holds them. Keys strictly ascend (else FRZ_BUG). */
+struct sst_rows {
+    const slice *keys, *rows;
+    const uint64_t *hashes; /* of the keys, frz__hash64 */
+    const int64_t *row_ids, *last_updated; /* with `lineage`: -1 = null; NULL = all null */
+    size_t count;
+};
+FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, const struct sst_rows *r, frz_error *err);
 /* The row INDEX of ROWS, whose columns are those of the schema, in order. */
 FRZ_NODISCARD int frz__sst_add_vec(struct sst_writer *w, slice key, const struct vecs *rows, size_t index, int64_t row_id, int64_t last_updated, frz_error *err);
 uint64_t frz__sst_writer_rows(const struct sst_writer *w);

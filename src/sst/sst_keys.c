@@ -171,33 +171,3 @@ size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
     }
     return at;
 }
-
-/* ── back ── */
-
-/* The usual key: one column of 4 or 8 bytes. */
-static int append_number(slice key, struct vec *v, frz_error *err)
-{
-    if (v->len == v->cap) TRY(frz__vec_reserve(v, 1, 0, err));
-    if (key.len == 4) store_u32(v->data + v->len * 4, load_u32_be(key.data) ^ SIGN32);
-    else store_u64(v->data + v->len * 8, load_u64_be(key.data) ^ SIGN64);
-    v->len++;
-    return FRZ_OK;
-}
-
-int frz__sst_key_append(const frz_schema *s, slice key, struct vec *const *cols, struct buf *scratch, frz_error *err)
-{
-    frz_value few[16], *values = few;
-    int rc = FRZ_OK;
-    if (s->key_count == 1 && !cols[0]->validity && ((type_is_i64(cols[0]->type) && cols[0]->type.id != FRZ_TIME && key.len == 8) || (type_is_i32(cols[0]->type) && key.len == 4)))
-        return append_number(key, cols[0], err);
-    if (s->key_count > FRZ_ARRAY_LEN(few)) {
-        values = (frz_value *)frz__alloc_array(s->a, s->key_count, sizeof *values);
-        if (!values) return frz__err_no_memory(err, s->key_count * sizeof *values);
-    }
-    buf_reset(scratch);
-    rc = frz__key_decode(s, key, values, scratch, err);
-    if (rc == FRZ_CORRUPT) rc = frz__err(err, FRZ_BUG, "bytes that are no key of the table came to a table file's writer");
-    for (size_t i = 0; i < s->key_count && rc >= 0; i++) rc = frz__vec_append(cols[i], &values[i], err);
-    if (values != few) frz__free(s->a, values);
-    return rc;
-}

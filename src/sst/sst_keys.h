@@ -22,6 +22,12 @@ size_t frz__sst_key_stride(const frz_schema *s);
 FRZ_NODISCARD int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err);
 /* First index from AT whose key is ≥ KEY. */
 size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key);
-/* KEY's values, appended to COLS (in key order). FRZ_BUG where KEY is no key of S. On failure COLS may be uneven. */
-FRZ_NODISCARD int frz__sst_key_append(const frz_schema *s, slice key, struct vec *const *cols, struct buf *scratch, frz_error *err);
+
+/* ── sst_rows.c: encoded rows into columns. On failure the columns may be uneven ── */
+/* The values of KEYS, appended to COLS (in key order). FRZ_BUG where one is no key of S. */
+FRZ_NODISCARD int frz__sst_keys_append(const frz_schema *s, const slice *keys, size_t count, struct vec *const *cols, struct buf *scratch, frz_error *err);
+/* The values of encoded ROWS, appended to COLS (of the schema, in order; those of the key are left alone). */
+FRZ_NODISCARD int frz__sst_values_append(const frz_schema *s, const slice *rows, size_t count, struct vec *cols, frz_error *err);
+/* Longs, -1 = null; OF NULL: nulls all. */
+FRZ_NODISCARD int frz__sst_lineage_append(struct vec *v, const int64_t *of, size_t count, frz_error *err);
 #endif

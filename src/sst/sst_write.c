@@ -24,7 +24,8 @@ struct sst_writer {
     const struct vec **batch_cols;
     struct vec **key_cols;
     size_t batch_bytes;
-    uint64_t rows;
+    uint64_t pq_bytes; /* that `pq` wrote and holds, at the batch before */
+    uint64_t rows;     /* with those of the batch */
     uint64_t *hashes; /* of keys, if there is a filter */
     size_t hash_cap;
     struct sst_fence_writer fences;
@@ -135,7 +136,7 @@ void frz__sst_writer_free(struct sst_writer *w)
 }
 
 uint64_t frz__sst_writer_rows(const struct sst_writer *w) { return w->rows; }
-uint64_t frz__sst_writer_bytes(const struct sst_writer *w) { return frz__pq_writer_bytes(w->pq) + w->batch_bytes + w->rows * w->o.filter_bits / 8 + w->fences.keys.len; }
+uint64_t frz__sst_writer_bytes(const struct sst_writer *w) { return w->pq_bytes + w->batch_bytes + w->rows * w->o.filter_bits / 8 + w->fences.keys.len; }
 
 /* ── rows ── */
 
@@ -145,35 +146,83 @@ static int batch_flush(struct sst_writer *w, frz_error *err)
     TRY(frz__pq_write(w->pq, w->batch_cols, 0, w->batch.rows, err));
     frz__vecs_reset(&w->batch);
     w->batch_bytes = 0;
+    w->pq_bytes = frz__pq_writer_bytes(w->pq);
     return FRZ_OK;
 }
 
 /* What is kept of each key: its order, its hash, and at a page's begin its fence. */
-static int add_key(struct sst_writer *w, slice key, frz_error *err)
+static int err_order(struct sst_writer *w, slice key, uint64_t row, frz_error *err)
 {
-    if (w->rows && slice_cmp(key, buf_slice(&w->last_key)) <= 0) {
-        char text[160] = "?";
-        buf_reset(&w->scratch);
-        if (frz__key_print(w->schema, key, &w->scratch, NULL) == FRZ_OK) snprintf(text, sizeof text, "%.*s", (int)w->scratch.len, (const char *)w->scratch.data);
-        return frz__err(err, FRZ_BUG, "%s: keys must ascend: row %" PRIu64 ", %s, is not above the one before it", w->file->path, w->rows, text);
-    }
-    if (w->o.filter_bits) {
-        TRY(frz__grow(w->a, (void **)&w->hashes, (size_t)w->rows, &w->hash_cap, sizeof *w->hashes, err));
-        w->hashes[w->rows] = frz__hash64(key);
-    }
-    if (w->rows % SST_KEY_PAGE_ROWS == 0) TRY(frz__sst_fence_add(&w->fences, key, err));
-    if (w->rows == 0) TRY(buf_append_slice(&w->first_key, key, err));
-    buf_reset(&w->last_key);
-    return buf_append_slice(&w->last_key, key, err);
+    char text[160] = "?";
+    buf_reset(&w->scratch);
+    if (frz__key_print(w->schema, key, &w->scratch, NULL) == FRZ_OK) snprintf(text, sizeof text, "%.*s", (int)w->scratch.len, (const char *)w->scratch.data);
+    return frz__err(err, FRZ_BUG, "%s: keys must ascend: row %" PRIu64 ", %s, is not above the one before it", w->file->path, row, text);
 }
 
-static int add_lineage(struct sst_writer *w, int64_t row_id, int64_t last_updated, frz_error *err)
+static int add_keys(struct sst_writer *w, const slice *keys, const uint64_t *hashes, size_t count, frz_error *err)
+{
+    slice before = buf_slice(&w->last_key);
+    for (size_t i = 0; i < count; before = keys[i++])
+        if ((w->rows || i) && slice_cmp(keys[i], before) <= 0) return err_order(w, keys[i], w->rows + i, err);
+    if (w->o.filter_bits) {
+        while (w->hash_cap - w->rows < count) TRY(frz__grow(w->a, (void **)&w->hashes, w->hash_cap, &w->hash_cap, sizeof *w->hashes, err));
+        memcpy(w->hashes + w->rows, hashes, count * sizeof *hashes);
+    }
+    for (uint64_t i = (SST_KEY_PAGE_ROWS - w->rows % SST_KEY_PAGE_ROWS) % SST_KEY_PAGE_ROWS; i < count; i += SST_KEY_PAGE_ROWS) TRY(frz__sst_fence_add(&w->fences, keys[i], err));
+    if (w->rows == 0) TRY(buf_append_slice(&w->first_key, keys[0], err));
+    buf_reset(&w->last_key);
+    return buf_append_slice(&w->last_key, keys[count - 1], err);
+}
+
+static int add_lineage(struct sst_writer *w, const int64_t *row_ids, const int64_t *last_updated, size_t count, frz_error *err)
 {
     if (!w->o.lineage) return FRZ_OK;
-    int64_t of[2] = {row_id, last_updated};
-    for (size_t i = 0; i < 2; i++) {
-        frz_value v = of[i] < 0 ? value_null() : value_i64(FRZ_LONG, of[i]);
-        TRY(frz__vec_append(&w->batch.cols[w->schema->count + i], &v, err));
+    TRY(frz__sst_lineage_append(&w->batch.cols[w->schema->count], row_ids, count, err));
+    return frz__sst_lineage_append(&w->batch.cols[w->schema->count + 1], last_updated, count, err);
+}
+
+/* After the columns of COUNT rows: RC is how they went. */
+static int add_done(struct sst_writer *w, size_t count, size_t bytes, int rc, frz_error *err)
+{
+    if (rc >= 0) {
+        w->rows += count;
+        w->batch.rows += count;
+        w->batch_bytes += bytes;
+        if (w->batch.rows >= BATCH_ROWS || w->batch_bytes >= BATCH_BYTES) rc = batch_flush(w, err);
+    }
+    if (rc < 0) w->broken = true;
+    return rc;
+}
+
+static int check_usable(const struct sst_writer *w, frz_error *err)
+{
+    return w->broken ? frz__err(err, FRZ_BUG, "%s: a writer that failed was used again", w->file->path) : FRZ_OK;
+}
+
+/* How many of the rows from FROM go into the batch at hand: one at least. */
+static size_t batch_room(const struct sst_writer *w, const struct sst_rows *r, size_t from, size_t *bytes)
+{
+    size_t rows = BATCH_ROWS - w->batch.rows, n = 0;
+    *bytes = 0;
+    while (n < rows && from + n < r->count && w->batch_bytes + *bytes < BATCH_BYTES) {
+        FRZ_ASSERT(r->rows[from + n].len >= 2 && load_u16(r->rows[from + n].data) == (uint16_t)w->schema->schema_id);
+        *bytes += r->keys[from + n].len + r->rows[from + n].len;
+        n++;
+    }
+    return n;
+}
+
+int frz__sst_add(struct sst_writer *w, const struct sst_rows *r, frz_error *err)
+{
+    TRY(check_usable(w, err));
+    for (size_t from = 0; from < r->count;) {
+        size_t bytes, n = batch_room(w, r, from, &bytes);
+        int rc = add_keys(w, r->keys + from, r->hashes + from, n, err);
+        if (rc >= 0) rc = frz__sst_keys_append(w->schema, r->keys + from, n, w->key_cols, &w->scratch, err);
+        if (rc >= 0) rc = frz__sst_values_append(w->schema, r->rows + from, n, w->batch.cols, err);
+        if (rc >= 0) rc = add_lineage(w, r->row_ids ? r->row_ids + from : NULL, r->last_updated ? r->last_updated + from : NULL, n, err);
+        TRY(add_done(w, n, bytes, rc, err));
+        from += n;
     }
     return FRZ_OK;
 }
@@ -182,58 +231,10 @@ static int add_lineage(struct sst_writer *w, int64_t row_id, int64_t last_update
 static int append_fixed(struct vec *v, const uint8_t *value, size_t width, frz_error *err)
 {
     if (v->len == v->cap) TRY(frz__vec_reserve(v, 1, 0, err));
-    if (v->type.id == FRZ_BOOLEAN) bit_put(v->data, v->len, *value != 0);
-    else memcpy(v->data + v->len * width, value, width);
+    memcpy(v->data + v->len * width, value, width);
     if (v->validity) bit_set(v->validity, v->len);
     v->len++;
     return FRZ_OK;
-}
-
-static int append_slot(struct sst_writer *w, slice row, size_t column, frz_error *err)
-{
-    const struct row_slot *slot = &w->schema->layout.slots[column];
-    struct vec *v = &w->batch.cols[column];
-    if (bit_get(row.data + 2, slot->null_bit)) return frz__vec_append_nulls(v, 1, err);
-    if (slot->width) return append_fixed(v, row.data + slot->at, slot->width, err);
-    frz_value value;
-    frz__row_get(w->schema, row, column, &value);
-    return frz__vec_append(v, &value, err);
-}
-
-/* After the columns of a row: RC is how they went. */
-static int add_done(struct sst_writer *w, size_t bytes, int rc, frz_error *err)
-{
-    if (rc >= 0) {
-        w->rows++;
-        w->batch.rows++;
-        w->batch_bytes += bytes;
-        if (w->batch.rows >= BATCH_ROWS || w->batch_bytes >= BATCH_BYTES) rc = batch_flush(w, err);
-    }
-    if (rc < 0) w->broken = true;
-    return rc;
-}
-
-static int add_columns(struct sst_writer *w, slice key, slice row, frz_error *err)
-{
-    TRY(frz__sst_key_append(w->schema, key, w->key_cols, &w->scratch, err));
-    for (size_t c = 0; c < w->schema->count; c++)
-        if (!w->schema->layout.slots[c].is_key) TRY(append_slot(w, row, c, err));
-    return FRZ_OK;
-}
-
-static int check_usable(const struct sst_writer *w, frz_error *err)
-{
-    return w->broken ? frz__err(err, FRZ_BUG, "%s: a writer that failed was used again", w->file->path) : FRZ_OK;
-}
-
-int frz__sst_add(struct sst_writer *w, slice key, slice row, int64_t row_id, int64_t last_updated, frz_error *err)
-{
-    TRY(check_usable(w, err));
-    FRZ_ASSERT(row.len >= 2 && load_u16(row.data) == (uint16_t)w->schema->schema_id);
-    int rc = add_key(w, key, err);
-    if (rc >= 0) rc = add_columns(w, key, row, err);
-    if (rc >= 0) rc = add_lineage(w, row_id, last_updated, err);
-    return add_done(w, key.len + row.len, rc, err);
 }
 
 static int add_vec_columns(struct sst_writer *w, const struct vecs *rows, size_t index, size_t *bytes, frz_error *err)
@@ -253,10 +254,11 @@ int frz__sst_add_vec(struct sst_writer *w, slice key, const struct vecs *rows, s
     size_t bytes = 0;
     TRY(check_usable(w, err));
     FRZ_VERIFY(rows->count >= w->schema->count && index < rows->rows, err);
-    int rc = add_key(w, key, err);
+    uint64_t hash = w->o.filter_bits ? frz__hash64(key) : 0;
+    int rc = add_keys(w, &key, &hash, 1, err);
     if (rc >= 0) rc = add_vec_columns(w, rows, index, &bytes, err);
-    if (rc >= 0) rc = add_lineage(w, row_id, last_updated, err);
-    return add_done(w, bytes, rc, err);
+    if (rc >= 0) rc = add_lineage(w, &row_id, &last_updated, 1, err);
+    return add_done(w, 1, bytes, rc, err);
 }
 
 /* ── the end ── */

@@ -1,6 +1,7 @@
-/* Goal    every way to read gives what a walk over an array gives: ranges, prefixes of a composite key, both directions, projections (without the key too), limits, predicates, multi-get, gets of some columns;
- *         by cursor, by Arrow stream, by count; from memtables, files and both; of the latest state, of a snapshot, and of a published one.
- * Method  a table of a composite key with small domains is changed and flushed in rounds; after each, random questions are asked of frazil and of the array. FRZ_SEED and FRZ_MODEL_STEPS make it longer. */
+/* Goal    every way to read gives what a walk over an array gives: ranges, prefixes of a composite key, both directions, projections
+ * (without the key too), limits, predicates, multi-get, gets of some columns; by cursor, by Arrow stream, by count; from memtables, files
+ * and both; of the latest state, of a snapshot, and of a published one. Method  a table of a composite key with small domains is changed
+ * and flushed in rounds; after each, random questions are asked of frazil and of the array. FRZ_SEED and FRZ_MODEL_STEPS make it longer. */
 #include "frz_test.h"
 
 #include <inttypes.h>
@@ -15,7 +16,10 @@ enum { G, N, V, S, D, X, COLUMNS };
 #define NUMBERS 41 /* -20 … 20 */
 #define CELLS (GROUPS * NUMBERS)
 
-static const struct { const char *s; size_t len; } groups[GROUPS] = {{"", 0}, {"\0", 1}, {"\0a", 2}, {"a", 1}, {"a\0", 2}, {"ab", 2}, {"\xc3\xa9t\xc3\xa9", 5}}; /* ascending */
+static const struct {
+    const char *s;
+    size_t len;
+} groups[GROUPS] = {{"", 0}, {"\0", 1}, {"\0a", 2}, {"a", 1}, {"a\0", 2}, {"ab", 2}, {"\xc3\xa9t\xc3\xa9", 5}}; /* ascending */
 
 struct cell { bool live, has[COLUMNS]; int64_t v, x; double d; char s[12]; };
 struct state { struct cell cells[CELLS]; }; /* in key order: group, then number */
@@ -132,10 +136,15 @@ static bool p_s(const struct cell *c, size_t at) { (void)at; return c->has[S] &&
 static bool p_null(const struct cell *c, size_t at) { (void)at; return !c->has[D]; }
 static bool p_key(const struct cell *c, size_t at) { (void)c; return number_of(at) >= -3 && number_of(at) <= 8; }
 static bool p_group(const struct cell *c, size_t at) { (void)c; return group_of(at) == 3 || group_of(at) == 5; }
-static bool p_mixed(const struct cell *c, size_t at) { return !(number_of(at) < 0) && ((c->has[D] && c->d > 0.25) || (c->has[X] && c->x < 0)); }
+static bool p_mixed(const struct cell *c, size_t at)
+{
+    return !(number_of(at) < 0) && ((c->has[D] && c->d > 0.25) || (c->has[X] && c->x < 0));
+}
 static bool p_none(const struct cell *c, size_t at) { (void)c; (void)at; return false; }
-static const struct { const char *text; bool (*fn)(const struct cell *, size_t); } wheres[] = {
-    {"v < 300", p_v_low}, {"s LIKE 's1%'", p_s}, {"d IS NULL", p_null}, {"n BETWEEN -3 AND 8", p_key}, {"g IN ('a','ab')", p_group}, {"NOT n < 0 AND (d > 0.25 OR x < 0)", p_mixed}, {"n = 1 AND n = 2", p_none}};
+static const struct { const char *text; bool (*fn)(const struct cell *, size_t);
+} wheres[] = {{"v < 300", p_v_low},          {"s LIKE 's1%'", p_s},        {"d IS NULL", p_null},
+              {"n BETWEEN -3 AND 8", p_key}, {"g IN ('a','ab')", p_group}, {"NOT n < 0 AND (d > 0.25 OR x < 0)", p_mixed},
+              {"n = 1 AND n = 2", p_none}};
 
 /* < 0, 0, > 0: the cell's first COUNT key columns against those of BOUND */
 static int against(size_t cell, size_t bound, size_t count)
@@ -357,7 +366,8 @@ static void change(struct run *r, size_t n)
             c->live = false;
             continue;
         }
-        *c = (struct cell){.live = true, .v = (int64_t)pick(r, 1000), .x = (int64_t)pick(r, 2000) - 1000, .d = (double)pick(r, 100) / 64 - 0.5};
+        *c = (struct cell){
+            .live = true, .v = (int64_t)pick(r, 1000), .x = (int64_t)pick(r, 2000) - 1000, .d = (double)pick(r, 100) / 64 - 0.5};
         sprintf(c->s, "s%d", (int)pick(r, 200));
         frz_row_clear(r->row);
         OK(frz_row_set(r->row, G, &key[0], &r->e), &r->e);
@@ -390,7 +400,8 @@ static void publish(struct run *r)
 
 static void run_reads(uint64_t seed, int format, size_t rounds)
 {
-    static const char *const names[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "frazil.snapshots-max", "write.parquet.row-group-size-bytes", "write.parquet.page-size-bytes"};
+    static const char *const names[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "frazil.snapshots-max",
+                                        "write.parquet.row-group-size-bytes", "write.parquet.page-size-bytes"};
     static const char *const values[] = {"0", "0", "1000", "65536", "1024"};
     struct run *r = (struct run *)calloc(1, sizeof *r);
     frz_schema *schema;

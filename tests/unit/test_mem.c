@@ -185,8 +185,6 @@ TEST(mem, is_the_sorted_array_for_every_shape_of_keys_at_every_sequence_both_way
             const struct mop *want = model_next(&mo, &at, UINT64_MAX, slice_of(NULL, 0), slice_of(NULL, 0), false);
             assert_non_null(want);
             assert_true(slice_eq(mem_key_slice(k), mop_key(want)));
-            assert_int_equal(k->hash, (uint32_t)frz__hash64(mop_key(want)));
-            assert_int_equal(k->head, head_at(want->key, want->len, 0));
         }
         assert_int_equal(keys, m->keys);
         assert_int_equal(mem_versions(m), mo.count);
@@ -400,7 +398,7 @@ TEST(mem, a_writer_thread_paused_inside_an_insert_stops_no_reader)
     pthread_t t;
     void *rc = NULL;
     assert_int_equal(pthread_create(&t, NULL, paused_writer, m), 0);
-    assert_true(frz__test_failpoint_wait_paused("mem.insert", 10000));
+    assert_true(frz__test_failpoint_wait_paused("mem.insert", 120000));
     for (uint64_t i = 1; i <= 1000; i++) {
         store_u64_be(key, i * 10);
         assert_non_null(frz__mem_get(m, slice_of(key, 8), 1000));

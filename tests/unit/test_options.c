@@ -131,10 +131,10 @@ static int files_in(struct fix *f, const char *dir, const char *suffix, uint64_t
     return n;
 }
 
-/* Whether COND comes true within ten seconds. */
+/* Whether COND comes true within two minutes. */
 #define SOON(cond)                                             \
     do {                                                       \
-        for (int i_ = 0; i_ < 2000 && !(cond); i_++) usleep(5000); \
+        for (int i_ = 0; i_ < 24000 && !(cond); i_++) usleep(5000); \
         assert_true(cond);                                     \
     } while (0)
 
@@ -530,7 +530,7 @@ TEST(options, database_options_have_bounds)
     FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
     o = (frz_db_options){.struct_size = 0};
     FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
-    MESSAGE_HAS(&e, "FRZ_DB_OPTIONS_INIT");
+    MESSAGE_HAS(&e, "FRZ_INIT(frz_db_options)");
     o = (frz_db_options){.struct_size = offsetof(frz_db_options, memory_bytes)}; /* an older program's */
     OK(frz__db_settings(&o, &s, &e), &e);
     assert_int_equal(s.memory_bytes, 256 << 20);

@@ -186,13 +186,19 @@ TEST(sst_writer, refuses_keys_that_do_not_ascend)
     for (int same = 0; same < 2; same++) {
         OK(frz__fs_open(x.fs, same ? "a" : "b", FS_OPEN_CREATE_NEW, &f, &err), &err);
         OK(frz__sst_writer_new(NULL, f, &o, &w, &err), &err);
-        OK(frz__sst_add(w, t.rows[1].key, t.rows[1].row, -1, -1, &err), &err);
-        FAILS(frz__sst_add(w, t.rows[same].key, t.rows[0].row, -1, -1, &err), FRZ_BUG, &err);
-        FAILS(frz__sst_add(w, t.rows[2].key, t.rows[2].row, -1, -1, &err), FRZ_BUG, &err); /* it has failed for good */
+        OK(fx_add(w, &t.rows[1], 1), &err);
+        FAILS(fx_add(w, &t.rows[same], 1), FRZ_BUG, &err);
+        FAILS(fx_add(w, &t.rows[2], 1), FRZ_BUG, &err); /* it has failed for good */
         FAILS(frz__sst_finish(w, &ar, &out, &err), FRZ_BUG, &err);
         frz__sst_writer_free(w);
         OK(frz__file_close(f, &err), &err);
     }
+    struct fx_row twice[] = {t.rows[0], t.rows[2], t.rows[1]}; /* within one call too */
+    OK(frz__fs_open(x.fs, "c", FS_OPEN_CREATE_NEW, &f, &err), &err);
+    OK(frz__sst_writer_new(NULL, f, &o, &w, &err), &err);
+    FAILS(fx_add(w, twice, 3), FRZ_BUG, &err);
+    frz__sst_writer_free(w);
+    OK(frz__file_close(f, &err), &err);
     fx_table_clear(&t);
     fx_close(&x);
 }

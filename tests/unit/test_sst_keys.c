@@ -72,7 +72,9 @@ static void round_trip(const char *columns, const char *key, uint64_t seed)
         assert_int_equal(k.stride, frz__sst_key_stride(s));
         for (size_t i = 0; i < k.rows; i++) assert_true(slice_eq(sst_key(&k, i), slice_of(each.data + ends[from + i], ends[from + i + 1] - ends[from + i])));
     }
-    for (size_t row = 0; row < ROWS; row++) OK(frz__sst_key_append(s, slice_of(each.data + ends[row], ends[row + 1] - ends[row]), out, &scratch, &err), &err);
+    slice keys[ROWS];
+    for (size_t row = 0; row < ROWS; row++) keys[row] = slice_of(each.data + ends[row], ends[row + 1] - ends[row]);
+    for (size_t row = 0, n = 1; row < ROWS; row += n, n = n * 3 < ROWS - row ? n * 3 : ROWS - row) OK(frz__sst_keys_append(s, keys + row, n, out, &scratch, &err), &err);
     for (size_t i = 0; i < s->key_count; i++) {
         assert_int_equal(back[i].len, ROWS);
         for (size_t row = 0; row < ROWS; row++) {
@@ -166,7 +168,8 @@ TEST(sst_keys, that_are_none_are_a_bug)
     struct vec *cols[1] = {&v};
     struct buf scratch = BUF_INIT(NULL, 0);
     frz__vec_init(&v, NULL, s->columns[0].type);
-    FAILS(frz__sst_key_append(s, slice_of("1234567", 7), cols, &scratch, &err), FRZ_BUG, &err);
+    slice seven = slice_of("1234567", 7);
+    FAILS(frz__sst_keys_append(s, &seven, 1, cols, &scratch, &err), FRZ_BUG, &err);
     buf_clear(&scratch);
     frz__vec_clear(&v);
     frz__schema_release(s);
