@@ -64,6 +64,7 @@ fuzz: setup
 	@scripts/fuzz.sh build/fuzz $(or $(SECONDS_EACH),60)
 
 coverage: setup
+	@scripts/setup.sh debian gcovr
 	@echo "== line coverage of src/"
 	@cmake --preset coverage >/dev/null && cmake --build build/coverage -j$(JOBS)
 	@find build/coverage -name '*.gcda' -delete
@@ -72,6 +73,7 @@ coverage: setup
 		build/coverage/CMakeFiles/frz_objects.dir >build/coverage/summary.txt; rc=$$?; sed -n '5,16p' build/coverage/coverage.txt; grep lines: build/coverage/summary.txt; exit $$rc
 
 tidy: setup
+	@scripts/setup.sh debian clang-tidy
 	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'
 
 docs: build
@@ -79,6 +81,7 @@ docs: build
 
 install: build
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi # else programs do not find it in /usr/local/lib
 
 clean:
 	rm -rf build

@@ -486,6 +486,7 @@ typedef struct frz_parquet_options {
 #define FRZ_PARQUET_OPTIONS_INIT FRZ_INIT(frz_parquet_options)
 FRZ_API FRZ_NODISCARD int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_parquet_schema(const char *path, frz_schema **out, frz_error *); /* without a key */
+FRZ_API FRZ_NODISCARD int frz_parquet_count(const char *path, uint64_t *rows, frz_error *);    /* as its footer says */
 /* A file at PATH is replaced once the new one is whole and synced; a pipe or a device, and any name under /dev, is written as it is. */
 FRZ_API FRZ_NODISCARD int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *, uint64_t *rows, frz_error *);
 

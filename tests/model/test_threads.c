@@ -260,6 +260,7 @@ TEST(threads, a_reader_of_its_own_is_told_nothing_of_tables_that_come_and_go)
     frz_db_options o = FRZ_DB_OPTIONS_INIT, ro = FRZ_DB_OPTIONS_INIT;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
+    o.log_segment_bytes = 131072; /* a short log: it is read at each open */
     ro.read_only = true;
     ro.log = count_message;
     ro.log_ctx = &told;
