@@ -63,6 +63,7 @@ struct table {
     struct cond room; /* view_mu: a flush ended, or failed */
     struct version *version;
     _Atomic(struct view *) view;
+    _Atomic(const frz_schema *) view_schema; /* the view's, to be told from others and no more: it is not looked into */
     struct mem *active; /* log_mu; borrowed from the view */
     bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
@@ -130,9 +131,8 @@ struct db {
     struct cond tick;
     struct pool_job tick_job;
     bool tick_woken; /* tick_mu */
-    struct mutex codec_mu; /* spare compression contexts and batches */
-    struct codec_ctx *codecs[16];
-    size_t codec_count;
+    _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
+    struct mutex codec_mu; /* spare batches */
     struct write_batch *batches[16]; /* spare ones; codec_mu */
     size_t batch_count;
 

@@ -169,6 +169,7 @@ static int first_view(struct table *t, frz_error *err)
         t->active = m;
         t->rot_seq = flushed;
         v->gen = 1;
+        atomic_store(&t->view_schema, v->schema);
         atomic_store(&t->view, v);
     }
     frz__mem_release(m);

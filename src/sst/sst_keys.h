@@ -6,6 +6,7 @@
 
 struct sst_keys {
     size_t rows, stride; /* stride 0: offsets hold */
+    size_t shared;       /* bytes that all begin with, if they ascend; fewer where else less than eight would be left */
     struct buf bytes;
     uint32_t *offsets; /* rows + 1 */
     size_t offset_cap;
