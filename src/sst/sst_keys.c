@@ -109,13 +109,15 @@ static int keys_measure(const frz_schema *s, const struct vec *const *cols, size
 static void note_shared(struct sst_keys *k)
 {
     k->shared = 0;
-    if (k->rows < 2) return;
+    k->whole_heads = false;
+    if (k->rows == 0) return;
     slice first = sst_key(k, 0), last = sst_key(k, k->rows - 1);
     while (k->shared < first.len && k->shared < last.len && first.data[k->shared] == last.data[k->shared]) k->shared++;
     size_t shortest = first.len;
     for (size_t i = 0; i < k->rows && !k->stride; i++)
         if (sst_key(k, i).len < shortest) shortest = sst_key(k, i).len;
-    if (shortest >= 8 && k->shared > shortest - 8) k->shared = shortest - 8; /* so that eight bytes are left of each: read at once */
+    k->whole_heads = shortest >= 8;
+    if (k->whole_heads && k->shared > shortest - 8) k->shared = shortest - 8;
 }
 
 int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err)
@@ -157,7 +159,7 @@ int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, siz
 
 /* ── search ── */
 
-/* The 8 bytes of key I behind what all have in common, as a number that orders as they do; zeroes behind a shorter one. */
+/* The 8 bytes of a key behind what all have in common, as a number that orders as they do; zeroes behind a shorter one. */
 static inline uint64_t head_of(slice key, size_t skip)
 {
     uint64_t h = 0;
@@ -166,13 +168,18 @@ static inline uint64_t head_of(slice key, size_t skip)
     return h;
 }
 
-/* From AT: the first key whose head is not below HEAD, or, where OR_EQUAL, above it. */
-static size_t heads_lower(const struct sst_keys *k, size_t at, size_t end, uint64_t head, bool or_equal)
+static inline uint64_t head_at(const struct sst_keys *k, size_t i)
 {
-    for (size_t n = end - at; n;) {
+    if (!k->whole_heads) return head_of(sst_key(k, i), k->shared);
+    return load_u64_be(k->bytes.data + k->shared + (k->stride ? i * k->stride : k->offsets[i]));
+}
+
+/* The first key from AT whose head is not below HEAD. */
+static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head)
+{
+    for (size_t n = k->rows - at; n;) {
         size_t half = n / 2;
-        uint64_t h = head_of(sst_key(k, at + half), k->shared);
-        bool right = or_equal ? h <= head : h < head;
+        bool right = head_at(k, at + half) < head;
         at = right ? at + half + 1 : at;
         n = right ? n - half - 1 : half;
     }
@@ -188,9 +195,10 @@ size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
     if (c) return c < 0 ? at : k->rows;
     if (key.len < k->shared) return at;
     uint64_t head = head_of(key, k->shared);
-    at = heads_lower(k, at, k->rows, head, false);
+    at = heads_lower(k, at, head);
     size_t end = at;
-    if (end < k->rows && head_of(sst_key(k, end), k->shared) == head) end = heads_lower(k, at, k->rows, head, true);
+    if (end < k->rows && head_at(k, end) == head) end++;
+    if (end > at && end < k->rows && head_at(k, end) == head) end = head == UINT64_MAX ? k->rows : heads_lower(k, end, head + 1);
     while (at < end) { /* those of KEY's head: by the whole */
         size_t mid = at + (end - at) / 2;
         if (slice_cmp(sst_key(k, mid), key) < 0) at = mid + 1;
