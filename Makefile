@@ -63,9 +63,12 @@ fuzz: setup
 	@scripts/fuzz.sh build/fuzz $(or $(SECONDS_EACH),60)
 
 coverage: setup
+	@echo "== line coverage of src/"
 	@cmake --preset coverage >/dev/null && cmake --build build/coverage -j$(JOBS)
+	@find build/coverage -name '*.gcda' -delete
 	@$(call CTEST,coverage)
-	@gcovr -r . --object-directory build/coverage --filter 'src/' --print-summary -o build/coverage/coverage.txt && tail -3 build/coverage/coverage.txt
+	@gcovr -r . --object-directory build/coverage --filter 'src/' --sort-percentage --txt build/coverage/coverage.txt --print-summary --fail-under-line 85 \
+		build/coverage/CMakeFiles/frz_objects.dir >build/coverage/summary.txt; rc=$$?; sed -n '5,16p' build/coverage/coverage.txt; grep lines: build/coverage/summary.txt; exit $$rc
 
 tidy: setup
 	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'

@@ -5,13 +5,22 @@
 
 #include "cli.h"
 
+/* A value or a name in a message may hold what a terminal obeys. */
+static void tell(const char *fmt, va_list ap)
+{
+    char text[4096];
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    if (n < 0) return;
+    fputs("frazil: ", stderr);
+    print_plain(stderr, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    fputc('\n', stderr);
+}
+
 int usage(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    fputs("frazil: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    tell(fmt, ap);
     va_end(ap);
     return EXIT_USAGE;
 }
@@ -20,9 +29,7 @@ void say(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    fputs("frazil: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    tell(fmt, ap);
     va_end(ap);
 }
 
@@ -80,6 +87,15 @@ bool args_has(const struct args *a, const char *name)
     for (int i = 0; i < a->option_count; i++)
         if (strcmp(a->options[i], name) == 0) return true;
     return false;
+}
+
+int args_format(const struct args *a, const char **out)
+{
+    *out = args_get(a, "format");
+    if (!args_has(a, "json")) return EXIT_DONE;
+    if (*out && strcmp(*out, "jsonl") != 0) return usage("--json and --format %s: give one of them", *out);
+    *out = "jsonl";
+    return EXIT_DONE;
 }
 
 bool args_u64(const struct args *a, const char *name, uint64_t def, uint64_t *out)

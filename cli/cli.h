@@ -30,6 +30,7 @@ extern const struct command commands[];
 int args_parse(int argc, char **argv, const struct command *c, struct args *a); /* 0, or EXIT_USAGE with a message */
 const char *args_get(const struct args *a, const char *name);                   /* the last one; NULL = not given */
 bool args_has(const struct args *a, const char *name);
+int args_format(const struct args *a, const char **out); /* --format, or "jsonl" where --json is; NULL = neither. Exit code */
 bool args_u64(const struct args *a, const char *name, uint64_t def, uint64_t *out); /* false: not a number; told */
 int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));               /* says it; EXIT_USAGE */
 int fail(const frz_error *e, int rc); /* says it; the exit code for RC */
@@ -54,6 +55,7 @@ struct writer;
 struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count);
 int writer_row(struct writer *w, const frz_row *row, frz_error *err); /* rc */
 int writer_end(struct writer *w); /* flushes what a table holds back; frees; 0 or EXIT_ERROR */
+void print_plain(FILE *f, const char *s, size_t len); /* control characters as \n, \u001b: what a terminal would obey */
 void print_json_string(FILE *f, const char *s, size_t len);
 
 int properties_of(const struct args *a, frz_table_options *o); /* --property, --format-version; exit code */

@@ -90,7 +90,11 @@ static int print_finding(void *ctx, const frz_finding *f)
         print_json_string(stdout, f->what, strlen(f->what));
         printf("}\n");
     } else {
-        printf("%s: %s: %s\n", f->table, f->where, f->what);
+        printf("%s: ", f->table);
+        print_plain(stdout, f->where, strlen(f->where));
+        fputs(": ", stdout);
+        print_plain(stdout, f->what, strlen(f->what));
+        putchar('\n');
     }
     return 0;
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,10 +33,12 @@ int cmd_get(struct args *a)
     struct session s;
     frz_row *row = NULL;
     size_t *columns = NULL, count = 0;
-    const char *f = args_get(a, "format");
+    const char *f;
+    int code = args_format(a, &f), missing = 0, rc = FRZ_OK;
+    if (code) return code;
     enum format format = !f || strcmp(f, "jsonl") == 0 ? FORMAT_JSONL : strcmp(f, "csv") == 0 ? FORMAT_CSV : FORMAT_TABLE;
     if (f && format == FORMAT_TABLE && strcmp(f, "table") != 0) return usage("--format %s: expected jsonl, csv or table", f);
-    int code = session_open(&s, a, MODE_READ, true), missing = 0, rc = FRZ_OK;
+    code = session_open(&s, a, MODE_READ, true);
     if (code) return code;
     code = session_columns(&s, args_get(a, "columns"), &columns, &count);
     if (code) return session_close(&s, code);
@@ -76,35 +79,35 @@ static int flush_deletes(struct session *s, frz_batch *batch, uint64_t *rows, fr
     return rc;
 }
 
-static int delete_keys_from(struct session *s, frz_batch *batch, const char *path, uint64_t *rows, int *code)
+/* A bad line ends it: keys of the batches before it are deleted, and said to be. */
+static int delete_keys_from(struct session *s, frz_batch *batch, const char *path, uint64_t *rows, frz_error *e)
 {
-    frz_error e = {0};
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     char *line = NULL;
-    size_t cap = 0, number = 0;
-    ssize_t n;
-    int rc = FRZ_OK;
-    if (!f) {
-        perror(path);
-        *code = EXIT_ERROR;
-        return FRZ_OK;
-    }
-    while (rc == FRZ_OK && *code == 0 && (n = getline(&line, &cap, f)) >= 0) {
+    size_t cap = 0;
+    unsigned long long number = 0;
+    ssize_t n = 0;
+    int rc = f ? FRZ_OK : FRZ_IO;
+    while (rc == FRZ_OK && (n = getline(&line, &cap, f)) >= 0) {
         frz_value key[KEY_COLUMNS_MAX];
         size_t nkey = 0;
         frz_blob *scratch = NULL;
         number++;
-        if (n && line[n - 1] == '\n') line[--n] = 0;
-        if (n && line[n - 1] == '\r') line[--n] = 0;
-        *code = session_key(s, line, key, &nkey, &scratch);
-        if (*code) say("%s, line %zu", path, number);
-        else rc = frz_batch_delete(batch, s->table, key, nkey, &e);
+        if (n && line[n - 1] == '\n') n--;
+        if (n && line[n - 1] == '\r') n--;
+        rc = frz_key_parse(s->schema, line, (size_t)n, key, &nkey, &scratch, e);
+        if (rc == FRZ_OK) rc = frz_batch_delete(batch, s->table, key, nkey, e);
+        if (rc != FRZ_OK) say("%s, line %llu:", path, number);
         frz_blob_free(scratch);
-        if (rc == FRZ_OK && frz_batch_count(batch) >= DELETE_BATCH) rc = flush_deletes(s, batch, rows, &e);
+        if (rc == FRZ_OK && frz_batch_count(batch) >= DELETE_BATCH) rc = flush_deletes(s, batch, rows, e);
     }
-    if (rc != FRZ_OK) *code = fail(&e, rc);
+    if (!f || ferror(f)) {
+        snprintf(e->message, sizeof e->message, "%s: %s", path, strerror(errno));
+        rc = FRZ_IO;
+    }
+    if (rc != FRZ_OK && *rows) say("the keys of the first %llu lines are deleted", (unsigned long long)*rows);
     free(line);
-    if (f != stdin) fclose(f);
+    if (f && f != stdin) fclose(f);
     return rc;
 }
 
@@ -155,7 +158,7 @@ int cmd_delete(struct args *a)
         if (code == 0) rc = frz_batch_delete(batch, s.table, key, nkey, &e);
         frz_blob_free(scratch);
     }
-    if (rc == FRZ_OK && from) (void)delete_keys_from(&s, batch, from, &rows, &code);
+    if (rc == FRZ_OK && from) rc = delete_keys_from(&s, batch, from, &rows, &e);
     if (rc == FRZ_OK && where) rc = delete_where(&s, batch, where, &rows, &e);
     if (rc == FRZ_OK && code == 0) rc = flush_deletes(&s, batch, &rows, &e);
     if (rc == FRZ_OK && code == 0 && args_has(a, "json")) printf("{\"%s\":%llu}\n", where ? "deleted" : "keys", (unsigned long long)rows);

@@ -23,9 +23,9 @@ static int scan_options_of(struct session *s, const struct args *a, frz_scan_opt
     if (code == 0) code = bound(s, args_get(a, "prefix"), b->prefix, &o->prefix_count, &b->scratch[2]);
     if (code) return code;
     if (!args_u64(a, "limit", 0, &o->limit) || !args_u64(a, "snapshot", 0, &number)) return EXIT_USAGE;
-    o->from = b->from;
-    o->to = b->to;
-    o->prefix = b->prefix;
+    o->from = o->from_count ? b->from : NULL;
+    o->to = o->to_count ? b->to : NULL;
+    o->prefix = o->prefix_count ? b->prefix : NULL;
     o->where = args_get(a, "where");
     o->reverse = args_has(a, "reverse");
     if (!id) return EXIT_DONE;
@@ -59,10 +59,10 @@ static int scan_parquet(struct session *s, frz_scan_options *o, const char *path
     frz_error e = {0};
     struct ArrowArrayStream stream = {0};
     uint64_t rows = 0;
-    if (!path) return usage("--format parquet wants --output FILE");
+    if (!path && isatty(STDOUT_FILENO)) return usage("--format parquet wants --output FILE, or a pipe: a terminal shows no Parquet");
     if (o->reverse) return usage("--reverse does not go with --format parquet");
     int rc = frz_scan_arrow(s->table, o, &stream, &e);
-    if (rc == FRZ_OK) rc = frz_parquet_write(path, &stream, NULL, &rows, &e);
+    if (rc == FRZ_OK) rc = frz_parquet_write(path ? path : "/dev/stdout", &stream, NULL, &rows, &e);
     return rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
 }
 
@@ -72,14 +72,15 @@ int cmd_scan(struct args *a)
     struct bounds b = {0};
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
     size_t *columns = NULL, count = 0;
-    const char *f = args_has(a, "json") ? "jsonl" : args_get(a, "format"), *path = args_get(a, "output");
-    bool parquet = f && strcmp(f, "parquet") == 0;
+    const char *f, *path = args_get(a, "output");
     enum format format = FORMAT_TABLE;
+    int code = args_format(a, &f);
+    if (code) return code;
+    bool parquet = f && strcmp(f, "parquet") == 0;
     if (f && strcmp(f, "csv") == 0) format = FORMAT_CSV;
     else if (f && strcmp(f, "jsonl") == 0) format = FORMAT_JSONL;
     else if (f && strcmp(f, "table") != 0 && !parquet) return usage("--format %s: expected table, csv, jsonl or parquet", f);
-    else if (!f && !isatty(1)) format = FORMAT_TABLE;
-    int code = session_open(&s, a, MODE_READ, true);
+    code = session_open(&s, a, MODE_READ, true);
     if (code) return code;
     code = session_columns(&s, args_get(a, "columns"), &columns, &count);
     if (code == 0) code = scan_options_of(&s, a, &o, &b);

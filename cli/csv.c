@@ -63,6 +63,12 @@ static bool unescape(struct csv *c)
 
 static bool is_special(char ch) { return ch == ',' || ch == '\n' || ch == '\r' || ch == '"'; }
 
+static enum record too_long(const struct csv *c)
+{
+    say("%s, line %llu: a record of more than %zu MiB: is a quote open?", c->in->name, (unsigned long long)c->line, RECORD_BYTES_MAX >> 20);
+    return RECORD_FAILED;
+}
+
 /* One record from `begin`; *bytes and *lines that it takes, its end included. */
 static enum record scan(struct csv *c, size_t *bytes, uint64_t *lines)
 {
@@ -75,10 +81,7 @@ static enum record scan(struct csv *c, size_t *bytes, uint64_t *lines)
         const char *d = in->data + in->begin;
         size_t n = in->end - in->begin;
         if (p == n) {
-            if (n > RECORD_BYTES_MAX) {
-                say("%s, line %llu: a record of more than %zu MiB: is a quote open?", in->name, (unsigned long long)c->line, RECORD_BYTES_MAX >> 20);
-                return RECORD_FAILED;
-            }
+            if (n > RECORD_BYTES_MAX) return too_long(c);
             enum more more = input_more(in);
             if (more == MORE_FAILED) return RECORD_FAILED;
             if (more == MORE_OK) continue;
@@ -165,6 +168,7 @@ enum record csv_next(struct csv *c)
         if (import_stop) return RECORD_FAILED;
         enum record r = scan(c, &bytes, &lines);
         if (r != RECORD_OK) return r;
+        if (bytes > RECORD_BYTES_MAX) return too_long(c);
         c->base = c->in->data + c->in->begin;
         input_take(c->in, bytes, lines);
         if (c->count == 1 && c->fields[0].len == 0 && !c->fields[0].quoted) continue; /* an empty line */
@@ -193,6 +197,12 @@ static bool is_blank(const char *s, size_t len)
     return true;
 }
 
+static enum record line_too_long(const struct input *in)
+{
+    say("%s, line %llu: a line of more than %zu MiB", in->name, (unsigned long long)in->line, RECORD_BYTES_MAX >> 20);
+    return RECORD_FAILED;
+}
+
 enum record line_next(struct input *in, const char **text, size_t *len, uint64_t *line)
 {
     for (size_t seen = 0;;) {
@@ -201,10 +211,7 @@ enum record line_next(struct input *in, const char **text, size_t *len, uint64_t
         size_t n = in->end - in->begin;
         const char *end = n > seen ? (const char *)memchr(d + seen, '\n', n - seen) : NULL;
         if (!end) {
-            if (n > RECORD_BYTES_MAX) {
-                say("%s, line %llu: a line of more than %zu MiB", in->name, (unsigned long long)in->line, RECORD_BYTES_MAX >> 20);
-                return RECORD_FAILED;
-            }
+            if (n > RECORD_BYTES_MAX) return line_too_long(in);
             seen = n;
             enum more more = input_more(in);
             if (more == MORE_FAILED) return RECORD_FAILED;
@@ -213,8 +220,9 @@ enum record line_next(struct input *in, const char **text, size_t *len, uint64_t
             d = in->data + in->begin;
             end = d + n;
         }
-        *text = d;
         *len = (size_t)(end - d);
+        if (*len > RECORD_BYTES_MAX) return line_too_long(in);
+        *text = d;
         *line = in->line;
         input_take(in, *len + (*len < n), 1);
         seen = 0;

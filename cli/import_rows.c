@@ -147,16 +147,27 @@ static const char *name_end(const char *message, const char *column)
     return *end ? end : NULL;
 }
 
-/* `column "x": …` becomes `file, line n, column x: …` */
+/* Of `JSON, line 1 column 7: …`, a line's position in itself: 7, and *MESSAGE behind it. 0 = the message begins otherwise. */
+static int json_position(const char **message)
+{
+    int at = 0, used = 0;
+    if (sscanf(*message, "JSON, line 1 column %d: %n", &at, &used) != 1 || !used) return 0;
+    *message += used;
+    return at > 0 ? at : 1;
+}
+
+/* `column "x": …` becomes `file, line n, column x: …`, and JSON's own position a character's */
 void import_bad(struct import *im, const char *unit, uint64_t first, uint64_t last, const char *column, const char *message)
 {
-    char lines[64], name[256] = "";
+    char lines[64], where[288] = "";
     const char *between = ": ", *end = name_end(message, column);
+    int position;
     if (im->quiet) return;
     im->skipped += last - first + 1;
     if (im->skip && im->skipped > NAMED_MAX) return;
-    if (column) snprintf(name, sizeof name, "%s", column);
-    else if (end) snprintf(name, sizeof name, "%.*s", (int)(end - message - 8), message + 8);
+    if (column) snprintf(where, sizeof where, ", column %s", column);
+    else if (end) snprintf(where, sizeof where, ", column %.*s", (int)(end - message - 8), message + 8);
+    else if ((position = json_position(&message))) snprintf(where, sizeof where, ", character %d", position);
     if (end) {
         message = end + 1;
         if (*message != ':') between = "";
@@ -165,7 +176,7 @@ void import_bad(struct import *im, const char *unit, uint64_t first, uint64_t la
     if (first == last) snprintf(lines, sizeof lines, "%s %llu", unit, (unsigned long long)first);
     else snprintf(lines, sizeof lines, "%ss %llu to %llu", unit, (unsigned long long)first, (unsigned long long)last);
     progress_clear(&im->bar);
-    say("%s, %s%s%s%s%s", im->in.name, lines, name[0] ? ", column " : "", name, between, message);
+    say("%s, %s%s%s%s", im->in.name, lines, where, between, message);
 }
 
 /* ── rows ── */

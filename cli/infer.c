@@ -74,6 +74,8 @@ static struct infer_column *find(struct infer *f, const char *name)
     return NULL;
 }
 
+static bool too_big(const json_error_t *e) { return json_error_code(e) == json_error_numeric_overflow; }
+
 int infer_json(struct infer *f, const char *text, size_t len, char *problem, size_t cap)
 {
     json_error_t je;
@@ -81,7 +83,7 @@ int infer_json(struct infer *f, const char *text, size_t len, char *problem, siz
     const char *name;
     int code = EXIT_DONE;
     if (!row || !json_is_object(row)) {
-        snprintf(problem, cap, "%s", row ? json_is_array(row) ? "an array: expected one object a line (jq -c '.[]' makes that)" : "expected one object a line" : je.text);
+        snprintf(problem, cap, "%s", row ? json_is_array(row) ? "an array: expected one object a line (jq -c '.[]' makes that)" : "expected one object a line" : too_big(&je) ? "a whole number beyond 64 bits: make the table with `create --schema`, as a decimal or double" : je.text);
         json_decref(row);
         return EXIT_ERROR;
     }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static const struct option_def delete_options[] = {{"keys-from", true, "a file w
 static const struct option_def get_options[] = {{"columns", true, "a,b"}, {"format", true, "jsonl (default), csv, table"}, JSON, {0}};
 static const struct option_def scan_options[] = {{"columns", true, "a,b"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
     {"where", true, "an expression"}, {"limit", true, "rows at most"}, {"reverse", false, "keys descend"}, {"snapshot", true, "a published snapshot's id"},
-    {"format", true, "table, csv, jsonl, parquet"}, {"output", true, "a file; needed for parquet"}, JSON, {0}};
+    {"format", true, "table, csv, jsonl, parquet"}, {"output", true, "a file (default: standard output)"}, JSON, {0}};
 static const struct option_def count_options[] = {{"where", true, "an expression"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
     {"snapshot", true, "a published snapshot's id"}, JSON, {0}};
 static const struct option_def import_options[] = {{"format", true, "csv, jsonl, parquet; by the file's name where it tells"}, {"create", false, "make the table, its schema from the file"}, {"key", true, "with --create: id[,…]"},
@@ -65,24 +66,32 @@ static void help_of(const struct command *c)
     for (const struct option_def *o = c->options; o->name; o++) printf("  --%s%s\n        %s\n", o->name, o->value ? " …" : "", o->help);
 }
 
+/* What was printed is nothing before it is written: a full disk is told, whatever the verb. */
+static int written(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    say("standard output: %s", strerror(errno));
+    return code ? code : EXIT_ERROR;
+}
+
 int main(int argc, char **argv)
 {
     static struct args a;
     signal(SIGPIPE, SIG_DFL);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         help(argc < 2 ? stderr : stdout);
-        return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+        return written(argc < 2 ? EXIT_USAGE : EXIT_DONE);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("frazil %s\n", frz_version());
-        return EXIT_DONE;
+        return written(EXIT_DONE);
     }
     for (const struct command *c = commands; c->verb; c++) {
         if (strcmp(c->verb, argv[1]) != 0) continue;
         for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-            if (strcmp(argv[i], "--help") == 0) return help_of(c), EXIT_DONE;
+            if (strcmp(argv[i], "--help") == 0) return help_of(c), written(EXIT_DONE);
         int rc = args_parse(argc, argv, c, &a);
-        return rc ? rc : c->run(&a);
+        return rc ? rc : written(c->run(&a));
     }
     return usage("there is no verb `%s`; `frazil --help` lists them", argv[1]);
 }

@@ -28,6 +28,37 @@ void print_json_string(FILE *f, const char *s, size_t len)
     putc('"', f);
 }
 
+/* Of a character at S with N bytes left: how many it takes if it is a control character (C0, DEL, C1), else 0. */
+static size_t control_bytes(const unsigned char *s, size_t n)
+{
+    if (s[0] < 0x20 || s[0] == 0x7F) return 1;
+    return n > 1 && s[0] == 0xC2 && s[1] >= 0x80 && s[1] <= 0x9F ? 2 : 0;
+}
+
+void print_plain(FILE *f, const char *text, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    for (size_t i = 0, n; i < len; i += n ? n : 1) {
+        n = control_bytes(s + i, len - i);
+        if (!n) putc(s[i], f);
+        else if (s[i] == '\n' || s[i] == '\r' || s[i] == '\t') fputs(s[i] == '\n' ? "\\n" : s[i] == '\r' ? "\\r" : "\\t", f);
+        else fprintf(f, "\\u%04x", s[i + n - 1]);
+    }
+}
+
+/* The same, as a string of its own; NULL = no memory. */
+static char *plain(const char *text, size_t len)
+{
+    char *out = NULL;
+    size_t n;
+    FILE *f = open_memstream(&out, &n);
+    if (!f) return NULL;
+    print_plain(f, text, len);
+    if (fclose(f) == 0) return out;
+    free(out);
+    return NULL;
+}
+
 /* Code points: what a terminal shows of most scripts. */
 static int shown(const char *s)
 {
@@ -67,7 +98,8 @@ struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, cons
         frz_column c = {.struct_size = sizeof c};
         w->columns[i] = columns ? columns[i] : i;
         if (frz_schema_column(s, w->columns[i], &c) != FRZ_OK) continue;
-        w->names[i] = strdup(c.name);
+        w->names[i] = format == FORMAT_TABLE ? plain(c.name, strlen(c.name)) : strdup(c.name);
+        if (!w->names[i]) abort();
         w->width[i] = shown(c.name);
     }
     if (format == FORMAT_CSV) {
@@ -121,9 +153,10 @@ static int table_row(struct writer *w, const frz_row *row, frz_error *err)
         }
         rc = frz_row_to_text(row, w->columns[i], &text, err);
         if (rc != FRZ_OK) break;
-        cells[i] = strdup(frz_blob_data(text));
-        if (cells[i] && shown(cells[i]) > w->width[i] && !w->head_done) w->width[i] = shown(cells[i]);
+        cells[i] = plain(frz_blob_data(text), frz_blob_len(text));
         frz_blob_free(text);
+        if (!cells[i]) rc = FRZ_NO_MEMORY;
+        else if (shown(cells[i]) > w->width[i] && !w->head_done) w->width[i] = shown(cells[i]);
     }
     if (rc != FRZ_OK) {
         for (size_t i = 0; cells && i < w->count; i++) free(cells[i]);

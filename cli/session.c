@@ -64,6 +64,7 @@ int session_columns(struct session *s, const char *list, size_t **columns, size_
     *columns = NULL;
     *count = 0;
     if (!list) return EXIT_DONE;
+    if (!*list) return usage("--columns: expected names, a,b");
     *columns = (size_t *)calloc(frz_schema_column_count(s->schema) + 1, sizeof **columns);
     char *copy = strdup(list), *at = copy;
     if (!*columns || !copy) {

@@ -49,7 +49,7 @@ extern "C" {
 #define FRZ_NODISCARD
 #endif
 
-/* A sized struct: zero but for its own size, so that an older program runs on a newer library. */
+/* A sized struct: zero but for its own size, so that an older program runs on a newer library. A newer program on an older library gets FRZ_UNSUPPORTED where it sets a field that the library does not have. */
 #ifdef __cplusplus
 #define FRZ_INIT(type) frz_init_sized<type>()
 #else
@@ -195,7 +195,7 @@ FRZ_API FRZ_NODISCARD int frz_schema_parse(const char *text, const char *key, fr
 FRZ_API FRZ_NODISCARD int frz_schema_parse_json(const char *json, size_t len, frz_schema **out, frz_error *);
 FRZ_API size_t frz_schema_column_count(const frz_schema *);
 FRZ_API size_t frz_schema_key_count(const frz_schema *);
-/* Borrowed until the schema is freed. `out->struct_size` is set by the caller. FRZ_NOT_FOUND beyond the last. */
+/* Borrowed until the schema is freed. OUT begins with FRZ_INIT(frz_column). FRZ_NOT_FOUND beyond the last. */
 FRZ_API FRZ_NODISCARD int frz_schema_column(const frz_schema *, size_t index, frz_column *out);
 FRZ_API FRZ_NODISCARD int frz_schema_key(const frz_schema *, size_t key_index, size_t *column_index);
 /* FRZ_NOT_FOUND if no column has exactly this name. */
@@ -206,7 +206,8 @@ FRZ_API void frz_schema_free(frz_schema *);
 
 /* ── database ────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Every function is called from any thread. `alloc` and `realloc` return memory aligned for any type, or NULL. */
+/* Every function is called from any thread. `alloc` and `realloc` return memory aligned for any type, or NULL. All three are needed. What grows with the data comes from here: memtables, caches, batches,
+ * files at work, Arrow arrays. malloc's are the handles themselves, schemas and rows made without a table, frz_parquet_*, and what zstd and jansson take for themselves. */
 typedef struct frz_allocator {
     void *ctx;
     void *(*alloc)(void *ctx, size_t bytes);
@@ -314,6 +315,9 @@ FRZ_API FRZ_NODISCARD int frz_row_new(frz_table *, frz_row **out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_row_new_schema(const frz_schema *, frz_row **out, frz_error *);
 FRZ_API void frz_row_clear(frz_row *); /* all columns unset; memory kept */
 FRZ_API void frz_row_free(frz_row *);  /* not for a cursor's row */
+/* All of FROM, a row of the same columns, into a row of yours: so a cursor's row is kept, or changed and put back. */
+FRZ_API FRZ_NODISCARD int frz_row_copy(frz_row *, const frz_row *from, frz_error *);
+FRZ_API bool frz_row_owns(const frz_row *); /* false: a cursor's, which borrows what it shows and can't be set */
 FRZ_API size_t frz_row_column_count(const frz_row *);
 FRZ_API FRZ_NODISCARD int frz_row_find(const frz_row *, const char *name, size_t *index);
 /* Set: FRZ_INVALID if the type does not fit the column, the value is out of its range, a string is not UTF-8, a fixed has another length.
@@ -360,7 +364,7 @@ FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, si
 
 typedef struct frz_write_options {
     uint32_t struct_size;
-    int32_t durability; /* frz_durability for this write; 0 = the database's */
+    int32_t durability; /* frz_durability for this write, in a database of any; 0 = the database's */
 } frz_write_options;
 #define FRZ_WRITE_OPTIONS_INIT FRZ_INIT(frz_write_options)
 
@@ -402,7 +406,7 @@ typedef struct frz_scan_options {
     frz_snapshot *snapshot;   /* NULL = the latest */
     const size_t *columns;    /* column indexes to give, in this order for Arrow; NULL = all */
     size_t column_count;
-    const frz_value *from;    /* of the key, or of a prefix of a composite one; NULL = from the first */
+    const frz_value *from;    /* of the key, or of a prefix of a composite one; NULL = from the first. A count of 0 beside a pointer is FRZ_INVALID */
     size_t from_count;
     const frz_value *to;
     size_t to_count;
@@ -418,7 +422,7 @@ typedef struct frz_scan_options {
 FRZ_API FRZ_NODISCARD int frz_get(frz_table *, frz_snapshot *, const frz_value *key, size_t nkey, frz_row *out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_get_columns(frz_table *, frz_snapshot *, const frz_value *key, size_t nkey, const size_t *columns, size_t column_count,
                                           frz_row *out, frz_error *);
-/* COUNT keys of NKEY values each, one after another; ROWS[i] is filled and FOUND[i] set where there is one. One state for all. */
+/* COUNT keys of NKEY values each, one after another, in any order, also twice; ROWS[i] is filled and FOUND[i] true where there is one, else cleared and false. One state for all. */
 FRZ_API FRZ_NODISCARD int frz_multi_get(frz_table *, frz_snapshot *, const frz_value *keys, size_t nkey, size_t count, frz_row *const *rows, bool *found,
                                         frz_error *);
 FRZ_API FRZ_NODISCARD int frz_scan(frz_table *, const frz_scan_options *, frz_cursor **out, frz_error *);
@@ -482,6 +486,7 @@ typedef struct frz_parquet_options {
 #define FRZ_PARQUET_OPTIONS_INIT FRZ_INIT(frz_parquet_options)
 FRZ_API FRZ_NODISCARD int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_parquet_schema(const char *path, frz_schema **out, frz_error *); /* without a key */
+/* A file at PATH is replaced once the new one is whole and synced; a pipe or a device, and any name under /dev, is written as it is. */
 FRZ_API FRZ_NODISCARD int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *, uint64_t *rows, frz_error *);
 
 /* ── what is published ───────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -496,7 +501,7 @@ typedef struct frz_snapshot_info {
     const char *operation;    /* append, overwrite, delete, replace */
     const char *summary_json; /* one object of strings */
 } frz_snapshot_info;
-/* Oldest first; INFO is borrowed for the call. */
+/* Oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_table_snapshots(frz_table *, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
 
 typedef struct frz_file_info {
@@ -509,6 +514,7 @@ typedef struct frz_file_info {
     uint64_t bytes;
     int64_t sequence_number;
 } frz_file_info;
+/* With a SNAPSHOT, its data files alone; NULL = the current state's, with its delete files. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_table_files(frz_table *, frz_snapshot *, int (*fn)(void *ctx, const frz_file_info *info), void *ctx, frz_error *);
 
 typedef struct frz_finding {

@@ -4,6 +4,7 @@
 
 #include "api/handle.h"
 #include "base/blob.h"
+#include "base/sized.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
@@ -61,7 +62,7 @@ int frz_db_close(frz_db *h, frz_error *err)
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
-    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     while (h->tables) {
         frz_table *t = h->tables;
         unlist_table(t);
@@ -106,7 +107,7 @@ int frz_db_flush(frz_db *h, frz_error *err)
         frz__mutex_unlock(&db->tables_mu);
         if (!t) return rc;
         frz_error one;
-        int flushed = t->broken ? FRZ_OK : frz__flush(t, rc < 0 ? &one : err);
+        int flushed = table_is_broken(t) ? FRZ_OK : frz__flush(t, rc < 0 ? &one : err);
         rc = frz__first(rc, flushed);
         frz__table_release(t);
     }
@@ -142,7 +143,7 @@ static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 int frz_db_stats(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     TRY(frz__shell_need(out, "out", err));
-    if (out->struct_size < 8 || out->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_stats.struct_size is %u: set it to sizeof(frz_stats)", out->struct_size);
+    TRY(frz__sized_check(out, "frz_stats", err));
     return stats_of(h, table, out, err);
 }
 
@@ -350,7 +351,7 @@ int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, c
             char format[16], *path = NULL;
             if (e->status == ICE_DELETED || e->file.content == ICE_DATA) continue;
             snprintf_slice(format, sizeof format, e->file.format);
-            rc = frz__path_relative(t, e->file.path, &path, err);
+            rc = frz__path_relative(t, v->meta->location, e->file.path, &path, err);
             if (rc < 0) break;
             frz_file_info info = {.struct_size = sizeof info, .content = 1, .path = path, .format = format, .rows = (uint64_t)e->file.record_count, .bytes = (uint64_t)e->file.file_size,
                 .sequence_number = e->sequence_number};

@@ -9,6 +9,7 @@
 
 #include "arrow/arrow_in.h"
 #include "arrow/arrow_stream.h"
+#include "base/sized.h"
 #include "parquet/parquet.h"
 
 #define READ_BATCH_ROWS ((size_t)65536)
@@ -179,6 +180,7 @@ done:
 
 struct out_file {
     struct disk disk; /* path: the temporary one */
+    char *target;     /* what it is renamed to; NULL = the path itself is written */
     char *dir;
     bool made;
     struct arrow_in *in;
@@ -192,10 +194,7 @@ struct out_file {
 static int take_options(const frz_parquet_options *given, struct pq_writer_options *o, frz_error *err)
 {
     frz_parquet_options p = FRZ_PARQUET_OPTIONS_INIT;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_parquet_options.struct_size = %u: use FRZ_PARQUET_OPTIONS_INIT", given->struct_size);
-        memcpy(&p, given, given->struct_size < sizeof p ? given->struct_size : sizeof p);
-    }
+    TRY(frz__sized_take(given, "frz_parquet_options", &p, sizeof p, err));
     const char *name = p.compression ? p.compression : "zstd";
     if (!frz__codec_parse(slice_str(name), &o->codec)) return frz__err(err, FRZ_INVALID, "compression \"%.40s\": expected zstd, snappy, gzip, lz4_raw or uncompressed", name);
     int most = o->codec == CODEC_ZSTD ? 19 : o->codec == CODEC_GZIP ? 9 : 0;
@@ -228,18 +227,48 @@ static int assign_ids(struct arrow_in *in, frz_error *err)
     return FRZ_OK;
 }
 
-/* A name of its own beside PATH, so that the rename is atomic. */
+/* A pipe, a device and a descriptor's name (/dev/stdout) are written as they are: renaming onto one would replace it. */
+static bool is_written_in_place(const char *path)
+{
+    struct stat st;
+    return strncmp(path, "/dev/", 5) == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
+static int open_in_place(struct out_file *f, const char *path, frz_error *err)
+{
+    f->disk.path = frz__strdup(NULL, path);
+    if (!f->disk.path) return frz__err_no_memory(err, strlen(path));
+    f->disk.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    return f->disk.fd < 0 ? frz__err_os(err, errno, "%s", path) : FRZ_OK;
+}
+
+/* PATH, or what it links to. */
+static int resolve(struct out_file *f, const char *path, frz_error *err)
+{
+    struct stat st;
+    char *real = stat(path, &st) == 0 ? realpath(path, NULL) : NULL;
+    if (real && S_ISDIR(st.st_mode)) {
+        free(real);
+        return frz__err(err, FRZ_INVALID, "%s is a directory: expected a file's name", path);
+    }
+    f->target = frz__strdup(NULL, real ? real : path);
+    free(real);
+    return f->target ? FRZ_OK : frz__err_no_memory(err, strlen(path));
+}
+
+/* A name of its own beside the target, so that the rename is atomic. */
 static int create_temporary(struct out_file *f, const char *path, frz_error *err)
 {
     static _Atomic unsigned counter;
-    const char *slash = strrchr(path, '/');
-    size_t dir = slash ? (size_t)(slash - path) + 1 : 0;
-    if (!path[dir]) return frz__err(err, FRZ_INVALID, "%s names no file", path);
-    f->dir = dir ? frz__strndup(NULL, path, dir) : frz__strdup(NULL, ".");
+    TRY(resolve(f, path, err));
+    const char *slash = strrchr(f->target, '/');
+    size_t dir = slash ? (size_t)(slash - f->target) + 1 : 0;
+    if (!f->target[dir]) return frz__err(err, FRZ_INVALID, "%s names no file", path);
+    f->dir = dir ? frz__strndup(NULL, f->target, dir) : frz__strdup(NULL, ".");
     f->disk.path = (char *)frz__alloc(NULL, dir + 64);
     if (!f->dir || !f->disk.path) return frz__err_no_memory(err, dir + 64);
     for (int tries = 0; tries < 100; tries++) {
-        snprintf(f->disk.path, dir + 64, "%.*s.frz-tmp-%ld-%u", (int)dir, path, (long)getpid(), atomic_fetch_add(&counter, 1));
+        snprintf(f->disk.path, dir + 64, "%.*s.frz-tmp-%ld-%u", (int)dir, f->target, (long)getpid(), atomic_fetch_add(&counter, 1));
         f->disk.fd = open(f->disk.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (f->disk.fd >= 0) break;
         if (errno != EEXIST) break; /* one that a killed process of this pid left is passed over */
@@ -293,16 +322,17 @@ static int write_batch(struct out_file *f, const struct ArrowArray *array, frz_e
     return FRZ_OK;
 }
 
-static int publish(struct out_file *f, const char *path, frz_error *err)
+static int publish(struct out_file *f, frz_error *err)
 {
     uint64_t bytes;
     TRY(frz__pq_writer_end_rows(f->writer, err));
     TRY(frz__pq_writer_finish(f->writer, &bytes, err));
+    if (!f->made) return FRZ_OK;
     if (fdatasync(f->disk.fd) < 0) return frz__err_os(err, errno, "%s: sync", f->disk.path);
     int fd = f->disk.fd;
     f->disk.fd = -1;
     if (close(fd) < 0) return frz__err_os(err, errno, "%s: close", f->disk.path);
-    if (rename(f->disk.path, path) < 0) return frz__err_os(err, errno, "%s: rename to %s", f->disk.path, path);
+    if (rename(f->disk.path, f->target) < 0) return frz__err_os(err, errno, "%s: rename to %s", f->disk.path, f->target);
     f->made = false;
     fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = fd < 0 || fsync(fd) < 0 ? frz__err_os(err, errno, "%s: sync", f->dir) : FRZ_OK;
@@ -323,7 +353,7 @@ static int write_file(struct out_file *f, const char *path, struct ArrowArrayStr
     schema.release(&schema);
     TRY(rc);
     if (f->in->count == 0) return frz__err(err, FRZ_INVALID, "a Parquet file needs a column; the Arrow stream has none");
-    rc = create_temporary(f, path, err);
+    rc = is_written_in_place(path) ? open_in_place(f, path, err) : create_temporary(f, path, err);
     if (rc != FRZ_OK) return rc; /* FRZ_NOT_FOUND is an outcome */
     TRY(begin(f, &o, err));
     while ((rc = frz__arrow_stream_next(stream, &array, err)) == FRZ_OK) {
@@ -332,7 +362,7 @@ static int write_file(struct out_file *f, const char *path, struct ArrowArrayStr
         TRY(rc);
     }
     if (rc < 0) return rc;
-    return publish(f, path, err);
+    return publish(f, err);
 }
 
 int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *options, uint64_t *rows, frz_error *err)
@@ -349,6 +379,7 @@ int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const f
     if (f.disk.fd >= 0) close(f.disk.fd);
     if (f.made) (void)unlink(f.disk.path);
     frz__free(NULL, f.disk.path);
+    frz__free(NULL, f.target);
     frz__free(NULL, f.dir);
     return rc;
 }

@@ -119,7 +119,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
         at += slices[i].len;
     }
     if (rc >= 0) rc = frz__multi_get(t, s, slices, count, rows, found, err);
-    for (size_t i = 0; rc >= 0 && i < count; i++)
+    for (size_t i = 0; rc == FRZ_OK && i < count; i++) /* a table that the snapshot does not have has no answers */
         if (!found[i]) frz_row_clear(rows[i]);
     frz__free(t->a, slices);
     buf_clear(&encoded);
@@ -175,7 +175,8 @@ int frz_cursor_next(frz_cursor *h, const frz_row **row, frz_error *err)
     if (!h) return frz__err(err, FRZ_INVALID, "the cursor handle is NULL");
     if (atomic_load(&h->kind) != SHELL_CURSOR) return frz__err(err, FRZ_MISUSE, "the cursor handle is closed");
     TRY(frz__shell_need((const void *)row, "row", err));
-    return frz__cursor_next(h->c, row, err);
+    int rc = frz__cursor_next(h->c, row, err);
+    return rc == FRZ_DONE ? frz__err(err, FRZ_DONE, "the cursor has no further row") : rc;
 }
 
 void frz_cursor_close(frz_cursor *h)

@@ -34,6 +34,17 @@ int frz_row_find(const frz_row *r, const char *name, size_t *index)
     return FRZ_OK;
 }
 
+bool frz_row_owns(const frz_row *r) { return r && !r->borrows; }
+
+static bool same_columns(const frz_schema *a, const frz_schema *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; a != b && same && i < a->count; i++)
+        same = a->columns[i].name_len == b->columns[i].name_len && memcmp(a->columns[i].name, b->columns[i].name, a->columns[i].name_len) == 0 &&
+               frz__type_eq(a->columns[i].type, b->columns[i].type) && a->columns[i].required == b->columns[i].required;
+    return same;
+}
+
 /* ── set ── */
 
 static int check_mine(const frz_row *r, frz_error *err)
@@ -54,6 +65,24 @@ int frz_row_set(frz_row *r, size_t column, const frz_value *v, frz_error *err)
     TRY(check_mine(r, err));
     if (!v) return err_null(err, "value");
     return frz__row_set(r, column, v, true, err);
+}
+
+int frz_row_copy(frz_row *r, const frz_row *from, frz_error *err)
+{
+    TRY(check_mine(r, err));
+    if (!from) return err_null(err, "from");
+    if (r == from) return FRZ_OK;
+    if (!same_columns(r->schema, from->schema)) return frz__err(err, FRZ_INVALID, "the rows are not of the same columns");
+    frz__row_clear(r);
+    for (size_t i = 0; i < from->schema->count; i++) {
+        if (!bit_get(from->set, i)) continue;
+        int rc = frz__row_set(r, i, &from->values[i], true, err);
+        if (rc < 0) {
+            frz__row_clear(r);
+            return rc;
+        }
+    }
+    return FRZ_OK;
 }
 
 int frz_row_set_null(frz_row *r, size_t column, frz_error *err)
@@ -163,12 +192,12 @@ int frz_row_set_named(frz_row *r, const char *name, const frz_value *v, frz_erro
 }
 
 /* One field of the object, into PARSED[its column] and SEEN. */
-static int parse_field(frz_row *r, const char *name, const struct json *value, frz_value *parsed, uint8_t *seen, frz_error *err)
+static int parse_field(frz_row *r, const char *name, const struct json *value, slice text, frz_value *parsed, uint8_t *seen, frz_error *err)
 {
     int64_t i = frz__schema_find(r->schema, slice_str(name));
     if (i < 0) return frz__err(err, FRZ_INVALID, "there is no column \"%.*s\"", frz__name_shown(slice_str(name)), name);
     const struct column *c = &r->schema->columns[i];
-    TRY(frz__column_context(c, frz__value_from_json(value, c->type, &r->ar, &parsed[i], err), err));
+    TRY(frz__column_context(c, frz__value_from_json_text(value, text, c->type, &r->ar, &parsed[i], err), err));
     if (value_is_null(&parsed[i]) && c->required) return frz__err(err, FRZ_INVALID, COLUMN_FMT " is required: it cannot be null", COLUMN_ARG(c));
     bit_set(seen, (size_t)i);
     return FRZ_OK;
@@ -181,8 +210,9 @@ int frz_row_set_json(frz_row *r, const char *json, size_t len, frz_error *err)
     int rc;
     TRY(check_mine(r, err));
     if (!json) return err_null(err, "json");
-    size_t count = r->schema->count;
-    CHECK(frz__json_parse(slice_of(json, len), &j, err));
+    size_t count = r->schema->count, at = 0;
+    slice text = slice_of(json, len);
+    CHECK(frz__json_parse_wide(text, &j, err));
     if (frz__json_kind(j) != JK_OBJECT) {
         rc = frz__err(err, FRZ_INVALID, "a row is a JSON object of column names");
         goto done;
@@ -194,7 +224,10 @@ int frz_row_set_json(frz_row *r, const char *json, size_t len, frz_error *err)
         goto done;
     }
     memset(seen, 0, bits_bytes(count));
-    for (void *it = frz__json_first(j); it; it = frz__json_next(j, it)) CHECK(parse_field(r, frz__json_iter_key(it), frz__json_iter_value(it), parsed, seen, err));
+    for (void *it = frz__json_first(j); it; it = frz__json_next(j, it)) {
+        slice value = frz__json_text_next(text, &at);
+        CHECK(parse_field(r, frz__json_iter_key(it), frz__json_iter_value(it), value, parsed, seen, err));
+    }
     for (size_t i = 0; i < count; i++)
         if (bit_get(seen, i)) CHECK(frz__row_set(r, i, &parsed[i], true, err));
 done:
@@ -323,15 +356,16 @@ static int too_many(const frz_schema *s, size_t found, frz_error *err)
 }
 
 /* ["1","abc"]: a text is read as the column's type, anything else as JSON. */
-static int key_from_json(const frz_schema *s, const struct json *j, struct arena *ar, frz_value *key, size_t *nkey, frz_error *err)
+static int key_from_json(const frz_schema *s, const struct json *j, slice text, struct arena *ar, frz_value *key, size_t *nkey, frz_error *err)
 {
-    size_t n = frz__json_len(j);
+    size_t n = frz__json_len(j), at = 0;
     if (n == 0) return frz__err(err, FRZ_INVALID, "a key without values");
     if (n > s->key_count) return frz__err(err, FRZ_INVALID, "a key of %zu columns, found %zu values", s->key_count, n);
     for (size_t i = 0; i < n; i++) {
         const struct json *v = frz__json_at(j, i);
         const struct column *c = key_column(s, i);
-        int rc = frz__json_kind(v) == JK_STRING ? frz__value_parse(frz__json_str(v), c->type, ar, &key[i], err) : frz__value_from_json(v, c->type, ar, &key[i], err);
+        slice digits = frz__json_text_next(text, &at);
+        int rc = frz__json_kind(v) == JK_STRING ? frz__value_parse(frz__json_str(v), c->type, ar, &key[i], err) : frz__value_from_json_text(v, digits, c->type, ar, &key[i], err);
         if (rc >= 0 && value_is_null(&key[i])) rc = frz__err(err, FRZ_INVALID, "a key is never null");
         if (rc < 0) return frz__column_context(c, rc, err);
     }
@@ -388,8 +422,8 @@ int frz_key_parse(const frz_schema *s, const char *text, size_t len, frz_value *
     slice t = slice_of(text, len);
     int rc;
     if (len && text[0] == '[') {
-        CHECK_CTX(frz__json_parse(t, &j, err), err, "a key that begins with [ is a JSON array");
-        CHECK(key_from_json(s, j, &ar, key, nkey, err));
+        CHECK_CTX(frz__json_parse_wide(t, &j, err), err, "a key that begins with [ is a JSON array");
+        CHECK(key_from_json(s, j, t, &ar, key, nkey, err));
     } else {
         CHECK(key_from_text(s, t, &ar, key, nkey, err));
     }

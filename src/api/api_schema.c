@@ -1,5 +1,6 @@
 /* The public frz_schema_*: argument checks and marshalling. */
 #include "base/blob.h"
+#include "base/sized.h"
 #include "types/schema.h"
 
 static int err_null(frz_error *err, const char *what) { return frz__err(err, FRZ_INVALID, "%s is NULL", what); }
@@ -17,8 +18,8 @@ int frz_schema_add(frz_schema *s, const frz_column *column, frz_error *err)
     frz_column c = {0};
     if (!s) return err_null(err, "schema");
     if (!column) return err_null(err, "column");
-    if (column->struct_size < offsetof(frz_column, doc) || column->struct_size > 4096) return frz__err(err, FRZ_INVALID, "column.struct_size is %u, expected %zu", (unsigned)column->struct_size, sizeof c);
-    memcpy(&c, column, column->struct_size < sizeof c ? column->struct_size : sizeof c);
+    if (column->struct_size < offsetof(frz_column, doc)) return frz__err(err, FRZ_INVALID, "frz_column.struct_size is %u: begin with FRZ_INIT(frz_column)", column->struct_size);
+    TRY(frz__sized_take(column, "frz_column", &c, sizeof c, err));
     return frz__schema_add(s, &c, err);
 }
 
@@ -70,11 +71,11 @@ size_t frz_schema_key_count(const frz_schema *s) { return s ? s->key_count : 0; 
 
 int frz_schema_column(const frz_schema *s, size_t index, frz_column *out)
 {
-    if (!s || !out) return FRZ_INVALID;
+    if (!s || !out || frz__sized_check(out, "frz_column", NULL) < 0) return FRZ_INVALID;
     if (index >= s->count) return FRZ_NOT_FOUND;
     const struct column *c = &s->columns[index];
-    frz_column x = {out->struct_size, c->id, c->name, c->type, c->required, c->key_index, c->doc, c->initial, c->write};
-    memcpy(out, &x, out->struct_size < sizeof x ? out->struct_size : sizeof x);
+    frz_column x = {sizeof x, c->id, c->name, c->type, c->required, c->key_index, c->doc, c->initial, c->write};
+    frz__sized_give(out, &x, sizeof x);
     return FRZ_OK;
 }
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/sized.h"
+
 static pthread_mutex_t grave_mu = PTHREAD_MUTEX_INITIALIZER;
 static void *graves[SHELLS_KEPT];
 static size_t grave_next;
@@ -71,8 +73,9 @@ int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_er
 
 int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err)
 {
-    if (o && (o->struct_size < sizeof(uint32_t) || o->struct_size > 4096)) return frz__err(err, FRZ_INVALID, "frz_write_options.struct_size = %u: use FRZ_WRITE_OPTIONS_INIT", o->struct_size);
-    *out = o && o->struct_size >= sizeof *o ? o->durability : 0;
+    frz_write_options w = FRZ_WRITE_OPTIONS_INIT;
+    TRY(frz__sized_take(o, "frz_write_options", &w, sizeof w, err));
+    *out = w.durability;
     if (*out < 0 || *out > FRZ_SYNC_OFF) return frz__err(err, FRZ_INVALID, "durability %d: expected 0, FRZ_SYNC_FULL, FRZ_SYNC_INTERVAL or FRZ_SYNC_OFF", *out);
     return FRZ_OK;
 }

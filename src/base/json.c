@@ -9,13 +9,48 @@ static const json_t *jt(const struct json *v) { return (const json_t *)v; }
 static const struct json *js(const json_t *v) { return (const struct json *)v; }
 static json_t *jmut(const struct json *v) { return (json_t *)(uintptr_t)v; } /* jansson's iterators take no const */
 
-int frz__json_parse(slice text, struct json **out, frz_error *err)
+static int parse(slice text, size_t flags, struct json **out, frz_error *err)
 {
     json_error_t e;
-    json_t *root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    json_t *root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, &e);
     *out = (struct json *)root;
     if (!root) return frz__err(err, FRZ_INVALID, "JSON, line %d column %d: %s", e.line, e.column, e.text);
     return FRZ_OK;
+}
+
+int frz__json_parse(slice text, struct json **out, frz_error *err) { return parse(text, 0, out, err); }
+int frz__json_parse_wide(slice text, struct json **out, frz_error *err) { return parse(text, JSON_DECODE_INT_AS_REAL, out, err); }
+
+static size_t skip_blank(slice t, size_t p)
+{
+    while (p < t.len && memchr(" \t\r\n,:", t.data[p], 6)) p++;
+    return p;
+}
+
+/* Behind the value at P, of a text that is JSON. */
+static size_t skip_value(slice t, size_t p)
+{
+    size_t depth = 0;
+    do {
+        uint8_t c = t.data[p++];
+        if (c == '"') {
+            for (; p < t.len && t.data[p] != '"'; p++) p += t.data[p] == '\\';
+            p++;
+        } else if (c == '{' || c == '[') depth++;
+        else if (c == '}' || c == ']') depth--;
+        else if (depth == 0)
+            while (p < t.len && !memchr(" \t\r\n,}]", t.data[p], 7)) p++;
+    } while (depth && p < t.len);
+    return p < t.len ? p : t.len;
+}
+
+slice frz__json_text_next(slice t, size_t *at)
+{
+    size_t begin = skip_blank(t, 0), p = skip_blank(t, *at ? *at : begin + 1);
+    if (begin < t.len && t.data[begin] == '{' && p < t.len && t.data[p] == '"') p = skip_blank(t, skip_value(t, p)); /* its key */
+    if (p >= t.len || t.data[p] == '}' || t.data[p] == ']') return slice_of("", 0);
+    *at = skip_value(t, p);
+    return slice_of(t.data + p, *at - p);
 }
 
 void frz__json_free(struct json *root) { json_decref((json_t *)root); }

@@ -12,6 +12,10 @@ enum json_kind { JK_NULL, JK_BOOL, JK_INT, JK_REAL, JK_STRING, JK_ARRAY, JK_OBJE
 
 /* FRZ_INVALID with line and column where TEXT is not one JSON value. */
 FRZ_NODISCARD int frz__json_parse(slice text, struct json **out, frz_error *err);
+/* As above, for documents whose numbers may be wider than 64 bits: every number is JK_REAL, and frz__json_text_next has its digits. */
+FRZ_NODISCARD int frz__json_parse_wide(slice text, struct json **out, frz_error *err);
+/* The text of an object's or array's next member, of a TEXT that was parsed; *AT is 0 before the first. In order of appearance, as json_first and json_at give them. */
+slice frz__json_text_next(slice text, size_t *at);
 void frz__json_free(struct json *root);
 enum json_kind frz__json_kind(const struct json *v); /* JK_NULL for v == NULL */
 const struct json *frz__json_get(const struct json *object, const char *key); /* NULL if absent or no object */

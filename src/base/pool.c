@@ -106,6 +106,11 @@ void frz__pool_stop(struct pool *p)
     frz__cond_broadcast(&p->work);
     frz__mutex_unlock(&p->mu);
     for (unsigned i = 0; i < p->count; i++) pthread_join(p->threads[i], NULL);
+    while (p->first) {
+        struct pool_job *job = p->first;
+        p->first = job->next; /* its cancel may free the node */
+        if (job->cancel) job->cancel(job->arg);
+    }
     frz__cond_clear(&p->work);
     frz__mutex_clear(&p->mu);
     frz__free(p->a, p);

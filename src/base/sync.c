@@ -83,6 +83,15 @@ void frz__mutex_lock(struct mutex *m)
     must(pthread_mutex_lock(&m->os), "pthread_mutex_lock");
     after_lock(m);
 }
+bool frz__mutex_trylock(struct mutex *m)
+{
+    before_lock(m);
+    int e = pthread_mutex_trylock(&m->os);
+    if (e == EBUSY) return false;
+    must(e, "pthread_mutex_trylock");
+    after_lock(m);
+    return true;
+}
 void frz__mutex_unlock(struct mutex *m)
 {
     before_unlock(m);

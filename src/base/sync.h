@@ -39,6 +39,7 @@ struct cond {
 void frz__mutex_init(struct mutex *m, enum lock_rank rank, const char *name);
 void frz__mutex_clear(struct mutex *m);
 void frz__mutex_lock(struct mutex *m);
+bool frz__mutex_trylock(struct mutex *m); /* true: taken. The order of ranks holds for it too */
 void frz__mutex_unlock(struct mutex *m);
 bool frz__mutex_held(struct mutex *m); /* by this thread; true in release builds: for FRZ_ASSERT_HELD alone */
 #define FRZ_ASSERT_HELD(m) FRZ_ASSERT(frz__mutex_held(m))

@@ -8,7 +8,7 @@
  * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
 #include <stdio.h>
 
-#include "engine/db.h"
+#include "engine/paths.h"
 
 #define TRIES_MAX 16
 
@@ -22,30 +22,22 @@ static int fresh_snapshot_id(const struct ice_meta *m, int64_t *out, frz_error *
     return FRZ_OK;
 }
 
-static char *table_path(struct table *t, const char *fmt, slice name)
-{
-    char text[96];
-    size_t dir = strlen(t->dir);
-    int n = snprintf(text, sizeof text, fmt, (int)name.len, name.data);
-    char *p = n < 0 || (size_t)n >= sizeof text ? NULL : (char *)frz__alloc(t->a, dir + (size_t)n + 2);
-    if (!p) return NULL;
-    memcpy(p, t->dir, dir);
-    p[dir] = '/';
-    memcpy(p + dir + 1, text, (size_t)n + 1);
-    return p;
-}
+static int in_table(const struct table *t, slice name, char out[PATH_BYTES], frz_error *err) { return frz__path(out, err, "%s/%.*s", t->dir, (int)name.len, name.data); }
 
 static int write_small_files(struct table *t, const struct ice_result *res, const struct commit_request *r, frz_error *err)
 {
     const allocator *a = t->a;
+    char path[PATH_BYTES];
     struct durable_file *files = (struct durable_file *)frz__alloc_array(a, res->file_count + 1, sizeof *files);
     int rc = files ? FRZ_OK : frz__err_no_memory(err, res->file_count * sizeof *files);
     for (size_t i = 0; rc >= 0 && i < res->file_count; i++) {
         files[i].bytes = res->files[i].bytes;
-        files[i].path = table_path(t, "%.*s", res->files[i].path);
-        if (!files[i].path) rc = frz__err_no_memory(err, res->files[i].path.len);
+        files[i].site = slice_has_prefix(res->files[i].path, slice_str("metadata/snap-")) ? SYNC_MANIFEST_LIST : SYNC_MANIFEST;
+        rc = in_table(t, res->files[i].path, path, err);
+        if (rc >= 0 && !(files[i].path = frz__strdup(a, path))) rc = frz__err_no_memory(err, strlen(path));
     }
-    if (rc >= 0 && (res->file_count || r->data_file_count)) rc = frz__durable_batch(t->db->fs, files, res->file_count, r->data_files, r->data_file_count, err);
+    const struct durable_batch b = {files, res->file_count, r->data_files, r->data_file_count, SYNC_MANIFEST_DIR, SYNC_DATA_DIR};
+    if (rc >= 0 && (b.count || b.open_count)) rc = frz__durable_batch(t->db->fs, &b, err);
     for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
     frz__free(a, files);
     return rc;
@@ -53,23 +45,22 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
 
 static int move_hint(struct table *t, int64_t number, frz_error *err)
 {
-    char text[24];
+    char text[24], temp[PATH_BYTES], hint[PATH_BYTES];
     int n = snprintf(text, sizeof text, "%" PRId64, number);
-    char *temp = table_path(t, "metadata/%.*s", slice_str(".tmp-version-hint")), *hint = table_path(t, "metadata/%.*s", slice_str("version-hint.text"));
-    int rc = temp && hint ? frz__durable_replace(t->db->fs, temp, hint, slice_of(text, (size_t)n), false, err) : frz__err_no_memory(err, 64);
-    frz__free(t->a, temp);
-    frz__free(t->a, hint);
-    return rc;
+    TRY(frz__path(temp, err, "%s/metadata/.tmp-version-hint", t->dir));
+    TRY(frz__path(hint, err, "%s/metadata/version-hint.text", t->dir));
+    return frz__durable_replace(t->db->fs, &(struct durable_name){temp, hint, SYNC_HINT, SYNC_NONE}, slice_of(text, (size_t)n), err);
 }
 
 /* Old versions that fell out of the metadata log. What can't be removed now is removed by a later sweep. */
 static void drop_old_metadata(struct table *t, const struct ice_result *res)
 {
     for (size_t i = 0; i < res->expired_metadata_count; i++) {
-        frz_error ignored;
-        char *path = table_path(t, "%.*s", res->expired_metadata[i]);
-        if (path && frz__fs_unlink(t->db->fs, path, &ignored) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s stays: %s", t->name, path, ignored.message);
-        frz__free(t->a, path);
+        frz_error why;
+        char path[PATH_BYTES];
+        slice name = res->expired_metadata[i];
+        if (in_table(t, name, path, &why) < 0 || frz__fs_unlink(t->db->fs, path, &why) < 0)
+            frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %.*s stays: %s", t->name, (int)name.len, name.data, why.message);
     }
 }
 
@@ -84,7 +75,7 @@ static void expire_path(struct table *t, slice path, int64_t added, int64_t remo
 {
     char *relative = NULL;
     frz_error ignored;
-    if (frz__path_relative(t, path, &relative, &ignored) < 0 || frz__expire_add(t, relative, added, removed, &ignored) < 0)
+    if (frz__path_relative(t, t->version->meta->location, path, &relative, &ignored) < 0 || frz__expire_add(t, relative, added, removed, &ignored) < 0)
         frz__log(&t->db->log, FRZ_LOG_INFO, "%.*s is left to the next sweep", (int)path.len, path.data);
 }
 
@@ -107,7 +98,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     const struct version *base = t->version;
     struct ice_env env = {.now_ms = frz__clock_wall_us() / 1000, .base_version = base->number};
     struct ice_result res = {0};
-    char token[64], *temp = NULL, *name = NULL, file[64];
+    char token[64], temp[PATH_BYTES], name[PATH_BYTES];
     bool unknown = false;
     int rc = FRZ_OK;
     frz__db_token(db, base->number + 1, token);
@@ -120,14 +111,9 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     FAILPOINT_CHECK("commit.before_files", err);
     CHECK(write_small_files(t, &res, r, err));
     FAILPOINT_CHECK("commit.before_link", err);
-    snprintf(file, sizeof file, "v%" PRId64 ".metadata.json", next->number);
-    name = table_path(t, "metadata/%.*s", slice_str(file));
-    temp = table_path(t, "metadata/.tmp-%.*s", slice_str(token));
-    if (!name || !temp) {
-        rc = frz__err_no_memory(err, 64);
-        goto done;
-    }
-    rc = frz__durable_publish_new(db->fs, temp, name, res.metadata_json, &unknown, err);
+    CHECK(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, next->number));
+    CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_METADATA, SYNC_METADATA_DIR}, res.metadata_json, &unknown, err);
     r->in_doubt = unknown; /* it may be there and not survive: what it names stays, the log keeps the rows, and the table is read again before the next commit (hazards 11) */
     if (rc != FRZ_OK) goto done;
     r->in_doubt = true;
@@ -142,8 +128,6 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     r->snapshot_id = r->edit.no_snapshot ? -1 : res.meta->current_snapshot_id;
     r->sequence = res.meta->last_sequence_number;
 done:
-    frz__free(t->a, name);
-    frz__free(t->a, temp);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
 
@@ -17,7 +18,7 @@
 #endif
 #define FORK_MAGIC 0x6672617aU /* "fraz" */
 #define READ_TRIES 50
-#define BROKEN_TRIES 3
+#define BROKEN_TRIES 10 /* each with a table that is dropped or published while it is looked at; a table that is broken for good costs as many looks */
 
 /* ── fork ── */
 
@@ -116,9 +117,7 @@ static int check_warehouse(struct db *db, frz_error *err)
 
 static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 {
-    const struct wal_visitor none = {0};
-    int rc = frz__wal_read(db->a, NULL, db->fs, ".frazil/wal", &none, report, err);
-    if (rc < 0) return rc;
+    TRY(frz__wal_look(db->a, NULL, db->fs, ".frazil/wal", report, err));
     if (report->found) memcpy(db->log_uuid, report->log_uuid, sizeof db->log_uuid);
     else TRY(frz__random_uuid(db->log_uuid, err));
     if (report->writer_epoch >= db->epoch) db->epoch = report->writer_epoch + 1;
@@ -136,7 +135,7 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!t->broken) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
+        if (!table_is_broken(t)) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -152,14 +151,16 @@ static void unload_tables(struct db *db)
 static int open_for_writing(struct db *db, frz_error *err)
 {
     struct wal_report report = {0};
+    uint64_t strange = UINT64_MAX;
     TRY(frz__lock_take(db, err));
     TRY(look_at_log(db, &report, err));
     TRY(frz__tables_load(db, err));
+    frz__tables_tell_broken(db);
     TRY(frz__tables_settle(db, err));
-    TRY(frz__recover_log(db, &report, err));
+    TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
-        if (!db->tables[i]->broken) TRY(frz__recover_sweep(db->tables[i], err));
+        if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
@@ -171,13 +172,13 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
     *moved = false;
     for (size_t i = 0; i < db->table_count && !*moved; i++) {
         struct table *t = db->tables[i];
-        char path[512];
+        char path[PATH_BYTES];
         bool there = false;
         if (!t->version) continue;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number + 1));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved = there;
-        snprintf(path, sizeof path, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number);
+        TRY(frz__path(path, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, t->version->number));
         TRY(frz__fs_exists(db->fs, path, &there, err));
         *moved |= !there; /* so many since that it fell out of the metadata log */
     }
@@ -187,23 +188,28 @@ static int versions_moved(struct db *db, bool *moved, frz_error *err)
 static bool any_broken(const struct db *db)
 {
     bool any = false;
-    for (size_t i = 0; i < db->table_count; i++) any |= db->tables[i]->broken && db->tables[i]->broken_code == FRZ_CORRUPT;
+    for (size_t i = 0; i < db->table_count; i++) any |= atomic_load(&db->tables[i]->broken_code) == FRZ_CORRUPT;
     return any;
 }
 
 static int load_for_reading(struct db *db, frz_error *err)
 {
     int rc = FRZ_OK;
+    uint64_t strange = 0;
     for (int tries = 0; tries < READ_TRIES; tries++) {
         struct wal_report report = {0};
         bool moved = false;
         rc = look_at_log(db, &report, err);
         if (rc >= 0) rc = frz__tables_load(db, err);
         uint64_t first = report.first_segment;
-        if (rc >= 0) rc = frz__recover_log(db, &report, err);
+        if (tries + 1 == READ_TRIES) strange = UINT64_MAX;
+        if (rc >= 0) rc = frz__recover_log(db, &report, &strange, err);
         if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
-        if (rc >= 0 && !moved) return FRZ_OK;
+        if (rc >= 0 && !moved && !strange) {
+            frz__tables_tell_broken(db);
+            return FRZ_OK;
+        }
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
     }
@@ -289,10 +295,10 @@ int frz__db_close(struct db *db, frz_error *err)
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
-    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu snapshots, cursors or streams are still open", db->root, pins);
+    if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
-            if (db->tables[i]->broken) continue;
+            if (table_is_broken(db->tables[i])) continue;
             frz_error one;
             int flushed = frz__flush(db->tables[i], rc < 0 ? &one : err);
             rc = frz__first(rc, flushed);
@@ -306,25 +312,37 @@ int frz__db_close(struct db *db, frz_error *err)
 
 /* ── refresh: a read-only database takes up what was published and logged since ── */
 
-/* OLD, which handles point to, becomes what FRESH is. */
+/* OLD, which handles point to and other threads read by, becomes what FRESH is, which is ours alone. Of a table that has become unreadable, the last version and view stay: a reader who has just found it
+ * usable goes on with them. */
 static void take_over(struct table *old, struct table *fresh)
 {
-    struct version *version = old->version;
     struct view *view = atomic_exchange(&fresh->view, NULL);
-    frz__mutex_lock(&old->commit_mu);
-    old->version = fresh->version;
-    old->settings = fresh->settings;
-    old->format_version = fresh->format_version;
-    frz__mutex_unlock(&old->commit_mu);
-    fresh->version = version; /* goes with FRESH */
+    if (fresh->version) {
+        frz__mutex_lock(&old->commit_mu);
+        struct version *version = old->version;
+        old->version = fresh->version;
+        fresh->version = version; /* goes with FRESH */
+        frz__mutex_unlock(&old->commit_mu);
+        atomic_store(&old->format_version, atomic_load(&fresh->format_version));
+    }
     frz__mutex_lock(&old->view_mu);
-    old->active = fresh->active;
-    old->rot_seq = fresh->rot_seq;
-    if (view) frz__view_install_locked(old, view);
-    frz__mutex_unlock(&old->view_mu);
+    old->settings = fresh->settings;
+    if (view) {
+        old->active = fresh->active;
+        old->rot_seq = fresh->rot_seq;
+        frz__view_install_locked(old, view);
+    }
     char *broken = old->broken;
     old->broken = fresh->broken;
     fresh->broken = broken;
+    atomic_store(&old->broken_code, atomic_load(&fresh->broken_code)); /* last: who finds it usable finds its version and view */
+    frz__mutex_unlock(&old->view_mu);
+}
+
+/* One whose metadata can't be read just now is known by its name alone: it may be readable at the next look. */
+static bool same_table(const struct table *old, const struct table *fresh)
+{
+    return fresh->uuid[0] ? strcmp(fresh->uuid, old->uuid) == 0 : strcmp(fresh->name, old->name) == 0;
 }
 
 int frz__db_refresh(struct db *db, frz_error *err)
@@ -347,7 +365,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     for (size_t k = 0; k < old_count; k++) {
         size_t i = 0;
-        while (i < db->table_count && strcmp(db->tables[i]->uuid, old[k]->uuid) != 0) i++;
+        while (i < db->table_count && !same_table(old[k], db->tables[i])) i++;
         if (i == db->table_count) {
             atomic_store(&old[k]->dropped, true);
             frz__table_release(old[k]);

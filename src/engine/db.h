@@ -1,15 +1,26 @@
 /* db.h — the state that the verbs share: who may touch what, under which lock. No noun includes this.
  *
  * Locks, in the order in which they may be taken
- *   tables_mu   db: names, tables, handles
- *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included; guards dels, pending
- *   commit_mu   table: version (swap); held across the small metadata writes of a commit
- *   log_mu      db: the writers' queue, seq_next, the right to rotate, `active` of every table
- *   view_mu     table: replacing the view, flush state, waiting for room
- * Without a lock: seq_visible (atomic, published in order by the group's leader), view pointers (atomic; read inside an epoch, then counted), counters.
+ *   tables_mu   db: names, tables, pins; held across a create's and a refresh's reads and writes
+ *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
+ *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
+ *   log_mu      db: the writers' queue
+ *   view_mu     table: replacing the view, the flush's state, waiting for room
+ *   tick_mu, codec_mu, and what the modules below have of their own: nothing is taken under them
+ * Beside them
+ *   place       the leader's: a right that one writer at a time has, given and taken under log_mu (`writing`), held across the write and the sync of the log: tables_mu and view_mu may be taken
+ *               in it, and nobody waits for it who holds one of them
+ *   epochs      a view is read inside an epoch, then counted
  *
- * Invariants  (1) seq_visible only grows; every sequence ≤ it is in a memtable or file of its table's view  (2) rotation happens under log_mu only; a memtable is immutable once
- *             rotated and its `writers` are 0  (3) a view is installed only if its flushed_seq ≤ seq_visible  (4) version, dels and view files agree whenever flush_mu is free           */
+ * Each field below says what it is under:
+ *   const       set before anybody else can reach it, and never after
+ *   X           read and written under X only
+ *   X + Y       written under both: either is enough to read
+ *   _Atomic     by itself; what it must agree with is said beside it
+ * Open, before the workers start, and close, after they were joined, are alone, and hold nothing. A read-only database has no workers, no place, no flush: there the writer is refresh (tables_mu), beside readers.
+ *
+ * Invariants  (1) seq_visible only grows; every sequence ≤ it is in a memtable or file of its table's view  (2) rotation happens in the place only; a memtable is immutable once rotated
+ *             (3) a view is installed only if its flushed_seq ≤ seq_visible  (4) version, dels and view files agree whenever flush_mu is free                                             */
 #ifndef FRZ_ENGINE_DB_H
 #define FRZ_ENGINE_DB_H
 #include "base/clock.h"
@@ -50,48 +61,51 @@ struct pending_file {
 
 struct table {
     _Atomic uint32_t refs; /* handles, jobs, snapshots; one of the db's list */
-    struct db *db;
+    struct db *db;         /* const, as all up to location */
     const allocator *a;
-    char *name; /* "main.flights" */
-    char *dir;  /* "main/flights" */
-    char *location; /* file:///… without a slash at the end */
-    char uuid[37];
-    uint64_t table_no;
-    _Atomic bool dropped;
+    char *name;            /* "main.flights" */
+    char *dir;             /* "main/flights" */
+    char *location;        /* file:///… without a slash at the end */
+    char uuid[37];         /* const */
+    uint64_t table_no;     /* const: given when it comes into the list, or at open */
 
     struct mutex flush_mu, commit_mu, view_mu;
-    struct cond room; /* view_mu: a flush ended, or failed */
-    struct version *version;
-    _Atomic(struct view *) view;
-    _Atomic(const frz_schema *) view_schema; /* the view's, to be told from others and no more: it is not looked into */
-    struct mem *active; /* log_mu; borrowed from the view */
-    bool in_doubt;      /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
-    _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
-    _Atomic bool gone; /* its folder is in the trash: another table may be in its place */
-    uint64_t rot_seq;   /* view_mu: all sequences ≤ this were ordered before the last rotation */
-    struct table_settings settings;
-    int format_version;
+    struct cond room;      /* view_mu: a flush ended, or failed */
+    struct version *version; /* flush_mu + commit_mu; a refresh: commit_mu alone. Who holds flush_mu borrows it, others count it: frz__version_acquire */
+    _Atomic(struct view *) view; /* replaced under view_mu; read in an epoch, or under view_mu */
+    _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
+    struct mem *active;    /* place + view_mu; borrowed from the view */
+    uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
+    struct table_settings settings; /* flush_mu + view_mu */
+    _Atomic int format_version; /* changes under flush_mu */
+    bool in_doubt;         /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
-    struct delfile *dels; /* flush_mu */
+    _Atomic bool dropped;  /* no use to anybody; or not yet */
+    _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
+    _Atomic bool gone;     /* its folder is in the trash: another table may be in its place */
+    _Atomic int broken_code; /* a table that can't be used: why; FRZ_OK = it has a version and a view. Changes under view_mu, after those */
+    char *broken;          /* view_mu: in words; NULL where there was no memory for it */
+
+    struct delfile *dels;  /* flush_mu, to pending_cap */
     size_t del_count, del_cap;
     struct pending_file *pending;
     size_t pending_count, pending_cap;
+    _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 
-    bool flush_queued, flush_running; /* view_mu */
-    frz_error flush_error;            /* view_mu: of the last flush; code 0 = none */
-    int64_t retry_at_ns;
+    bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
+    frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
+    int64_t retry_at_ns;   /* view_mu */
     struct pool_job flush_job;
-    _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none */
-    char *broken; /* a table that can't be used: why; NULL = fine */
-    int broken_code;
+    _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
         files_absorbed, files_removed, stalls, stall_us_total, slowdowns, slowdown_us_total;
 };
+static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
 
 struct writer; /* write.c */
 struct db {
-    frz_allocator host;
+    frz_allocator host; /* const, as all up to fork_page: open's */
     const allocator *a;
     struct logger log;
     struct fs *fs;
@@ -99,7 +113,7 @@ struct db {
     char *root;      /* absolute, no slash at the end */
     char *root_uri;  /* file:///… */
     struct db_settings set;
-    uint8_t log_uuid[16];
+    uint8_t log_uuid[16]; /* a refresh, under tables_mu, looks at the log again and writes these three; nobody else reads them in a read-only database */
     char log_uuid_text[37];
     uint64_t epoch;
     struct file *lock_file;
@@ -107,33 +121,34 @@ struct db {
     _Atomic bool closing;
 
     struct mutex tables_mu;
-    struct table **tables;
+    struct table **tables; /* tables_mu, to pins */
     size_t table_count, table_cap;
     uint64_t next_table_no;
-    size_t pins; /* open snapshots, cursors, streams; tables_mu */
+    size_t pins; /* open snapshots, cursors, streams */
 
     struct mutex log_mu;
-    struct writer *queue_head, *queue_tail;
-    bool writing; /* a leader is at work */
-    struct wal *wal;
-    uint64_t seq_next;
-    uint64_t segment_kept; /* the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
-    frz_error write_error; /* log_mu: writes are stopped; code 0 = fine */
-    _Atomic uint64_t seq_visible;
+    struct writer *queue_head, *queue_tail; /* log_mu */
+    bool writing; /* log_mu: a leader is at work */
+    struct wal *wal; /* const; its own locks */
+    uint64_t seq_next; /* place */
+    uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
+    frz_error write_error; /* place: writes are stopped; code 0 = fine */
+    _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */
     _Atomic uint64_t seq_synced;
 
-    struct cache *cache;
+    struct cache *cache; /* const, as epochs and pool; their own locks */
     struct epoch *epochs;
     struct sst_counters counters;
     _Atomic uint64_t next_file_no, name_counter;
     struct pool *pool;
     struct mutex tick_mu;
     struct cond tick;
-    struct pool_job tick_job;
+    struct pool_job tick_job; /* the pool's */
     bool tick_woken; /* tick_mu */
+    _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
     _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
-    struct mutex codec_mu; /* spare batches */
-    struct write_batch *batches[16]; /* spare ones; codec_mu */
+    struct mutex codec_mu; /* spare batches, to batch_count */
+    struct write_batch *batches[16];
     size_t batch_count;
 
     _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
@@ -155,21 +170,22 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
-/* ── tables.c: names, create, load, drop ── */
+/* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
+void frz__tables_tell_broken(const struct db *db); /* to the log callback, of each that could not be loaded */
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
 FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
-int frz__collect_file_names(void *ctx, const char *name, bool is_dir); /* ctx = struct buf: names, each with a NUL */
 struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
+FRZ_NODISCARD int frz__table_broken(struct table *t, frz_error *err); /* its code, and why */
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
 #define MUST(expr) do { int must_rc_ = (expr); if (must_rc_ != FRZ_OK) return must_rc_; } while (0)
 frz_schema *frz__table_schema(struct table *t); /* counted */
@@ -181,8 +197,10 @@ void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
 FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
 void frz__delfile_clear(const allocator *a, struct delfile *d);
-FRZ_NODISCARD int frz__path_relative(struct table *t, slice iceberg_path, char **out, frz_error *err); /* FRZ_UNSUPPORTED outside the warehouse */
 uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
+/* ── paths.c (the rest is in paths.h) ── */
+/* LOCATION: the table's, as the metadata says that names the path. FRZ_UNSUPPORTED outside of it. */
+FRZ_NODISCARD int frz__path_relative(const struct table *t, slice location, slice iceberg_path, char **out, frz_error *err);
 /* ── write.c ── */
 struct write_batch;
 FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err);
@@ -203,7 +221,7 @@ void frz__flush_schedule(struct table *t);
 /* ── commit.c: flush_mu held ── */
 struct commit_request {
     struct ice_edit edit;
-    struct file *const *data_files; /* written, not yet synced */
+    const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
@@ -218,6 +236,7 @@ void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
 FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
+void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/paths.h"
 #include "iceberg/ice_posdel.h"
 #include "puffin/puffin.h"
 
@@ -64,8 +65,6 @@ static int on_old_positions(void *ctx, slice path, const int64_t *positions, siz
     return add_set(g, path, (const uint64_t *)(const void *)positions, count, err);
 }
 
-static int file_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
-
 static int gather_old(struct gathering *g, const char *iceberg_path, struct codec_ctx *codec, frz_error *err)
 {
     struct table *t = g->p->t;
@@ -73,24 +72,18 @@ static int gather_old(struct gathering *g, const char *iceberg_path, struct code
     struct file *f = NULL;
     uint64_t bytes = 0, rows = 0;
     int rc = FRZ_OK;
-    CHECK(frz__path_relative(t, slice_str(iceberg_path), &path, err));
+    CHECK(frz__path_relative(t, t->version->meta->location, slice_str(iceberg_path), &path, err));
     rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: delete file %s is missing", t->name, path);
     if (rc < 0) goto done;
     CHECK(frz__file_size(f, &bytes, err));
-    struct pq_source source = {f, file_read, bytes, path};
-    CHECK(frz__posdel_read(t->a, source, codec, on_old_positions, g, &rows, err));
+    CHECK(frz__posdel_read(t->a, frz__sst_source(f, bytes, path), codec, on_old_positions, g, &rows, err));
 done:
     rc = frz__first(rc, frz__file_close(f, err));
     frz__free(t->a, path);
     return rc;
 }
 
-static int cmp_u64(const void *a, const void *b)
-{
-    uint64_t x = load_u64(a), y = load_u64(b);
-    return (x > y) - (x < y);
-}
 static int cmp_set(const void *a, const void *b) { return slice_cmp(((const struct posset *)a)->path, ((const struct posset *)b)->path); }
 
 static void clear_sets(struct gathering *g)
@@ -104,7 +97,7 @@ static void clear_sets(struct gathering *g)
 static int open_new(struct delete_plan *p, const char *name, struct file **out, slice *iceberg_path, frz_error *err)
 {
     struct table *t = p->t;
-    char relative[1600], uri[4200];
+    char *uri = NULL, *path = NULL;
     size_t cap = p->open_cap;
     TRY(frz__grow(t->a, (void **)&p->open, p->open_count, &cap, sizeof *p->open, err));
     if (cap != p->open_cap) {
@@ -113,21 +106,12 @@ static int open_new(struct delete_plan *p, const char *name, struct file **out, 
         p->paths = paths;
         p->open_cap = cap;
     }
-    slice location = t->version->meta->location;
-    snprintf(relative, sizeof relative, "%s/data/%s", t->dir, name);
-    snprintf(uri, sizeof uri, "%.*s/data/%s", (int)location.len, location.data, name);
-    char *copy = frz__arena_strndup(&p->ar, uri, strlen(uri)), *path = frz__strdup(t->a, relative);
-    if (!copy || !path) {
-        frz__free(t->a, path);
-        return frz__err_no_memory(err, sizeof uri);
-    }
-    int rc = frz__fs_open(t->db->fs, relative, FS_OPEN_CREATE_NEW, out, err);
-    if (rc != FRZ_OK) {
-        frz__free(t->a, path);
-        return rc == FRZ_EXISTS ? frz__err(err, FRZ_BUG, "a fresh file name is taken: %s", relative) : rc;
-    }
+    MUST(frz__data_file_new(t, name, out, &path, &uri, err));
     p->paths[p->open_count] = path;
     p->open[p->open_count++] = *out;
+    const char *copy = frz__arena_strndup(&p->ar, uri, strlen(uri));
+    frz__free(t->a, uri);
+    if (!copy) return frz__err_no_memory(err, 1);
     *iceberg_path = slice_str(copy);
     return FRZ_OK;
 }
@@ -184,11 +168,7 @@ static int write_posdel(struct delete_plan *p, struct posset *sets, size_t count
     qsort(sets, count, sizeof *sets, cmp_set);
     for (size_t i = 0; i < count; i++) {
         uint64_t *pos = (uint64_t *)(void *)sets[i].positions.data;
-        size_t n = sets[i].positions.len / sizeof *pos, k = 0;
-        qsort(pos, n, sizeof *pos, cmp_u64);
-        for (size_t j = 0; j < n; j++)
-            if (k == 0 || pos[k - 1] != pos[j]) pos[k++] = pos[j];
-        targets[i] = (struct posdel_target){sets[i].path, pos, k};
+        targets[i] = (struct posdel_target){sets[i].path, pos, frz__positions_sort(pos, sets[i].positions.len / sizeof *pos)};
     }
     snprintf(name, sizeof name, "frz-%s-d%zu.parquet", token, p->open_count);
     CHECK(open_new(p, name, &sink.f, &path, err));
@@ -400,7 +380,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
         for (size_t j = 0; j < k; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         for (size_t j = i + 1; j < t->del_count; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         char *relative = NULL;
-        if (!shared && frz__path_relative(t, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
+        if (!shared && frz__path_relative(t, t->version->meta->location, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
             frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, d->path);
         frz__delfile_clear(t->a, d);
     }

@@ -89,6 +89,7 @@ static int flush_lane(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     bool did = false;
     frz_error own = {0};
+    FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = flush_once(t, &did, &own);
@@ -96,6 +97,7 @@ static int flush_lane(struct table *t, frz_error *err)
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
+    if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc >= 0 && did) { /* else another flush took what this one came for */
@@ -135,14 +137,28 @@ int frz__flush(struct table *t, frz_error *err)
 
 /* ── in the background ── */
 
+static void take_from_queue(struct table *t)
+{
+    frz__mutex_lock(&t->view_mu);
+    t->flush_queued = false;
+    frz__mutex_unlock(&t->view_mu);
+}
+
 static void flush_job(void *arg)
 {
     struct table *t = (struct table *)arg;
     frz_error err;
-    frz__mutex_lock(&t->view_mu);
-    t->flush_queued = false;
-    frz__mutex_unlock(&t->view_mu);
+    FAILPOINT_VOID("flush.background");
+    take_from_queue(t);
     if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, &err);
+    frz__table_release(t);
+}
+
+/* The database is closed before its turn came: it may hold the last count of a table that was dropped meanwhile. */
+static void flush_cancelled(void *arg)
+{
+    struct table *t = (struct table *)arg;
+    take_from_queue(t);
     frz__table_release(t);
 }
 
@@ -154,11 +170,6 @@ void frz__flush_schedule(struct table *t)
     t->flush_queued = true;
     frz__mutex_unlock(&t->view_mu);
     if (!submit) return;
-    t->flush_job = (struct pool_job){.fn = flush_job, .arg = frz__table_acquire(t)};
-    if (!frz__pool_submit(t->db->pool, &t->flush_job, true)) {
-        frz__mutex_lock(&t->view_mu);
-        t->flush_queued = false;
-        frz__mutex_unlock(&t->view_mu);
-        frz__table_release(t);
-    }
+    t->flush_job = (struct pool_job){.fn = flush_job, .arg = frz__table_acquire(t), .cancel = flush_cancelled};
+    if (!frz__pool_submit(t->db->pool, &t->flush_job, true)) flush_cancelled(t);
 }

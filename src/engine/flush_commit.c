@@ -42,15 +42,15 @@ int frz__flush_commit(struct flush *f, frz_error *err)
     size_t added = f->output_count + f->deletes.added_count, removed = f->gone_count + f->deletes.removed_count, open = f->output_count + f->deletes.open_count;
     struct ice_file *add = (struct ice_file *)frz__alloc_array(a, added + 1, sizeof *add);
     slice *remove = (slice *)frz__alloc_array(a, removed + 1, sizeof *remove);
-    struct file **files = (struct file **)frz__alloc_array(a, open + 1, sizeof *files);
+    struct durable_open *files = (struct durable_open *)frz__alloc_array(a, open + 1, sizeof *files);
     int rc = add && remove && files ? FRZ_OK : frz__err_no_memory(err, added * sizeof *add);
     if (rc >= 0) {
         for (size_t i = 0; i < f->output_count; i++) {
             add[i] = f->outputs[i].entry;
-            files[i] = f->outputs[i].file;
+            files[i] = (struct durable_open){f->outputs[i].file, SYNC_DATA_FILE};
         }
         for (size_t i = 0; i < f->deletes.added_count; i++) add[f->output_count + i] = f->deletes.added[i];
-        for (size_t i = 0; i < f->deletes.open_count; i++) files[f->output_count + i] = f->deletes.open[i];
+        for (size_t i = 0; i < f->deletes.open_count; i++) files[f->output_count + i] = (struct durable_open){f->deletes.open[i], t->format_version >= 3 ? SYNC_DELETION_VECTOR : SYNC_DELETE_FILE};
         memcpy(remove, f->gone, f->gone_count * sizeof *remove);
         if (f->deletes.removed_count) memcpy(remove + f->gone_count, f->deletes.removed, f->deletes.removed_count * sizeof *remove);
         r.edit = (struct ice_edit){.added = add, .added_count = added, .removed = remove, .removed_count = removed, .removed_dvs = f->deletes.removed_dvs, .removed_dv_count = f->deletes.removed_dv_count,
@@ -132,7 +132,7 @@ void frz__flush_after_commit(struct flush *f)
     for (size_t i = 0; i < f->view->file_count; i++) {
         const struct vfile *v = f->view->files[i];
         char *relative = NULL;
-        if (!f->by_file[i].gone || frz__path_relative(t, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
+        if (!f->by_file[i].gone || frz__path_relative(t, t->version->meta->location, slice_str(v->iceberg_path), &relative, NULL) < 0) continue;
         (void)!frz__expire_add(t, relative, v->data_sequence, f->sequence, NULL);
     }
     stat_add(&t->files_absorbed, f->absorbed);

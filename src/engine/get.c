@@ -11,6 +11,16 @@ static int get_in(struct table *t, const struct view *v, uint64_t seq, slice key
     return rc;
 }
 
+/* Without the key's text: misses are many, and most hosts only look at the code. */
+static void say_absent(frz_error *err)
+{
+    static const char text[] = "there is no row with this key";
+    if (!err) return;
+    err->code = FRZ_NOT_FOUND;
+    err->os_errno = 0;
+    memcpy(err->message, text, sizeof text);
+}
+
 int frz__get(struct table *t, struct snapshot *s, slice key, const uint8_t *mask, frz_row *out, frz_error *err)
 {
     struct view *v = NULL;
@@ -19,6 +29,7 @@ int frz__get(struct table *t, struct snapshot *s, slice key, const uint8_t *mask
     MUST(frz__snapshot_view(s, t, &v, &seq, err));
     int rc = frz__codec_take(t->db, &codec, err);
     if (rc >= 0) rc = get_in(t, v, seq, key, mask, codec, out, err);
+    if (rc == FRZ_NOT_FOUND) say_absent(err);
     frz__codec_give(t->db, codec);
     frz__view_release(v);
     return rc;

@@ -1,4 +1,5 @@
-/* lock.c — one writing process: an OFD lock on .frazil/LOCK, whose body says who holds it, and a writer epoch that each open raises durably (hazards 21). */
+/* lock.c — one writing process: an OFD lock on .frazil/LOCK, whose body says who holds it, and a writer epoch that each open raises (hazards 21).
+ * Nothing here is synced: the epoch is on the disk with the first segment of the log that open begins, before anything is made in its name, and the next one is above both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,20 +17,12 @@ static const char *field(const char *body, const char *key)
     return p && (p == body || p[-1] == '\n') ? p + strlen(key) : NULL;
 }
 
-static int ensure_dir(struct fs *fs, const char *dir, const char *parent, frz_error *err)
-{
-    int rc = frz__fs_mkdir(fs, dir, err);
-    if (rc == FRZ_EXISTS) return FRZ_OK;
-    return rc < 0 ? rc : frz__fs_sync_dir(fs, parent, err);
-}
-
 int frz__lock_take(struct db *db, frz_error *err)
 {
     char body[BODY_BYTES + 1] = {0}, host[128] = "";
     size_t got = 0;
     bool locked = false;
-    TRY(ensure_dir(db->fs, ".frazil", "", err));
-    TRY(ensure_dir(db->fs, ".frazil/wal", ".frazil", err));
+    TRY(frz__fs_mkdir(db->fs, ".frazil", err)); /* its name is made to stay by frz__tables_settle */
     TRY(frz__fs_open(db->fs, LOCK_PATH, FS_OPEN_APPEND_OR_CREATE, &db->lock_file, err));
     TRY(frz__file_read(db->lock_file, 0, body, BODY_BYTES, &got, err));
     TRY(frz__file_lock(db->lock_file, &locked, err));
@@ -46,9 +39,7 @@ int frz__lock_take(struct db *db, frz_error *err)
     int n = snprintf(body, sizeof body, "epoch=%" PRIu64 "\npid=%ld\nhost=%s\n", db->epoch, (long)getpid(), host);
     body[n] = ' ';
     body[BODY_BYTES - 1] = '\n';
-    TRY(frz__file_write(db->lock_file, 0, body, BODY_BYTES, err));
-    TRY(frz__file_sync(db->lock_file, err));
-    return frz__fs_sync_dir(db->fs, ".frazil", err);
+    return frz__file_write(db->lock_file, 0, body, BODY_BYTES, err);
 }
 
 void frz__lock_release(struct db *db)

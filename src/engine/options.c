@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "codec/codec.h"
 
 struct option_row {
@@ -78,14 +79,13 @@ static int bound(const char *name, uint64_t v, uint64_t *out, frz_error *err)
 int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_error *err)
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_db_options.struct_size = %u: use FRZ_DB_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_db_options", &o, sizeof o, err));
     *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush};
     out->durability = o.durability ? o.durability : FRZ_SYNC_FULL;
     if (out->durability < FRZ_SYNC_FULL || out->durability > FRZ_SYNC_OFF)
         return frz__err(err, FRZ_INVALID, "option durability = %d: expected FRZ_SYNC_FULL (1), FRZ_SYNC_INTERVAL (2) or FRZ_SYNC_OFF (3)", o.durability);
+    if (o.log_level < 0 || o.log_level > FRZ_LOG_DEBUG) return frz__err(err, FRZ_INVALID, "option log_level = %d: expected FRZ_LOG_ERROR (1) to FRZ_LOG_DEBUG (4)", o.log_level);
+    if (o.allocator && (!o.allocator->alloc || !o.allocator->realloc || !o.allocator->free)) return frz__err(err, FRZ_INVALID, "option allocator: alloc, realloc and free are all needed");
     if (o.create && o.read_only) return frz__err(err, FRZ_INVALID, "options create and read_only exclude each other");
     TRY(bound("memory_bytes", o.memory_bytes, &out->memory_bytes, err));
     TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));

@@ -94,7 +94,7 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         TRY(rc);
         struct bound_table *b = find_bound(r, op.table_no);
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
-        if (!b->t || b->t->broken) {
+        if (!b->t || table_is_broken(b->t)) {
             b->lost++;
             if (b->t && !r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
@@ -113,8 +113,9 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     struct replay *r = (struct replay *)ctx;
     struct bound_table *b = find_bound(r, table_no);
     if (!b) return FRZ_OK;
-    if (b->t) atomic_store(&b->t->dropped, true);
+    if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
+    b->lost = 0;
     return FRZ_OK;
 }
 
@@ -135,13 +136,23 @@ static int finish_drops(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
-int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
+/* Of the tables that the log has rows of and that are not there: the highest number. */
+static uint64_t highest_gone(const struct replay *r)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->bound[i].lost && !r->bound[i].t && r->bound[i].table_no > number) number = r->bound[i].table_no;
+    return number;
+}
+
+int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange, frz_error *err)
 {
     struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0)};
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
     struct wal_report report = {0};
     int rc = FRZ_OK;
-    uint64_t last = known->seq_last;
+    uint64_t last = atomic_load(&db->seq_visible); /* a refresh never goes back, whatever the log has lost since with tables that were dropped */
+    if (known->seq_last > last) last = known->seq_last;
     for (size_t i = 0; i < db->table_count; i++) {
         struct view *view = atomic_load(&db->tables[i]->view);
         if (view && view->flushed_seq > last) last = view->flushed_seq;
@@ -155,8 +166,11 @@ int frz__recover_log(struct db *db, struct wal_report *known, frz_error *err)
             frz__log(&db->log, FRZ_LOG_WARN, "the log ends in segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes behind it were never acknowledged as durable, and are cut", report.tail_segment,
                      report.tail_offset, report.tail_bytes_dropped);
     }
+    uint64_t gone = highest_gone(&r);
+    bool tell = gone <= *strange;
+    *strange = tell ? 0 : gone;
     for (size_t i = 0; i < r.count; i++) {
-        if (r.bound[i].lost && !r.bound[i].t)
+        if (tell && r.bound[i].lost && !r.bound[i].t)
             frz__log(&db->log, FRZ_LOG_WARN, "the log holds %" PRIu64 " operations of table %s, which is gone without having been dropped", r.bound[i].lost, r.bound[i].name);
         frz__schema_release(r.bound[i].schema);
     }

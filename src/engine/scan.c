@@ -5,6 +5,7 @@ struct cursor {
     const allocator *a;
     struct scan_base b;
     struct iter *it;
+    struct codec_ctx *codec; /* all files' */
     frz_row *row;
     uint8_t *read_mask, *wanted_mask; /* columns to fill; to show */
     bool done;
@@ -24,7 +25,7 @@ static int add_sources(struct cursor *c, bool reverse, struct iter **sources, si
         if (b->has_from && f->sst->sorted && slice_cmp(f->sst->last_key, from) < 0) continue;
         if (b->has_to && f->sst->sorted && slice_cmp(f->sst->first_key, to) >= 0) continue;
         struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
-            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .pred = b->pred};
+            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .codec = c->codec, .pred = b->pred};
         TRY(frz__sst_iter_new(f->sst, &o, &sources[*count], err));
         (*count)++;
     }
@@ -43,6 +44,7 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     rc = frz__scan_base_init(&c->b, t, snapshot, o, err);
     if (rc != FRZ_OK) goto done;
     const struct view *v = c->b.view;
+    CHECK(frz__codec_take(t->db, &c->codec, err));
     CHECK(frz__row_new(t->a, v->schema, &c->row, err));
     c->row->borrows = true;
     c->read_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(v->schema->count));
@@ -105,6 +107,7 @@ void frz__cursor_free(struct cursor *c)
     }
     frz__free(a, c->read_mask);
     frz__free(a, c->wanted_mask);
+    if (c->codec) frz__codec_give(c->b.t->db, c->codec);
     frz__scan_base_clear(&c->b);
     frz__free(a, c);
 }

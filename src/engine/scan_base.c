@@ -1,5 +1,7 @@
 #include "engine/scan.h"
 
+#include "base/sized.h"
+
 static int convert_key(const frz_schema *s, const frz_value *values, size_t count, frz_value *out, const char *what, frz_error *err)
 {
     if (!values) return frz__err(err, FRZ_INVALID, "%s has %zu values, and is NULL", what, count);
@@ -37,10 +39,19 @@ static int encode_bound(const frz_schema *s, const frz_value *values, size_t cou
     return rc;
 }
 
+/* A bound whose count was forgotten would be no bound at all. */
+static int check_bound(const frz_value *values, size_t count, const char *what, frz_error *err)
+{
+    return values && !count ? frz__err(err, FRZ_INVALID, "a scan has %s, and %s_count is 0", what, what) : FRZ_OK;
+}
+
 static int bounds(struct scan_base *b, const frz_scan_options *o, frz_error *err)
 {
     const frz_schema *s = b->view->schema;
     bool open = false;
+    TRY(check_bound(o->from, o->from_count, "from", err));
+    TRY(check_bound(o->to, o->to_count, "to", err));
+    TRY(check_bound(o->prefix, o->prefix_count, "prefix", err));
     if (o->prefix_count && (o->from_count || o->to_count)) return frz__err(err, FRZ_INVALID, "a scan has a prefix, or from and to, not both");
     if (o->prefix_count) {
         TRY(encode_bound(s, o->prefix, o->prefix_count, false, "prefix", &b->from, &open, err));
@@ -113,10 +124,7 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
 int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *given, frz_error *err)
 {
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_scan_options.struct_size = %u: use FRZ_SCAN_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
     *b = (struct scan_base){.from = BUF_INIT(t->a, 0), .to = BUF_INIT(t->a, 0), .limit = o.limit ? o.limit : UINT64_MAX};
     MUST(frz__snapshot_view(snapshot, t, &b->view, &b->seq, err));
     if (snapshot) atomic_fetch_add(&snapshot->refs, 1);
@@ -125,7 +133,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     frz__db_pin(t->db);
     b->pinned = true;
     int rc = bounds(b, &o, err);
-    if (rc >= 0 && o.where && *o.where) {
+    if (rc >= 0 && o.where) {
         rc = frz__pred_parse(t->a, b->view->schema, slice_str(o.where), &b->pred, err);
         if (rc >= 0) rc = narrow(b, err);
     }

@@ -2,6 +2,7 @@
 #include "engine/scan.h"
 
 #include "base/hash.h"
+#include "base/sized.h"
 
 #define LOCATE_CHUNK ((size_t)4096)
 
@@ -237,7 +238,7 @@ static int next_of_files(struct batch_scan *s, size_t max_rows, frz_error *err)
             if (b->empty || frz__mask_count(s->masks[s->file]) == f->sst->rows) continue;
             if (f->sst->sorted && ((b->has_from && slice_cmp(f->sst->last_key, scan_from(b)) < 0) || (b->has_to && slice_cmp(f->sst->first_key, scan_to(b)) >= 0))) continue;
             struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .from = scan_from(b), .to = scan_to(b), .mask = s->masks[s->file],
-                .mask_fn = s->masks[s->file] ? frz__mask_clear_dead : NULL, .pred = b->pred};
+                .mask_fn = s->masks[s->file] ? frz__mask_clear_dead : NULL, .codec = s->codec, .pred = b->pred};
             TRY(frz__sst_scan_new(f->sst, &o, &s->open, err));
         }
         int rc = frz__sst_scan_next(s->open, max_rows, &s->wide, err);
@@ -289,10 +290,7 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
     struct vecs out = {.a = t->a};
     uint64_t n = 0;
     int rc = FRZ_OK;
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) || given->struct_size > 4096) return frz__err(err, FRZ_INVALID, "frz_scan_options.struct_size = %u: use FRZ_SCAN_OPTIONS_INIT", given->struct_size);
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
-    }
+    TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
     size_t key_column = 0;
     frz_schema *schema = frz__table_schema(t);
     key_column = schema->key[0];

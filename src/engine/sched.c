@@ -9,7 +9,7 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tend(struct table *t, int64_t now)
 {
     int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns);
-    if (t->broken || atomic_load(&t->dropped)) return next;
+    if (table_is_broken(t) || atomic_load(&t->dropped)) return next;
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
     int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
@@ -30,9 +30,13 @@ static int64_t tend(struct table *t, int64_t now)
     return next;
 }
 
+/* Not while a flush goes on: it may take long, and the log's interval would wait with it. */
 static void expire_due(struct table *t)
 {
-    frz__mutex_lock(&t->flush_mu);
+    if (!frz__mutex_trylock(&t->flush_mu)) {
+        atomic_store(&t->expiry_missed, true);
+        return;
+    }
     if (t->pending_count && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
 }
@@ -40,11 +44,15 @@ static void expire_due(struct table *t)
 static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
 {
     int64_t now = frz__clock_mono_ns(), next = now + IDLE_NS, interval = (int64_t)db->set.sync_interval_ms * 1000000;
-    if (db->set.durability == FRZ_SYNC_INTERVAL) {
+    if (db->set.durability == FRZ_SYNC_INTERVAL || atomic_load(&db->sync_asked)) {
         if (now - *synced_at >= interval) {
             frz_error err;
             *synced_at = now;
-            if (frz__write_sync(db, &err) < 0) frz__log(&db->log, FRZ_LOG_ERROR, "the log can't be synced: %s", err.message);
+            atomic_store(&db->sync_asked, false); /* before the sync: what is written after it asks anew */
+            if (frz__write_sync(db, &err) < 0) {
+                frz__log(&db->log, FRZ_LOG_ERROR, "the log can't be synced: %s", err.message);
+                atomic_store(&db->sync_asked, true);
+            }
         }
         next = min64(next, *synced_at + interval);
     }
@@ -85,13 +93,18 @@ void frz__sched_wake(struct db *db)
     frz__mutex_unlock(&db->tick_mu);
 }
 
+void frz__sched_sync_soon(struct db *db)
+{
+    if (!atomic_load(&db->sync_asked) && !atomic_exchange(&db->sync_asked, true)) frz__sched_wake(db);
+}
+
 int frz__sched_start(struct db *db, frz_error *err)
 {
     TRY(frz__pool_start(db->a, 3, &db->pool, err)); /* the clock's, and two that flush */
     db->tick_job = (struct pool_job){.fn = tick, .arg = db};
     (void)frz__pool_submit(db->pool, &db->tick_job, false);
     for (size_t i = 0; i < db->table_count; i++)
-        if (!db->tables[i]->broken && atomic_load(&db->tables[i]->view)->mem_count > 1) frz__flush_schedule(db->tables[i]);
+        if (!table_is_broken(db->tables[i]) && atomic_load(&db->tables[i]->view)->mem_count > 1) frz__flush_schedule(db->tables[i]);
     return FRZ_OK;
 }
 
@@ -106,9 +119,4 @@ void frz__sched_stop(struct db *db)
     }
     frz__pool_stop(db->pool);
     db->pool = NULL;
-    for (size_t i = 0; i < db->table_count; i++) { /* jobs that were queued and never ran hold a count */
-        if (!db->tables[i]->flush_queued) continue;
-        db->tables[i]->flush_queued = false;
-        frz__table_release(db->tables[i]);
-    }
 }

@@ -57,7 +57,7 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
         for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
         s->count = 0;
         for (size_t i = 0; i < db->table_count && whole; i++) {
-            if (db->tables[i]->broken || !atomic_load(&db->tables[i]->view)) continue;
+            if (table_is_broken(db->tables[i]) || !atomic_load(&db->tables[i]->view)) continue;
             uint64_t seq;
             struct pinned_view *p = &s->views[s->count++];
             p->table = frz__table_acquire(db->tables[i]);

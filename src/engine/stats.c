@@ -1,6 +1,8 @@
 /* stats.c — counters as a struct and as text. */
 #include "engine/db.h"
 
+#include "base/sized.h"
+
 static void add_table(struct table *t, frz_stats *s)
 {
     uint64_t seq;
@@ -10,7 +12,7 @@ static void add_table(struct table *t, frz_stats *s)
 #undef ADD
     if (stat_get(&t->flush_us_max) > s->flush_us_max) s->flush_us_max = stat_get(&t->flush_us_max);
     if (stat_get(&t->commit_us_max) > s->commit_us_max) s->commit_us_max = stat_get(&t->commit_us_max);
-    if (t->broken || !atomic_load(&t->view)) return;
+    if (table_is_broken(t) || !atomic_load(&t->view)) return;
     struct view *v = frz__view_latest(t, &seq);
     for (size_t i = 0; i < v->mem_count; i++) s->memtable_bytes += mem_versions(v->mems[i]) ? mem_bytes(v->mems[i]) : 0;
     s->memtables_immutable += v->mem_count ? v->mem_count - 1 : 0;
@@ -27,8 +29,7 @@ static void add_table(struct table *t, frz_stats *s)
 
 void frz__stats(struct db *db, struct table *only, frz_stats *out)
 {
-    uint32_t size = out->struct_size;
-    frz_stats s = {.struct_size = size};
+    frz_stats s = {.struct_size = sizeof s};
     struct cache_stats cache;
     struct wal_stats wal = {0};
     s.seq_visible = atomic_load(&db->seq_visible);
@@ -60,8 +61,7 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
         for (size_t i = 0; i < db->table_count; i++) add_table(db->tables[i], &s);
         frz__mutex_unlock(&db->tables_mu);
     }
-    memcpy(out, &s, size < sizeof s ? size : sizeof s);
-    out->struct_size = size;
+    frz__sized_give(out, &s, sizeof s);
 }
 
 #define FIELDS(X)                                                                                                                          \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/paths.h"
 #include "engine/recover.h"
 
 struct nameset { const allocator *a; char **names; size_t count, cap; };
@@ -30,7 +31,7 @@ static void clear_names(struct nameset *s)
 static int read_small(struct table *t, slice path, struct buf *out, frz_error *err)
 {
     char *relative = NULL;
-    TRY(frz__path_relative(t, path, &relative, err));
+    TRY(frz__path_relative(t, t->version->meta->location, path, &relative, err));
     buf_reset(out);
     int rc = frz__fs_read_file(t->db->fs, relative, (size_t)256 << 20, out, err);
     frz__free(t->a, relative);
@@ -104,19 +105,18 @@ static bool is_old_metadata(const struct table *t, const char *name)
 static int sweep_dir(struct table *t, const char *sub, const struct nameset *needed, frz_error *err)
 {
     struct buf names = BUF_INIT(t->a, 0);
-    char dir[256];
+    char dir[PATH_BYTES], path[PATH_BYTES];
+    const char *name;
     int64_t idle_us = frz__clock_wall_us() - t->version->meta->last_updated_ms * 1000, now = frz__clock_mono_ns() / 1000;
-    snprintf(dir, sizeof dir, "%s/%s", t->dir, sub);
-    int rc = frz__fs_list(t->db->fs, dir, frz__collect_file_names, &names, err);
-    for (size_t at = 0; rc >= 0 && at < names.len;) {
-        const char *name = (const char *)names.data + at;
-        char path[1024];
-        at += strlen(name) + 1;
+    int rc = frz__path(dir, err, "%s/%s", t->dir, sub);
+    if (rc >= 0) rc = frz__names_list(t->db->fs, dir, false, &names, err);
+    for (size_t at = 0; rc >= 0 && (name = frz__names_next(&names, &at));) {
         bool temp = strncmp(name, ".tmp-", 5) == 0;
         if (is_old_metadata(t, name)) temp = true;
         int64_t version = version_of(name);
         if (!temp && (version < 0 || has_name(needed, name))) continue;
-        snprintf(path, sizeof path, "%s/%s", dir, name);
+        rc = frz__path(path, err, "%s/%s", dir, name);
+        if (rc < 0) break;
         if (temp || version > t->version->number) {
             rc = frz__fs_unlink(t->db->fs, path, err);
             if (rc >= 0) stat_add(&t->db->orphans_removed, 1);

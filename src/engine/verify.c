@@ -109,7 +109,7 @@ static int check_stats(struct verify *x, const struct vfile *f, const struct ice
         checks[i].has_lower = said && said->lower.data && frz__value_from_single(said->lower, types[i], &checks[i].lower, NULL) >= 0;
         checks[i].has_upper = said && said->upper.data && frz__value_from_single(said->upper, types[i], &checks[i].upper, NULL) >= 0;
     }
-    const struct sst_scan_options o = {0};
+    const struct sst_scan_options o = {.codec = x->codec};
     CHECK(frz__vecs_init(&rows, a, types, s->count, err));
     CHECK(frz__sst_scan_new(f->sst, &o, &scan, err));
     while ((rc = frz__sst_scan_next(scan, 16384, &rows, err)) == FRZ_OK)
@@ -168,7 +168,8 @@ static int check_one_live_row(struct verify *x, struct vfile *const *files, size
     for (size_t i = 0; i < s->key_count && i < FRZ_ARRAY_LEN(key_columns); i++) key_columns[i] = s->key[i];
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         if (!files[i]->sst->sorted) continue;
-        struct sst_scan_options o = {.columns = key_columns, .column_count = s->key_count < 64 ? s->key_count : 64, .keys = true, .mask = files[i]->mask, .mask_fn = files[i]->mask ? frz__mask_clear_dead : NULL};
+        struct sst_scan_options o = {.columns = key_columns, .column_count = s->key_count < 64 ? s->key_count : 64, .keys = true, .mask = files[i]->mask, .mask_fn = files[i]->mask ? frz__mask_clear_dead : NULL,
+            .codec = x->codec};
         rc = frz__sst_iter_new(files[i]->sst, &o, &its[n], err);
         if (rc < 0) break;
         its[n]->tag = i;
@@ -220,7 +221,6 @@ static int on_positions(void *ctx, slice path, const int64_t *positions, size_t 
     }
     return FRZ_OK;
 }
-static int file_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
 
 static int check_delete_file(struct verify *x, const struct ice_entry *e, frz_error *err)
 {
@@ -230,12 +230,9 @@ static int check_delete_file(struct verify *x, const struct ice_entry *e, frz_er
     struct file *f = NULL;
     frz_error why = {0};
     uint64_t rows = 0;
-    int rc = frz__path_relative(t, e->file.path, &path, &why);
+    int rc = frz__path_relative(t, x->v->meta->location, e->file.path, &path, &why);
     if (rc >= 0) rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, &why);
-    if (rc == FRZ_OK) {
-        struct pq_source source = {f, file_read, (uint64_t)e->file.file_size, path};
-        rc = frz__posdel_read(t->a, source, x->codec, on_positions, &o, &rows, &why);
-    }
+    if (rc == FRZ_OK) rc = frz__posdel_read(t->a, frz__sst_source(f, (uint64_t)e->file.file_size, path), x->codec, on_positions, &o, &rows, &why);
     x->report->files++;
     if (rc != FRZ_OK) rc = found(x, path ? path : "delete file", "%s", why.message);
     else if (o.bad) rc = found(x, path, "its positions are not sorted by file and position");
@@ -277,13 +274,14 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     struct verify x = {.t = t, .fn = fn, .ctx = ctx, .report = report};
     frz_error why = {0};
     report->tables++;
-    if (t->broken) return found(&x, t->dir, "%s", t->broken) < 0 ? FRZ_CANCELLED : FRZ_OK;
+    if (frz__table_broken(t, &why)) return found(&x, t->dir, "%s", why.message) < 0 ? FRZ_CANCELLED : FRZ_OK;
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {
-        rc = frz__version_load(t, &x.v, &why); /* as a stranger would find it */
+        if (t->in_doubt) rc = frz__table_reload(t, &why); /* what it knows may be older than what it wrote */
+        if (rc >= 0) rc = frz__version_load(t, &x.v, &why); /* as a stranger would find it */
         if (rc != FRZ_OK) rc = rc == FRZ_NO_MEMORY ? rc : found(&x, t->dir, "%s", why.message);
-        else if (x.v->number != t->version->number && !t->db->set.read_only)
+        else if (!t->db->set.read_only && x.v->number != t->version->number) /* of a reader it may be exchanged at any time, by a refresh */
             rc = found(&x, t->dir, "version %" PRId64 " is on disk, this process knows %" PRId64, x.v->number, t->version->number);
         else rc = verify_version(&x, err);
     }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/db.h"
+#include "engine/paths.h"
 #include "iceberg/ice_posdel.h"
 #include "puffin/puffin.h"
 
@@ -36,40 +36,15 @@ uint64_t frz__version_flushed(const struct version *v, const char *log_uuid)
     return strtoull(text, NULL, 10);
 }
 
-int frz__path_relative(struct table *t, slice path, char **out, frz_error *err)
-{
-    slice location = t->version ? t->version->meta->location : slice_str(t->location);
-    if (!slice_has_prefix(path, location) || path.len <= location.len + 1 || path.data[location.len] != '/' || memmem(path.data, path.len, "/../", 4))
-        return frz__err(err, FRZ_UNSUPPORTED, "%s: file %.*s is not under the table's location %.*s", t->name, (int)path.len, path.data, (int)location.len, location.data);
-    size_t rest = path.len - location.len, dir = strlen(t->dir);
-    char *p = (char *)frz__alloc(t->a, dir + rest + 1);
-    if (!p) return frz__err_no_memory(err, dir + rest + 1);
-    memcpy(p, t->dir, dir);
-    memcpy(p + dir, path.data + location.len, rest);
-    p[dir + rest] = 0;
-    *out = p;
-    return FRZ_OK;
-}
-
 /* ── which version ── */
 
-static int version_path(struct table *t, int64_t n, char **out, frz_error *err)
-{
-    struct buf b = BUF_INIT(t->a, 0);
-    int rc = frz__buf_printf(&b, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, n);
-    if (rc >= 0) rc = buf_append_byte(&b, 0, err);
-    if (rc < 0) buf_clear(&b);
-    *out = (char *)b.data;
-    return rc;
-}
+static int version_path(const struct table *t, int64_t n, char out[PATH_BYTES], frz_error *err) { return frz__path(out, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, n); }
 
 static int version_exists(struct table *t, int64_t n, bool *out, frz_error *err)
 {
-    char *path = NULL;
-    TRY(version_path(t, n, &path, err));
-    int rc = frz__fs_exists(t->db->fs, path, out, err);
-    frz__free(t->a, path);
-    return rc;
+    char path[PATH_BYTES];
+    TRY(version_path(t, n, path, err));
+    return frz__fs_exists(t->db->fs, path, out, err);
 }
 
 static int max_version(void *ctx, const char *name, bool is_dir)
@@ -83,24 +58,22 @@ static int max_version(void *ctx, const char *name, bool is_dir)
 /* The hint, then forward; without a usable one, the highest that there is. */
 static int newest(struct table *t, int64_t *out, frz_error *err)
 {
-    struct buf hint = BUF_INIT(t->a, 64), path = BUF_INIT(t->a, 0);
+    struct buf hint = BUF_INIT(t->a, 64);
+    char path[PATH_BYTES];
     int64_t n = 0;
     bool there = false;
     int rc = FRZ_OK;
-    CHECK(frz__buf_printf(&path, err, "%s/metadata/version-hint.text", t->dir));
-    CHECK(buf_append_byte(&path, 0, err));
-    rc = frz__fs_read_file(t->db->fs, (char *)path.data, 64, &hint, err);
+    CHECK(frz__path(path, err, "%s/metadata/version-hint.text", t->dir));
+    rc = frz__fs_read_file(t->db->fs, path, 64, &hint, err);
     if (rc >= 0 && hint.len && hint.len < 19) {
         CHECK(buf_append_byte(&hint, 0, err));
         n = strtoll((char *)hint.data, NULL, 10);
     }
     if (n > 0) CHECK(version_exists(t, n, &there, err));
     if (!there) {
-        buf_reset(&path);
         n = 0;
-        CHECK(frz__buf_printf(&path, err, "%s/metadata", t->dir));
-        CHECK(buf_append_byte(&path, 0, err));
-        CHECK_CTX(frz__fs_list(t->db->fs, (char *)path.data, max_version, &n, err), err, "%s", t->name);
+        CHECK(frz__path(path, err, "%s/metadata", t->dir));
+        CHECK_CTX(frz__fs_list(t->db->fs, path, max_version, &n, err), err, "%s", t->name);
         if (n == 0) rc = frz__err(err, FRZ_NOT_FOUND, "%s: no v<N>.metadata.json in %s/metadata", t->name, t->dir);
     }
     for (bool more = n > 0; rc >= 0 && more;) {
@@ -110,7 +83,6 @@ static int newest(struct table *t, int64_t *out, frz_error *err)
     *out = n;
 done:
     buf_clear(&hint);
-    buf_clear(&path);
     return rc < 0 ? rc : n ? FRZ_OK : FRZ_NOT_FOUND;
 }
 
@@ -135,10 +107,8 @@ static int read_into(struct table *t, struct arena *ar, const char *path, slice 
 
 static int read_iceberg_path(struct table *t, struct arena *ar, slice location, slice path, slice *out, frz_error *err)
 {
-    struct version probe = {.meta = &(struct ice_meta){.location = location}};
-    struct table as = {.version = &probe, .a = t->a, .name = t->name, .dir = t->dir};
     char *relative = NULL;
-    TRY(frz__path_relative(&as, path, &relative, err));
+    TRY(frz__path_relative(t, location, path, &relative, err));
     int rc = read_into(t, ar, relative, out, err);
     frz__free(t->a, relative);
     return rc;
@@ -163,7 +133,7 @@ static int load_tree(struct table *t, struct arena *ar, const struct ice_meta *m
 int frz__version_load(struct table *t, struct version **out, frz_error *err)
 {
     struct version *v = NULL;
-    char *path = NULL;
+    char path[PATH_BYTES];
     slice json;
     int rc = FRZ_OK;
     CHECK(ALLOC_NEW(&v, t->a, struct version, err));
@@ -172,7 +142,7 @@ int frz__version_load(struct table *t, struct version **out, frz_error *err)
     atomic_store(&v->refs, 1);
     CHECK(newest(t, &v->number, err));
     if (rc != FRZ_OK) goto done;
-    CHECK(version_path(t, v->number, &path, err));
+    CHECK(version_path(t, v->number, path, err));
     CHECK(read_into(t, &v->ar, path, &json, err));
     CHECK_CTX(frz__ice_meta_parse(t->a, &v->ar, json, &v->meta, err), err, "%s: %s", t->name, path);
     if (v->meta->current_snapshot_id >= 0) {
@@ -186,7 +156,6 @@ int frz__version_load(struct table *t, struct version **out, frz_error *err)
     *out = v;
     v = NULL;
 done:
-    frz__free(t->a, path);
     frz__version_release(v);
     return rc;
 }
@@ -195,6 +164,7 @@ done:
 
 struct gather {
     struct table *t;
+    slice location; /* as the version's metadata has it */
     struct vfile **files;
     size_t count;
     struct buf *positions; /* u64 a position, by file */
@@ -255,8 +225,6 @@ static int on_dv(void *ctx, const uint64_t *positions, size_t count)
     return w->rc;
 }
 
-static int source_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
-
 static int read_deletes(struct gather *g, const struct ice_entry *e, struct codec_ctx *codec, frz_error *err)
 {
     struct table *t = g->t;
@@ -266,7 +234,7 @@ static int read_deletes(struct gather *g, const struct ice_entry *e, struct code
     int rc = FRZ_OK;
     uint64_t bytes = 0, count = 0;
     g->seq = e->sequence_number;
-    CHECK(frz__path_relative(t, e->file.path, &path, err));
+    CHECK(frz__path_relative(t, g->location, e->file.path, &path, err));
     rc = frz__fs_open(t->db->fs, path, FS_OPEN_READ, &f, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: delete file %s is missing", t->name, path);
     if (rc < 0) goto done;
@@ -285,8 +253,7 @@ static int read_deletes(struct gather *g, const struct ice_entry *e, struct code
         struct dv_walk w = {g, e->file.referenced_data_file, err, FRZ_OK};
         CHECK_CTX(frz__dv_decode(slice_of(blob.data, (size_t)e->file.content_size), on_dv, &w, &count, err), err, "%s: %s at %" PRId64, t->name, path, e->file.content_offset);
     } else {
-        struct pq_source source = {f, source_read, bytes, path};
-        CHECK(frz__posdel_read(t->a, source, codec, on_posdel, g, &count, err));
+        CHECK(frz__posdel_read(t->a, frz__sst_source(f, bytes, path), codec, on_posdel, g, &count, err));
     }
     if ((int64_t)count != e->file.record_count) rc = frz__err_corrupt(err, "%s: %s masks %" PRIu64 " positions, its manifest says %" PRId64, t->name, path, count, e->file.record_count);
 done:
@@ -304,7 +271,7 @@ void frz__delfile_clear(const allocator *a, struct delfile *d)
     *d = (struct delfile){0};
 }
 
-static int open_data_file(struct table *t, const struct ice_entry *e, frz_schema *schema, struct vfile **out, frz_error *err)
+static int open_data_file(struct table *t, slice location, const struct ice_entry *e, frz_schema *schema, struct vfile **out, frz_error *err)
 {
     struct sst *sst = NULL;
     char *path = NULL;
@@ -316,7 +283,7 @@ static int open_data_file(struct table *t, const struct ice_entry *e, frz_schema
         if (slice_eq(e->file.path, slice_str(v->files[i]->iceberg_path)) && v->schema == schema) sst = frz__sst_acquire(v->files[i]->sst);
     frz__view_release(v);
     if (!sst) {
-        CHECK(frz__path_relative(t, e->file.path, &path, err));
+        CHECK(frz__path_relative(t, location, e->file.path, &path, err));
         if (!slice_eq(e->file.format, slice_str("PARQUET")) && !slice_eq(e->file.format, slice_str("parquet"))) {
             rc = frz__err(err, FRZ_UNSUPPORTED, "%s: %s is of format %.*s; expected PARQUET", t->name, path, (int)e->file.format.len, e->file.format.data);
             goto done;
@@ -335,26 +302,17 @@ done:
     return rc;
 }
 
-static int cmp_u64(const void *a, const void *b)
-{
-    uint64_t x = load_u64(a), y = load_u64(b);
-    return (x > y) - (x < y);
-}
-
 /* Positions as gathered → masks; several delete files may name the same position. */
 static int put_masks(struct gather *g, frz_error *err)
 {
     const allocator *a = g->t->a;
     for (size_t i = 0; i < g->count; i++) {
         uint64_t *p = (uint64_t *)(void *)g->positions[i].data;
-        size_t n = g->positions[i].len / sizeof *p, k = 0;
+        size_t n = frz__positions_sort(p, g->positions[i].len / sizeof *p);
         if (n == 0) continue;
-        qsort(p, n, sizeof *p, cmp_u64);
-        for (size_t j = 0; j < n; j++)
-            if (k == 0 || p[k - 1] != p[j]) p[k++] = p[j];
         struct mask *mask = NULL;
         struct vfile *old = g->files[i], *fresh = NULL;
-        TRY(frz__mask_add(a, NULL, p, k, &mask, err));
+        TRY(frz__mask_add(a, NULL, p, n, &mask, err));
         TRY(frz__vfile_new(a, frz__sst_acquire(old->sst), mask, slice_str(old->iceberg_path), old->first_row_id, old->data_sequence, old->file_size, &fresh, err));
         frz__vfile_release(old);
         g->files[i] = fresh;
@@ -372,7 +330,7 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
             if (e->status == ICE_DELETED || e->file.content != ICE_DATA) continue;
             TRY(frz__grow(t->a, (void **)&g->files, g->count, &cap, sizeof *g->files, err));
             TRY(frz__grow(t->a, (void **)&g->positions, g->count, &pos_cap, sizeof *g->positions, err));
-            TRY(open_data_file(t, e, schema, &g->files[g->count], err));
+            TRY(open_data_file(t, g->location, e, schema, &g->files[g->count], err));
             g->positions[g->count++] = BUF_INIT(t->a, 0);
         }
     }
@@ -399,7 +357,7 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
 
 int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err)
 {
-    struct gather g = {.t = t, .want_dels = dels != NULL};
+    struct gather g = {.t = t, .location = v->meta->location, .want_dels = dels != NULL};
     struct codec_ctx *codec = NULL;
     struct arena ar = ARENA_INIT(t->a);
     struct ice_tree old = {0};

@@ -550,6 +550,7 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
             if (err) *err = w.err;
             return w.rc;
         }
+        if (durability == FRZ_SYNC_INTERVAL) frz__sched_sync_soon(db);
         if (range) *range = (frz_seq_range){w.first, w.first + b->count - 1};
         return FRZ_OK;
     }

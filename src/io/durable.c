@@ -10,11 +10,11 @@ static size_t dir_len(const char *path)
     return slash ? (size_t)(slash - path) : 0;
 }
 
-static int sync_parent(struct fs *fs, const char *path, frz_error *err)
+static int sync_parent(struct fs *fs, const char *path, enum sync_site site, frz_error *err)
 {
     char *dir = frz__strndup(fs->a, path, dir_len(path));
     if (!dir) return frz__err_no_memory(err, dir_len(path) + 1);
-    int rc = frz__fs_sync_dir(fs, dir, err);
+    int rc = frz__fs_sync_dir(fs, dir, site, err);
     frz__free(fs->a, dir);
     return rc;
 }
@@ -27,8 +27,9 @@ static void remove_quietly(struct fs *fs, const char *path)
 }
 
 /* TEMP, whole and synced. A leftover of that name is nobody's. */
-static int write_temp(struct fs *fs, const char *temp, slice bytes, frz_error *err)
+static int write_temp(struct fs *fs, const struct durable_name *n, slice bytes, frz_error *err)
 {
+    const char *temp = n->temp;
     struct file *f = NULL;
     int rc = frz__fs_open(fs, temp, FS_OPEN_CREATE_NEW, &f, err);
     if (rc == FRZ_EXISTS) {
@@ -38,37 +39,37 @@ static int write_temp(struct fs *fs, const char *temp, slice bytes, frz_error *e
     }
     if (rc != FRZ_OK) return rc;
     CHECK(frz__file_write(f, 0, bytes.data, bytes.len, err));
-    CHECK(frz__file_sync(f, err)); /* before the name: else the name may be there and the bytes not */
+    CHECK(frz__file_sync(f, n->file_site, err)); /* before the name: else the name may be there and the bytes not */
 done:
     rc = frz__first(rc, frz__file_close(f, rc < 0 ? NULL : err));
     if (rc < 0) remove_quietly(fs, temp);
     return rc;
 }
 
-int frz__durable_publish_new(struct fs *fs, const char *temp, const char *name, slice bytes, bool *unknown, frz_error *err)
+int frz__durable_publish_new(struct fs *fs, const struct durable_name *n, slice bytes, bool *unknown, frz_error *err)
 {
     if (unknown) *unknown = false;
-    TRY(write_temp(fs, temp, bytes, err));
-    int rc = frz__fs_link_new(fs, temp, name, err);
+    TRY(write_temp(fs, n, bytes, err));
+    int rc = frz__fs_link_new(fs, n->temp, n->name, err);
     if (rc != FRZ_OK) {
-        remove_quietly(fs, temp);
+        remove_quietly(fs, n->temp);
         if (unknown) *unknown = rc == FRZ_IO; /* it may have been made all the same */
         return rc;
     }
-    rc = sync_parent(fs, name, err); /* else a name that was acknowledged may be gone */
+    rc = sync_parent(fs, n->name, n->dir_site, err); /* else a name that was acknowledged may be gone */
     if (unknown) *unknown = rc < 0;
     return rc;
 }
 
-int frz__durable_replace(struct fs *fs, const char *temp, const char *name, slice bytes, bool sync_dir, frz_error *err)
+int frz__durable_replace(struct fs *fs, const struct durable_name *n, slice bytes, frz_error *err)
 {
-    TRY(write_temp(fs, temp, bytes, err));
-    int rc = frz__fs_rename(fs, temp, name, err);
+    TRY(write_temp(fs, n, bytes, err));
+    int rc = frz__fs_rename(fs, n->temp, n->name, err);
     if (rc < 0) {
-        remove_quietly(fs, temp);
+        remove_quietly(fs, n->temp);
         return rc;
     }
-    return sync_dir ? sync_parent(fs, name, err) : FRZ_OK;
+    return n->dir_site ? sync_parent(fs, n->name, n->dir_site, err) : FRZ_OK;
 }
 
 /* Files are written before the first of them is synced, so that one flush of the device may serve them all. *MADE counts those whose name is there. */
@@ -87,7 +88,7 @@ static int write_some(struct fs *fs, const struct durable_file *files, size_t co
             goto done;
         }
     }
-    for (size_t i = 0; i < opened; i++) CHECK(frz__file_sync(open[i], err));
+    for (size_t i = 0; i < opened; i++) CHECK(frz__file_sync(open[i], files[i].site, err));
 done:
     for (size_t i = 0; i < opened; i++) {
         int closed = frz__file_close(open[i], rc == FRZ_OK ? err : NULL);
@@ -96,31 +97,32 @@ done:
     return rc;
 }
 
+static bool same_dir(const char *a, const char *b) { return dir_len(a) == dir_len(b) && memcmp(a, b, dir_len(a)) == 0; }
 static bool dir_seen(const struct durable_file *files, size_t count, const char *path)
 {
-    size_t len = dir_len(path);
     for (size_t i = count; i-- > 0;)
-        if (dir_len(files[i].path) == len && memcmp(files[i].path, path, len) == 0) return true;
+        if (same_dir(files[i].path, path)) return true;
     return false;
 }
 
-int frz__durable_batch(struct fs *fs, const struct durable_file *files, size_t count, struct file *const *open, size_t open_count, frz_error *err)
+int frz__durable_batch(struct fs *fs, const struct durable_batch *b, frz_error *err)
 {
     size_t made = 0;
     int rc = FRZ_OK;
-    for (size_t i = 0; i < count; i += OPEN_MAX) {
-        rc = write_some(fs, files + i, count - i < OPEN_MAX ? count - i : OPEN_MAX, &made, err);
+    for (size_t i = 0; i < b->count; i += OPEN_MAX) {
+        rc = write_some(fs, b->files + i, b->count - i < OPEN_MAX ? b->count - i : OPEN_MAX, &made, err);
         if (rc != FRZ_OK) goto done;
     }
-    for (size_t i = 0; i < open_count; i++) CHECK(frz__file_sync(open[i], err));
-    for (size_t i = 0; i < count; i++)
-        if (!dir_seen(files, i, files[i].path)) CHECK(sync_parent(fs, files[i].path, err));
-    for (size_t i = 0; i < open_count; i++) {
-        bool seen = dir_seen(files, count, open[i]->path);
-        for (size_t j = 0; j < i && !seen; j++) seen = dir_len(open[j]->path) == dir_len(open[i]->path) && memcmp(open[j]->path, open[i]->path, dir_len(open[i]->path)) == 0;
-        if (!seen) CHECK(sync_parent(fs, open[i]->path, err));
+    for (size_t i = 0; i < b->open_count; i++) CHECK(frz__file_sync(b->open[i].file, b->open[i].site, err));
+    for (size_t i = 0; i < b->count; i++)
+        if (!dir_seen(b->files, i, b->files[i].path)) CHECK(sync_parent(fs, b->files[i].path, b->files_dir, err));
+    for (size_t i = 0; i < b->open_count; i++) {
+        const char *path = b->open[i].file->path;
+        bool seen = dir_seen(b->files, b->count, path);
+        for (size_t j = 0; j < i && !seen; j++) seen = same_dir(b->open[j].file->path, path);
+        if (!seen) CHECK(sync_parent(fs, path, b->open_dir, err));
     }
 done:
-    for (size_t i = 0; rc != FRZ_OK && i < made; i++) remove_quietly(fs, files[i].path); /* all or none: MADE are the first ones */
+    for (size_t i = 0; rc != FRZ_OK && i < made; i++) remove_quietly(fs, b->files[i].path); /* all or none: MADE are the first ones */
     return rc;
 }

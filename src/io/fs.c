@@ -118,11 +118,11 @@ int frz__file_write(struct file *f, uint64_t offset, const void *data, size_t le
     return len ? f->fs->ops->write(f, offset, data, len, err) : FRZ_OK;
 }
 
-int frz__file_sync(struct file *f, frz_error *err)
+int frz__file_sync(struct file *f, enum sync_site site, frz_error *err)
 {
     TRY(check_writable(f, err));
     if (atomic_load(&f->sync_failed)) return frz__err(err, FRZ_IO, "%s: an earlier sync failed, and another would say nothing about what was written before it", f->path);
-    int rc = f->fs->ops->sync(f, err);
+    int rc = f->fs->ops->sync(f, site, err);
     if (rc < 0) atomic_store(&f->sync_failed, true);
     return rc;
 }
@@ -188,10 +188,10 @@ int frz__fs_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const char
     return fs->ops->list(fs, dir, fn, ctx, err);
 }
 
-int frz__fs_sync_dir(struct fs *fs, const char *dir, frz_error *err)
+int frz__fs_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_error *err)
 {
     TRY(check_path(dir, true, err));
-    return outcome(fs->ops->sync_dir(fs, dir, err), 0, err);
+    return outcome(fs->ops->sync_dir(fs, dir, site, err), 0, err);
 }
 
 int frz__fs_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err)

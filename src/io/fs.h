@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include "base/buf.h"
 #include "base/log.h"
+#include "io/sync_site.h"
 
 struct fs;
 struct file;
@@ -33,7 +34,7 @@ struct fs_ops {
     int (*open)(struct fs *, const char *path, enum fs_open_mode, struct file **out, frz_error *);
     int (*read)(struct file *, uint64_t offset, void *out, size_t len, size_t *got, frz_error *);
     int (*write)(struct file *, uint64_t offset, const void *data, size_t len, frz_error *);
-    int (*sync)(struct file *, frz_error *);
+    int (*sync)(struct file *, enum sync_site, frz_error *);
     int (*allocate)(struct file *, uint64_t bytes, frz_error *);
     int (*truncate)(struct file *, uint64_t bytes, frz_error *);
     int (*size)(struct file *, uint64_t *bytes, frz_error *);
@@ -45,7 +46,7 @@ struct fs_ops {
     int (*mkdir)(struct fs *, const char *path, frz_error *);
     int (*rmdir)(struct fs *, const char *path, frz_error *);
     int (*list)(struct fs *, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *);
-    int (*sync_dir)(struct fs *, const char *dir, frz_error *);
+    int (*sync_dir)(struct fs *, const char *dir, enum sync_site, frz_error *);
     int (*stat)(struct fs *, const char *path, struct fs_stat *out, frz_error *);
     void (*free)(struct fs *);
 };
@@ -80,7 +81,7 @@ FRZ_NODISCARD int frz__file_read(struct file *f, uint64_t offset, void *out, siz
 /* FRZ_CORRUPT, naming file and offset, if the file ends before LEN bytes. */
 FRZ_NODISCARD int frz__file_read_full(struct file *f, uint64_t offset, void *out, size_t len, frz_error *err);
 FRZ_NODISCARD int frz__file_write(struct file *f, uint64_t offset, const void *data, size_t len, frz_error *err); /* extends */
-FRZ_NODISCARD int frz__file_sync(struct file *f, frz_error *err); /* data, and the size if it grew (fdatasync) */
+FRZ_NODISCARD int frz__file_sync(struct file *f, enum sync_site site, frz_error *err); /* data, and the size if it grew (fdatasync) */
 FRZ_NODISCARD int frz__file_allocate(struct file *f, uint64_t bytes, frz_error *err); /* size becomes BYTES if it was less, zero-filled, space reserved */
 FRZ_NODISCARD int frz__file_truncate(struct file *f, uint64_t bytes, frz_error *err);
 FRZ_NODISCARD int frz__file_size(struct file *f, uint64_t *bytes, frz_error *err);
@@ -93,7 +94,7 @@ FRZ_NODISCARD int frz__fs_unlink(struct fs *fs, const char *path, frz_error *err
 FRZ_NODISCARD int frz__fs_mkdir(struct fs *fs, const char *path, frz_error *err);  /* FRZ_EXISTS if there; the parent must be */
 FRZ_NODISCARD int frz__fs_rmdir(struct fs *fs, const char *path, frz_error *err);  /* FRZ_NOT_FOUND if absent; must be empty */
 FRZ_NODISCARD int frz__fs_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *err); /* FRZ_NOT_FOUND; no order; FN's result other than 0 stops, and is given back */
-FRZ_NODISCARD int frz__fs_sync_dir(struct fs *fs, const char *dir, frz_error *err);
+FRZ_NODISCARD int frz__fs_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_error *err);
 FRZ_NODISCARD int frz__fs_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err); /* FRZ_NOT_FOUND */
 FRZ_NODISCARD int frz__fs_exists(struct fs *fs, const char *path, bool *out, frz_error *err);
 /* Whole file, at most MAX bytes (FRZ_TOO_LARGE), appended to OUT: for small metadata. FRZ_NOT_FOUND. */

@@ -32,6 +32,7 @@ struct fault {
     struct fs_fault_plan plan;
     struct fs_fault_counts counts;
     bool cut;
+    uint64_t told; /* changes up to where on_change was called */
     struct step *steps; /* under way, oldest first */
     size_t count, cap;
 };
@@ -190,8 +191,17 @@ static int marked_reach_disk(struct fault *x, frz_error *err)
 }
 
 /* Which of them a power cut leaves. */
+static void mark_newest(struct fault *x)
+{
+    for (size_t i = x->count; i-- > 0;) {
+        struct step *s = &x->steps[i];
+        s->mark = i + 1 == x->count;
+        for (size_t j = i + 1; j < x->count && !s->mark; j++) s->mark = x->steps[j].mark && share_name(s, &x->steps[j]);
+    }
+}
 static void mark_survivors(struct fault *x, uint64_t seed, struct rng *r)
 {
+    if (seed == 2) return mark_newest(x);
     bool ordered = coin(r); /* as a journal has them: all up to some point */
     size_t upto = rng_below(r, x->count + 1);
     for (size_t i = 0; i < x->count; i++) {
@@ -234,7 +244,11 @@ static int leave(struct fault *x, int rc, bool cuts, const char *path, frz_error
         x->cut = true;
         rc = frz__err_os(err, EIO, "%s: the power is cut", path);
     }
+    void (*tell)(void *, struct fs *) = x->counts.changes != x->told ? x->plan.on_change : NULL;
+    void *ctx = x->plan.ctx;
+    x->told = x->counts.changes;
     frz__mutex_unlock(&x->t.mu);
+    if (tell) tell(ctx, &x->t.fs);
     return rc;
 }
 
@@ -310,14 +324,20 @@ static int settle(struct fault *x, struct memfs_inode *i, bool chance, frz_error
     return FRZ_OK;
 }
 
-static int x_sync(struct file *f, frz_error *err)
+static bool ignores(const struct fault *x, enum sync_site site)
+{
+    return x->plan.ignore_sync == x->counts.file_syncs + x->counts.dir_syncs || (site && x->plan.ignore_site == site);
+}
+
+static int x_sync(struct file *f, enum sync_site site, frz_error *err)
 {
     struct fault *x = lock(f->fs);
     bool cuts, was_cut = x->cut;
     int rc = gate(x, CHANGES, &cuts, f->path, err);
     if (!was_cut) {
         x->counts.file_syncs++;
-        bool ignored = x->plan.ignore_file_syncs || x->plan.ignore_sync == x->counts.file_syncs + x->counts.dir_syncs;
+        x->counts.site[site]++;
+        bool ignored = x->plan.ignore_file_syncs || ignores(x, site);
         if (rc != FRZ_OK && !stopped(x)) rc = frz__first(rc, settle(x, file(f)->inode, true, NULL));
         else if (rc == FRZ_OK && !cuts && !ignored) rc = settle(x, file(f)->inode, false, err);
     }
@@ -416,14 +436,15 @@ static int x_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const cha
     return rc == FRZ_OK ? frz__memfs_list_call(&l, fn, ctx) : rc;
 }
 
-static int x_sync_dir(struct fs *fs, const char *dir, frz_error *err)
+static int x_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_error *err)
 {
     struct fault *x = lock(fs);
     struct memfs_inode *i = NULL;
     bool cuts, was_cut = x->cut;
     int rc = gate(x, CHANGES, &cuts, dir, err);
     if (!was_cut) x->counts.dir_syncs++;
-    bool ignored = x->plan.ignore_dir_syncs || x->plan.ignore_sync == x->counts.file_syncs + x->counts.dir_syncs;
+    if (!was_cut) x->counts.site[site]++;
+    bool ignored = x->plan.ignore_dir_syncs || ignores(x, site);
     if (rc == FRZ_OK) rc = frz__memfs_find(&x->t, dir, "sync directory", &i, err);
     if (rc == FRZ_OK && !i->is_dir) rc = frz__err_os(err, ENOTDIR, "sync directory %s", dir);
     if (rc == FRZ_OK && !cuts && !ignored) {
@@ -477,6 +498,7 @@ void frz__fs_fault_plan(struct fs *fs, const struct fs_fault_plan *plan)
     struct fault *x = lock(fs);
     x->plan = *plan;
     x->counts = (struct fs_fault_counts){0};
+    x->told = 0;
     frz__mutex_unlock(&x->t.mu);
 }
 
@@ -517,7 +539,7 @@ static int survive_file(struct reboot *b, const struct memfs_inode *old, struct 
     struct fault_shadow *d;
     if (!s) return FRZ_OK; /* never written */
     TRY(buf_append_slice(&new->data, buf_slice(&s->disk), err));
-    uint64_t fate = b->seed <= 1 ? b->seed : rng_below(&b->rng, 4);
+    uint64_t fate = b->seed <= 2 ? b->seed % 2 : rng_below(&b->rng, 4);
     for (size_t i = 0; i < s->count && fate != 0; i++)
         TRY(fate == 1 ? reach_disk(&new->data, &s->writes[i], err) : reach_disk_in_part(&new->data, &s->writes[i], &b->rng, err));
     TRY(shadow_of(b->to, new, &d, err));

@@ -24,8 +24,11 @@ struct fs_fault_plan {
     bool ignore_file_syncs;   /* they give FRZ_OK and do nothing: a test that then still passes does not need them */
     bool ignore_dir_syncs;
     uint64_t ignore_sync;     /* the nth sync of either kind alone */
+    enum sync_site ignore_site; /* all syncs of that name; SYNC_NONE = none */
+    void (*on_change)(void *ctx, struct fs *fs); /* after each call that changes or syncs, before it returns: e.g. to take what a cut at this moment leaves. From any thread; it must not change FS */
+    void *ctx;
 };
-struct fs_fault_counts { uint64_t calls, changes, file_syncs, dir_syncs; }; /* since the plan was set. close is no call: it can't fail */
+struct fs_fault_counts { uint64_t calls, changes, file_syncs, dir_syncs, site[SYNC_SITE_COUNT]; }; /* since the plan was set. close is no call: it can't fail */
 
 /* SEED: what chance wants where a file sync fails. */
 FRZ_NODISCARD int frz__fs_fault_new(const allocator *a, uint64_t seed, struct fs **out, frz_error *err);
@@ -33,6 +36,7 @@ void frz__fs_fault_plan(struct fs *fs, const struct fs_fault_plan *plan); /* cou
 struct fs_fault_counts frz__fs_fault_counts(struct fs *fs);
 void frz__fs_fault_cut(struct fs *fs); /* now */
 bool frz__fs_fault_is_cut(struct fs *fs);
-/* A fresh fs with what survives a cut at this moment; FS stays, to be rebooted with other seeds too. SEED 0: nothing that was not synced; 1: all of it; others: a part. */
+/* A fresh fs with what survives a cut at this moment; FS stays, to be rebooted with other seeds too. SEED 0: nothing that was not synced; 1: all of it; 2: of names the last change alone, with
+ * those that it builds on, and no bytes; others: a part. */
 FRZ_NODISCARD int frz__fs_fault_reboot(struct fs *fs, uint64_t seed, struct fs **out, frz_error *err);
 #endif

@@ -33,7 +33,7 @@ static int m_write(struct file *f, uint64_t offset, const void *data, size_t len
     file(f)->inode->mtime_us = frz__clock_wall_us();
     return unlock(f->fs, frz__memfs_write(&file(f)->inode->data, offset, data, len, f->path, err));
 }
-static int m_sync(struct file *f, frz_error *err) { return FRZ_OK; }
+static int m_sync(struct file *f, enum sync_site site, frz_error *err) { return FRZ_OK; }
 static int m_allocate(struct file *f, uint64_t bytes, frz_error *err)
 {
     lock(f->fs);
@@ -76,7 +76,7 @@ static int m_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const cha
     int rc = unlock(fs, frz__memfs_list(lock(fs), dir, &l, err));
     return rc == FRZ_OK ? frz__memfs_list_call(&l, fn, ctx) : rc;
 }
-static int m_sync_dir(struct fs *fs, const char *dir, frz_error *err)
+static int m_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_error *err)
 {
     struct fs_stat st = {0};
     int rc = unlock(fs, frz__memfs_stat(lock(fs), dir, &st, err));

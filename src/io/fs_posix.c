@@ -170,7 +170,7 @@ static int px_write(struct file *f, uint64_t offset, const void *data, size_t le
     return FRZ_OK;
 }
 
-static int px_sync(struct file *f, frz_error *err) { return fdatasync(fd_of(f)) == 0 ? FRZ_OK : fail(err, errno, "sync", f->path); }
+static int px_sync(struct file *f, enum sync_site site, frz_error *err) { return fdatasync(fd_of(f)) == 0 ? FRZ_OK : fail(err, errno, "sync", f->path); }
 
 static int px_size(struct file *f, uint64_t *bytes, frz_error *err)
 {
@@ -308,7 +308,7 @@ static int px_list(struct fs *fs, const char *path, int (*fn)(void *ctx, const c
     return rc;
 }
 
-static int px_sync_dir(struct fs *fs, const char *path, frz_error *err)
+static int px_sync_dir(struct fs *fs, const char *path, enum sync_site site, frz_error *err)
 {
     int e = 0, fd = open_path(px(fs), path, O_RDONLY | O_DIRECTORY);
     if (fd < 0 || fsync(fd) < 0) e = errno;

@@ -38,7 +38,6 @@ struct mem {
     _Atomic uint64_t keys, versions, deletes;
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
     uint64_t seq_first, seq_last; /* of what was added; written by the writer, read once it is immutable */
-    _Atomic uint32_t writers;     /* groups between choosing this memtable and having inserted (hazards 3) */
     uint64_t log_segment;         /* the oldest log segment with a record of this memtable */
     frz_schema *schema;           /* of all its rows; counted */
 };

@@ -121,9 +121,8 @@ static struct found find_type(const struct pq_elem *e)
     case PQ_LT_FLOAT16: return e->type == PQ_FLBA && e->type_length == 2 ? found(FRZ_FLOAT, PQ_HALF) : NOT_OURS;
     case PQ_LT_MAP:
     case PQ_LT_LIST:
-    case PQ_LT_UNKNOWN:
     case PQ_LT_VARIANT: return NOT_OURS;
-    default: return by_converted(e);
+    default: return by_converted(e); /* a column of nulls alone (UNKNOWN) too: pyarrow writes them as int32 */
     }
 }
 

@@ -58,6 +58,8 @@ FRZ_NODISCARD int frz__sst_finish(struct sst_writer *w, struct arena *ar, struct
 void frz__sst_writer_free(struct sst_writer *w);
 
 /* ── reading ── */
+/* F as Parquet's reader takes it; both live as long as what reads. */
+struct pq_source frz__sst_source(struct file *f, uint64_t bytes, const char *name);
 struct sst_counters { /* shared by all files of a database */
     _Atomic uint64_t filter_checks, filter_rejects, filter_false_positives, key_pages_read, value_pages_read;
 };
@@ -114,6 +116,7 @@ struct sst_scan_options {
     bool reverse;
     const void *mask;
     sst_mask_fn mask_fn;
+    struct codec_ctx *codec; /* the caller's, to keep as long; its scans may share it, one thread at a time. NULL = the scan makes one */
     const struct pred *pred;/* stripes that it rules out are not read; rows are NOT filtered by it here. NULL = none. Only where the caller has made sure that no newer version hides in a pruned stripe: frazil's
                                masks do (a key has one live row), memtables are merged by key by the caller: pruned rows can't surface */
 };

@@ -12,7 +12,7 @@ struct back {
 };
 struct sst_fetch {
     struct sst *s;
-    struct codec_ctx *codec;
+    struct codec_ctx *codec, *own_codec; /* of the options, or its own */
     bool reverse;
     bool few;    /* rows: by way of the cache, as gets read them */
     size_t shown, count; /* slots */
@@ -94,7 +94,8 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
     f->s = frz__sst_acquire(s);
     f->reverse = o->reverse;
     if (o->reverse) CHECK(frz__sst_need_sorted(s, "a walk backward", err));
-    CHECK(frz__codec_ctx_new(s->env.a, &f->codec, err));
+    if (!o->codec) CHECK(frz__codec_ctx_new(s->env.a, &f->own_codec, err));
+    f->codec = o->codec ? o->codec : f->own_codec;
     CHECK(fetch_layout(f, o, keys, err));
     CHECK(frz__sst_plan(s, o, f->codec, &f->ranges, &f->range_count, err));
     CHECK(frz__vecs_init(&f->moved, s->env.a, f->read_types, f->read_count, err));
@@ -124,7 +125,7 @@ void frz__sst_fetch_free(struct sst_fetch *f)
     frz__pq_scan_free(f->scan);
     for (size_t i = 0; f->backs && i < f->read_count; i++) frz__vec_clear(&f->backs[i].vec);
     if (f->moved.cols) frz__vecs_clear(&f->moved);
-    frz__codec_ctx_free(f->codec);
+    frz__codec_ctx_free(f->own_codec);
     frz__free(a, f->backs);
     frz__free(a, f->slots);
     frz__free(a, f->types);

@@ -12,6 +12,7 @@ struct opening { /* what open has read so far */
 };
 
 static int source_read(void *ctx, uint64_t offset, void *out, size_t len, frz_error *err) { return frz__file_read_full((struct file *)ctx, offset, out, len, err); }
+struct pq_source frz__sst_source(struct file *f, uint64_t bytes, const char *name) { return (struct pq_source){f, source_read, bytes, name}; }
 
 /* LEN bytes at OFFSET, out of the tail where it has them. */
 static int open_read(struct opening *o, uint64_t offset, void *out, size_t len, frz_error *err)
@@ -56,8 +57,7 @@ static int open_footer(struct opening *o, uint64_t expected_rows, frz_error *err
     TRY(buf_reserve(&o->tail, tail + 1, err));
     TRY(frz__file_read_full(im->file, s->bytes - tail, o->tail.data, tail, err));
     o->tail.len = tail;
-    struct pq_source source = {im->file, source_read, s->bytes, s->path};
-    TRY(frz__pq_open_tail(s->env.a, source, buf_slice(&o->tail), &im->pq, err));
+    TRY(frz__pq_open_tail(s->env.a, frz__sst_source(im->file, s->bytes, s->path), buf_slice(&o->tail), &im->pq, err));
     TRY(open_check_footer(o, err));
     s->rows = frz__pq_rows(im->pq);
     if (expected_rows != UINT64_MAX && s->rows != expected_rows) return frz__err_corrupt(err, "%s: has %" PRIu64 " rows, the table's metadata says %" PRIu64, s->path, s->rows, expected_rows);

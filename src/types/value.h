@@ -30,6 +30,8 @@ FRZ_NODISCARD int frz__value_convert(const frz_value *v, frz_type t, frz_value *
 FRZ_NODISCARD int frz__value_parse(slice text, frz_type t, struct arena *ar, frz_value *out, frz_error *err);
 FRZ_NODISCARD int frz__value_print(const frz_value *v, frz_type t, struct buf *out, frz_error *err);
 FRZ_NODISCARD int frz__value_from_json(const struct json *j, frz_type t, struct arena *ar, frz_value *out, frz_error *err);
+/* NUMBER: the digits of a J that is a number, from frz__json_text_next; they count, to the last one. */
+FRZ_NODISCARD int frz__value_from_json_text(const struct json *j, slice number, frz_type t, struct arena *ar, frz_value *out, frz_error *err);
 void frz__value_to_json(const frz_value *v, frz_type t, struct jw *w);
 
 /* Iceberg spec Appendix D, binary single-value serialisation (manifest bounds). Decoding takes the narrower widths of promoted types (4 bytes for a long …). */

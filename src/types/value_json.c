@@ -96,6 +96,81 @@ int frz__value_from_json(const struct json *j, frz_type t, struct arena *ar, frz
     return FRZ_OK;
 }
 
+/* ── numbers of any size, from their text ── */
+
+static bool is_whole(slice number)
+{
+    for (size_t i = 0; i < number.len; i++)
+        if (memchr(".eE", number.data[i], 3)) return false;
+    return true;
+}
+
+#define DIGITS_MAX 128      /* of a decimal, its zeros too: far beyond 38 */
+#define EXPONENT_MAX 100000
+
+/* -12.50e3 → -12500: without exponent, and without zeros behind the last digit of a fraction. LEN of OUT, 0 = more digits than any decimal has. */
+static size_t plain_decimal(slice number, char out[2 * DIGITS_MAX + 4])
+{
+    char digits[DIGITS_MAX];
+    size_t n = 0, p = 0, len = 0;
+    long point = 0, exponent = 0;
+    bool negative = p < number.len && number.data[p] == '-', behind = false, down;
+    for (p += negative; p < number.len && (number.data[p] | 32) != 'e'; p++) {
+        if (number.data[p] == '.') {
+            behind = true;
+            continue;
+        }
+        if (n || number.data[p] != '0') {
+            if (n == DIGITS_MAX) return 0;
+            digits[n++] = (char)number.data[p];
+        }
+        point += behind ? (n ? 0 : -1) : n > 0;
+    }
+    if (p < number.len) p++;
+    down = p < number.len && number.data[p] == '-';
+    if (p < number.len && (down || number.data[p] == '+')) p++;
+    for (; p < number.len && exponent < EXPONENT_MAX; p++) exponent = exponent * 10 + (number.data[p] - '0');
+    point += down ? -exponent : exponent;
+    while (n && digits[n - 1] == '0') n--;
+    if (n == 0) {
+        out[0] = '0';
+        return 1;
+    }
+    if (point > DIGITS_MAX || point < -DIGITS_MAX) return 0;
+    if (negative) out[len++] = '-';
+    if (point <= 0) out[len++] = '0';
+    for (long i = 0; i < point; i++) out[len++] = i < (long)n ? digits[i] : '0';
+    if (point < (long)n) out[len++] = '.';
+    for (long i = point; i < 0; i++) out[len++] = '0';
+    for (long i = point > 0 ? point : 0; i < (long)n; i++) out[len++] = digits[i];
+    return len;
+}
+
+static int decimal_from_text(slice number, frz_type t, struct arena *ar, frz_value *out, frz_error *err)
+{
+    char plain[2 * DIGITS_MAX + 4];
+    size_t len = plain_decimal(number, plain);
+    return frz__value_parse(len ? slice_of(plain, len) : number, t, ar, out, err); /* the number as it stands is refused: too many digits, or an exponent */
+}
+
+int frz__value_from_json_text(const struct json *j, slice number, frz_type t, struct arena *ar, frz_value *out, frz_error *err)
+{
+    if (frz__json_kind(j) != JK_REAL) return frz__value_from_json(j, t, ar, out, err);
+    char text[TYPE_TEXT_BYTES];
+    bool whole = is_whole(number);
+    *out = value_null();
+    switch (t.id) {
+    case FRZ_INT:
+    case FRZ_LONG:
+        if (whole) return frz__value_parse(number, t, ar, out, err);
+        return err_kind(j, t, "an integer", err);
+    case FRZ_FLOAT:
+    case FRZ_DOUBLE: return frz__value_parse(number, t, ar, out, err);
+    case FRZ_DECIMAL: return decimal_from_text(number, t, ar, out, err);
+    default: return frz__err(err, FRZ_INVALID, "expected %s for %s, found %s", t.id == FRZ_BOOLEAN ? "a boolean" : "a string", frz__type_text(t, text), whole ? "an integer" : "a number");
+    }
+}
+
 void frz__value_to_json(const frz_value *v, frz_type t, struct jw *w)
 {
     if (value_is_null(v)) {

@@ -1,7 +1,9 @@
 #include "view/mask.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include "base/bits.h"
+#include "base/coding.h"
 
 /* A chunk covers the 2^16 positions whose upper bits are its directory entry's `high`. */
 #define CHUNK_POSITIONS 65536u
@@ -321,4 +323,19 @@ size_t frz__mask_mem(const struct mask *m)
     size_t bytes = sizeof *m + m->chunk_count * (sizeof *m->highs + sizeof *m->chunks);
     for (size_t i = 0; i < m->chunk_count; i++) bytes += chunk_bytes(m->chunks[i]->bitmap, m->chunks[i]->count);
     return bytes;
+}
+
+static int cmp_position(const void *a, const void *b)
+{
+    uint64_t x = load_u64(a), y = load_u64(b);
+    return (x > y) - (x < y);
+}
+
+size_t frz__positions_sort(uint64_t *positions, size_t count)
+{
+    size_t kept = 0;
+    if (count) qsort(positions, count, sizeof *positions, cmp_position);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || positions[kept - 1] != positions[i]) positions[kept++] = positions[i];
+    return kept;
 }

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 struct mask;
+/* Positions in any order, some of them twice → strictly ascending: how many are left. */
+size_t frz__positions_sort(uint64_t *positions, size_t count);
 /* BASE (may be NULL) and POSITIONS (strictly ascending; those already dead are allowed) → a new mask; BASE keeps its count. */
 FRZ_NODISCARD int frz__mask_add(const allocator *a, const struct mask *base, const uint64_t *positions, size_t count, struct mask **out, frz_error *err);
 struct mask *frz__mask_acquire(struct mask *m);

@@ -53,10 +53,13 @@ struct wal_report {
     uint64_t writer_epoch; /* the highest seen */
     uint64_t segments, records, bytes;
     uint64_t first_segment; /* the oldest that was read */
+    uint64_t seq_first;    /* sequences before it are in no segment; 0 = none was read */
     uint64_t seq_last;     /* 0 = none */
     bool tail_cut;         /* something beyond the end was there, and is not counted; and where: */
     uint64_t tail_segment, tail_offset, tail_bytes_dropped; /* segment and offset are set without a cut too: where the log ends */
 };
+/* The headers alone: found, log_uuid, writer_epoch and first_segment of REPORT. */
+FRZ_NODISCARD int frz__wal_look(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, struct wal_report *report, frz_error *err);
 /* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
 FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
 

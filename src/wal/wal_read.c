@@ -374,8 +374,7 @@ static int segment_read(struct reader *r, size_t i, frz_error *err)
     }
     r->seq_next = s->h.first_seq;
     rep->seq_last = r->seq_next - 1;
-    if (rep->segments++ == 0) rep->first_segment = s->number;
-    if (s->h.epoch > rep->writer_epoch) rep->writer_epoch = s->h.epoch;
+    if (rep->segments++ == 0) rep->seq_first = r->seq_next;
     while (i == 0 || scan.at < limit) {
         slice payload;
         CHECK(frz__wal_scan_next(&scan, &payload, err));
@@ -403,28 +402,49 @@ done:
     return rc < 0 ? rc : ended ? FRZ_DONE : FRZ_OK;
 }
 
+/* Which segments make the log. R is cleared by the caller, whatever the result. */
+static int log_find(struct reader *r, frz_error *err)
+{
+    *r->report = (struct wal_report){0};
+    int rc = frz__fs_list(r->fs, r->dir, reader_name, r, err);
+    if (rc == FRZ_NOT_FOUND) rc = FRZ_OK;
+    TRY(rc < 0 ? rc : r->list_rc);
+    if (r->count) qsort(r->all, r->count, sizeof *r->all, found_cmp);
+    TRY(headers_read(r, err));
+    TRY(chain_build(r, err));
+    if (r->chain_len == 0) return FRZ_OK;
+    r->report->found = true;
+    r->report->first_segment = r->all[r->chain[r->chain_len - 1]].number;
+    memcpy(r->report->log_uuid, r->all[r->chain[0]].h.log_uuid, 16);
+    for (size_t i = 0; i < r->count; i++)
+        if (r->all[i].valid && r->all[i].h.epoch > r->report->writer_epoch) r->report->writer_epoch = r->all[i].h.epoch;
+    return FRZ_OK;
+}
+static void reader_clear(struct reader *r)
+{
+    frz__free(r->a, r->all);
+    frz__free(r->a, r->chain);
+}
+
+int frz__wal_look(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, struct wal_report *report, frz_error *err)
+{
+    struct reader r = {.a = a, .log = log, .fs = fs, .dir = dir, .report = report, .err = err};
+    int rc = log_find(&r, err);
+    reader_clear(&r);
+    return rc;
+}
+
 int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err)
 {
     struct reader r = {.a = a, .log = log, .fs = fs, .dir = dir, .v = v, .report = report, .err = err};
-    *report = (struct wal_report){0};
-    int rc = frz__fs_list(fs, dir, reader_name, &r, err);
-    if (rc == FRZ_NOT_FOUND) rc = FRZ_OK;
-    if (rc >= 0) rc = r.list_rc;
-    CHECK(rc);
-    if (r.count) qsort(r.all, r.count, sizeof *r.all, found_cmp);
-    CHECK(headers_read(&r, err));
-    CHECK(chain_build(&r, err));
-    if (r.chain_len) {
-        report->found = true;
-        memcpy(report->log_uuid, r.all[r.chain[0]].h.log_uuid, 16);
-    }
+    int rc = FRZ_OK;
+    CHECK(log_find(&r, err));
     for (size_t i = r.chain_len; i-- > 0;) {
         CHECK(segment_read(&r, i, err));
         if (rc == FRZ_DONE) break;
     }
     rc = FRZ_OK;
 done:
-    frz__free(a, r.all);
-    frz__free(a, r.chain);
+    reader_clear(&r);
     return rc < 0 ? rc : FRZ_OK;
 }

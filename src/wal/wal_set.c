@@ -1,7 +1,7 @@
 /* wal_set.c — the set of segments: opening the log for writing, beginning a segment, recycling what is released.
  *
- * A spare is a released file, renamed to `<number>.free`, and usable once that rename is on the disk: so after a crash a file is found under its old name whole, as a spare, or under its new name, never
- * under its old name with new bytes. What a new segment overwrites of a spare never parses: other segment number, other CRC.
+ * A spare is a released file, renamed to `<number>.free`. It gets a new name, and the directory is synced, before a byte of it is written: so after a crash a file is found under its old name whole, as a spare,
+ * or under its new name, never under its old name with new bytes. What a new segment overwrites of a spare never parses: other segment number, other CRC.
  * A segment's header is written after what follows it (a dictionary, records that were in doubt): a segment with a header has them. */
 #include "wal/wal_int.h"
 
@@ -188,7 +188,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     frz__mutex_unlock(&w->mu);
     CHECK(rc);
     CHECK(segment_file(w, s, err));
-    CHECK(frz__fs_sync_dir(w->fs, w->dir, err)); /* a name that is missing later was released: it never just failed to get to the disk */
+    CHECK(frz__fs_sync_dir(w->fs, w->dir, SYNC_LOG_DIR, err)); /* a name that is missing later was released: it never just failed to get to the disk */
     buf_reset(&w->out);
     struct wal_framer f = {.w = w, .file = s->file, .seed = wal_seed(&s->h), .at = WAL_RECORDS_AT};
     CHECK(dictionary_frame(w, &f, err));
@@ -245,8 +245,6 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
 
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
 {
-    uint64_t *renamed = NULL;
-    size_t renamed_count = 0, cap = 0;
     int rc = FRZ_OK;
     for (;;) {
         struct wal_segment *s = NULL;
@@ -256,26 +254,17 @@ int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
             s = w->segments[0];
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }
-        wanted = w->spare_count + renamed_count < w->recycle_max;
+        wanted = w->spare_count < w->recycle_max;
         frz__mutex_unlock(&w->mu);
-        if (!s) break;
-        if (wanted && frz__grow(w->a, (void **)&renamed, renamed_count, &cap, sizeof *renamed, NULL) < 0) wanted = false;
+        if (!s) return rc;
         rc = frz__first(rc, segment_retire(w, s->number, wanted, &spare, rc < 0 ? NULL : err));
-        if (spare) renamed[renamed_count++] = s->number;
+        frz__mutex_lock(&w->mu);
+        bool kept = spare && frz__grow(w->a, (void **)&w->spares, w->spare_count, &w->spare_cap, sizeof *w->spares, NULL) >= 0;
+        if (kept) w->spares[w->spare_count++] = s->number;
+        frz__mutex_unlock(&w->mu);
+        if (spare && !kept) rc = frz__first(rc, file_remove(w, s->number, "free", NULL));
         segment_free(w, s);
     }
-    /* Only now may they get new names: the old ones are gone for good. */
-    int synced = renamed_count ? frz__fs_sync_dir(w->fs, w->dir, rc < 0 ? NULL : err) : FRZ_OK;
-    for (size_t i = 0; i < renamed_count; i++) {
-        int kept = synced;
-        frz__mutex_lock(&w->mu);
-        if (kept >= 0) kept = frz__grow(w->a, (void **)&w->spares, w->spare_count, &w->spare_cap, sizeof *w->spares, NULL);
-        if (kept >= 0) w->spares[w->spare_count++] = renamed[i];
-        frz__mutex_unlock(&w->mu);
-        if (kept < 0) rc = frz__first(rc, file_remove(w, renamed[i], "free", NULL));
-    }
-    frz__free(w->a, renamed);
-    return frz__first(rc, synced);
 }
 
 /* ── opening and closing ── */
@@ -316,11 +305,11 @@ static int number_cmp(const void *a, const void *b)
 static int dir_make(struct wal *w, frz_error *err)
 {
     int rc = frz__fs_mkdir(w->fs, w->dir, err);
-    if (rc != FRZ_OK) return rc == FRZ_EXISTS ? FRZ_OK : rc;
+    if (rc < 0) return rc;
     const char *slash = strrchr(w->dir, '/');
     char *parent = frz__strndup(w->a, w->dir, slash ? (size_t)(slash - w->dir) : 0);
     if (!parent) return frz__err_no_memory(err, strlen(w->dir));
-    rc = frz__fs_sync_dir(w->fs, parent, err);
+    rc = frz__fs_sync_dir(w->fs, parent, SYNC_LOG_PARENT, err);
     frz__free(w->a, parent);
     return rc;
 }
@@ -363,7 +352,7 @@ static int old_segments(struct wal *w, const struct listing *l, const struct wal
         wal_path(path, w->dir, s->number, "wal");
         TRY(frz__fs_open(w->fs, path, FS_OPEN_WRITE, &f, err));
         rc = write_over(w, f, s->number == report->tail_segment ? s->end : UINT64_MAX, err);
-        if (rc >= 0) rc = frz__file_sync(f, err);
+        if (rc >= 0) rc = frz__file_sync(f, SYNC_LOG_OLD_SEGMENT, err);
         TRY(frz__first(rc, frz__file_close(f, err)));
     }
     if (report->found && report->tail_segment) w->durable = wal_position(report->tail_segment, report->tail_offset);
@@ -433,7 +422,6 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
     if (l.wal_count) qsort(l.wals, l.wal_count, sizeof *l.wals, number_cmp);
     if (l.free_count) qsort(l.frees, l.free_count, sizeof *l.frees, number_cmp);
     CHECK(old_segments(w, &l, report, err));
-    CHECK(frz__fs_sync_dir(fs, w->dir, err));
     CHECK(spares_adopt(w, &l, err));
     for (size_t i = 0; i < table_count; i++) CHECK(frz__wal_table_add(w, &tables[i], false, err));
     frz__mutex_lock(&w->append_mu);

@@ -288,7 +288,7 @@ static struct wal_segment *next_unsynced(struct wal *w, uint64_t *upto, bool *do
 
 static int sync_segment(struct wal *w, struct wal_segment *s, uint64_t upto, frz_error *err)
 {
-    int rc = frz__file_sync(s->file, err);
+    int rc = frz__file_sync(s->file, SYNC_LOG_SEGMENT, err);
     struct file *done = NULL;
     frz__mutex_lock(&w->mu);
     s->pins--;

@@ -107,10 +107,10 @@ def under_terminal(argv, cwd, during=None):
     os.close(slave)
     shown = b""
     while True:
-        ready, _, _ = select.select([master], [], [], 60)
+        ready, _, _ = select.select([master], [], [], 300)
         if not ready:
             p.kill()
-            raise AssertionError("nothing for a minute")
+            raise AssertionError("nothing for five minutes")
         try:
             piece = os.read(master, 65536)
         except OSError:
@@ -161,18 +161,23 @@ def test_no_bar_with_json_and_none_without_a_terminal(frazil, cwd):
     assert re.fullmatch(r"20000 rows in [\d.]+ s \(\d+ rows/s\)\n", p.stderr), p.stderr
 
 
-def interrupted(frazil, cwd, number):
-    """A pipe that stays open: the import waits for more when the signal comes."""
-    p = subprocess.Popen([frazil, "import", "db", "t", "-", "--format", "csv", "--sync", "off", "--batch", "1000"], cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    p.stdin.write(b"id,name\n" + b"".join(b"%d,x\n" % i for i in range(2500)))
+def write_and_see_it_read(p, data):
+    p.stdin.write(data)
     p.stdin.flush()
     unread = array.array("i", [1])
     while unread[0]:
+        assert p.poll() is None, p.returncode
         fcntl.ioctl(p.stdin.fileno(), termios.FIONREAD, unread)
-        time.sleep(0.05)
-    time.sleep(0.5)  # what it has read it takes in before it asks for more
+        time.sleep(0.01)
+
+
+def interrupted(frazil, cwd, number):
+    """A pipe that stays open: the import waits for more when the signal comes."""
+    p = subprocess.Popen([frazil, "import", "db", "t", "-", "--format", "csv", "--sync", "off", "--batch", "1000"], cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    write_and_see_it_read(p, b"id,name\n" + b"".join(b"%d,x\n" % i for i in range(2500)))
+    write_and_see_it_read(p, b"\n")  # what it has read it takes in before it asks for more: an empty line, which is no row
     p.send_signal(number)
-    _, err = p.communicate(timeout=60)
+    _, err = p.communicate(timeout=300)
     return err.decode(), p.returncode
 
 
@@ -216,7 +221,7 @@ def feed(argv, cwd, data, pieces):
         p.stdin.write(data[at:at + n])
         p.stdin.flush()
         at += n
-    out, err = p.communicate(timeout=120)
+    out, err = p.communicate(timeout=300)
     return p.returncode, out.decode(), err.decode()
 
 

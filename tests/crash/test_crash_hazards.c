@@ -1,106 +1,5 @@
 /* What hazards.md says of the log and of what is published, on a whole database. */
-#include "frz_test.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "api/handle.h"
-#include "base/rand.h"
-#include "io/fs_fault.h"
-
-struct rig { struct fs *fs; frz_db *db; frz_table *t; frz_error e; frz_db_options o; };
-
-static void rig_open(struct rig *r)
-{
-    OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
-    int rc = frz_table_open(r->db, "t", &r->t, &r->e);
-    if (rc == FRZ_OK) return;
-    frz_schema *s;
-    frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
-    static const char *const keys[] = {"frazil.publish-interval-ms"}, *const values[] = {"0"};
-    o.property_keys = keys;
-    o.property_values = values;
-    o.property_count = 1;
-    OK(frz_schema_parse("id long, v string?", "id", &s, &r->e), &r->e);
-    OK(frz_table_create(r->db, "t", s, &o, &r->t, &r->e), &r->e);
-    frz_schema_free(s);
-}
-static void rig_init(struct rig *r, int durability)
-{
-    *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
-    r->o.create = true;
-    r->o.no_close_flush = true;
-    r->o.durability = durability;
-    r->o.sync_interval_ms = 3600000;
-    r->o.memory_bytes = 8 << 20;
-    r->o.log_segment_bytes = 131072;
-    OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
-    rig_open(r);
-}
-static void rig_close(struct rig *r)
-{
-    OK(frz_db_close(r->db, &r->e), &r->e);
-    r->db = NULL;
-}
-static void rig_clear(struct rig *r)
-{
-    if (r->db) rig_close(r);
-    frz__fs_free(r->fs);
-}
-/* The power goes, and comes back. */
-static void rig_reboot(struct rig *r, uint64_t seed)
-{
-    struct fs *old = r->fs;
-    frz__fs_fault_cut(old);
-    if (r->db) (void)frz_db_close(r->db, &r->e);
-    r->db = NULL;
-    OK(frz__fs_fault_reboot(old, seed, &r->fs, &r->e), &r->e);
-    frz__fs_free(old);
-}
-static int try_put(struct rig *r, int64_t id, const char *v)
-{
-    frz_row *row;
-    frz_error e;
-    OK(frz_row_new(r->t, &row, &e), &e);
-    OK(frz_row_set_long(row, 0, id, &e), &e);
-    OK(frz_row_set_string(row, 1, v, strlen(v), &e), &e);
-    int rc = frz_put(r->t, row, NULL, &r->e);
-    frz_row_free(row);
-    return rc;
-}
-static void put(struct rig *r, int64_t id, const char *v) { RC(try_put(r, id, v), FRZ_OK, &r->e); }
-static void has(struct rig *r, int64_t id, const char *v)
-{
-    frz_row *row;
-    frz_error e;
-    frz_value key = {.type = FRZ_LONG, .as.i64 = id};
-    OK(frz_row_new(r->t, &row, &e), &e);
-    RC(frz_get(r->t, NULL, &key, 1, row, &e), v ? FRZ_OK : FRZ_NOT_FOUND, &e);
-    if (v) {
-        size_t n;
-        const char *got = frz_row_bytes(row, 1, &n);
-        assert_int_equal(n, strlen(v));
-        assert_memory_equal(got, v, n);
-    }
-    frz_row_free(row);
-}
-static frz_stats stats(struct rig *r)
-{
-    frz_stats s = {.struct_size = sizeof s};
-    OK(frz_db_stats(r->db, NULL, &s, &r->e), &r->e);
-    return s;
-}
-
-struct names { char name[64][64]; size_t count; };
-static int on_name(void *ctx, const char *name, bool is_dir)
-{
-    struct names *n = (struct names *)ctx;
-    (void)is_dir;
-    assert_true(n->count < 64);
-    snprintf(n->name[n->count++], 64, "%s", name);
-    return 0;
-}
+#include "crash_rig.h"
 
 TEST(hazard_08, a_commit_without_a_snapshot_does_not_forget_what_was_flushed)
 {
@@ -125,7 +24,7 @@ TEST(hazard_09, a_new_log_is_not_taken_for_the_old_one)
 {
     struct rig r;
     static struct names n;
-    char path[128];
+    char path[160];
     rig_init(&r, FRZ_SYNC_FULL);
     for (int64_t i = 0; i < 100; i++) put(&r, i, "old");
     OK(frz_table_flush(r.t, &r.e), &r.e);
@@ -159,7 +58,7 @@ TEST(hazard_09, a_new_log_is_not_taken_for_the_old_one)
 static void damage_log(struct rig *r, uint64_t at)
 {
     static struct names n;
-    char path[128], newest[64] = "";
+    char path[160], newest[128] = "";
     uint8_t byte;
     size_t got;
     struct file *f;
@@ -172,7 +71,7 @@ static void damage_log(struct rig *r, uint64_t at)
     OK(frz__file_read(f, at, &byte, 1, &got, &r->e), &r->e);
     byte ^= 0x40;
     OK(frz__file_write(f, at, &byte, 1, &r->e), &r->e);
-    OK(frz__file_sync(f, &r->e), &r->e);
+    OK(frz__file_sync(f, SYNC_TEST, &r->e), &r->e);
     OK(frz__file_close(f, &r->e), &r->e);
 }
 

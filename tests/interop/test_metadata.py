@@ -156,7 +156,7 @@ def test_300_small_flushes_keep_everything_bounded(path, version):
                 c.check(("pyiceberg", "duckdb"))
         assert most["data files"] <= 20 and most["delete files"] <= 40 and most["manifests"] <= 30 and most["snapshots"] <= 33, most
         assert most["bytes"] < 65536, most
-        for _ in range(300):  # files that nobody needs go within seconds, not with the flush
+        for _ in range(1200):  # files that nobody needs go within seconds, not with the flush
             litter = {d: len(os.listdir(c.table.path / d)) for d in ("metadata", "data")}
             if litter["metadata"] <= 200 and litter["data"] <= 120:
                 break

@@ -214,3 +214,69 @@ static void run_world(int format)
 
 TEST(threads, hazard_02_a_snapshot_over_two_tables_sees_whole_batches_in_format_2) { run_world(2); }
 TEST(threads, hazard_02_a_snapshot_over_two_tables_sees_whole_batches_in_format_3) { run_world(3); }
+
+/* ── tables that come and go ── */
+
+static void tables_come_and_go(void *arg)
+{
+    struct world *w = ((struct worker *)arg)->w;
+    frz_error e = {0};
+    frz_schema *s = NULL;
+    int rc = frz_schema_parse("id long", "id", &s, &e);
+    while (rc == FRZ_OK && !atomic_load(&w->stop)) {
+        frz_table *t = NULL;
+        frz_row *row = NULL;
+        rc = frz_table_create(w->db, "brief", s, NULL, &t, &e);
+        if (rc == FRZ_OK) rc = frz_row_new(t, &row, &e);
+        for (int64_t i = 0; rc == FRZ_OK && i < 5; i++) {
+            rc = frz_row_set_long(row, 0, i, &e);
+            if (rc == FRZ_OK) rc = frz_put(t, row, NULL, &e);
+        }
+        frz_row_free(row);
+        frz_table_close(t);
+        if (rc == FRZ_OK) rc = frz_table_drop(w->db, "brief", &e);
+        atomic_fetch_add(&w->batches, 1);
+    }
+    must(w, rc, FRZ_OK, &e, "create, put, drop");
+    frz_schema_free(s);
+    atomic_fetch_sub(&w->running, 1);
+}
+
+static void count_message(void *ctx, int level, const char *message)
+{
+    (void)level;
+    print_error("%s\n", message);
+    ++*(int *)ctx;
+}
+
+TEST(threads, a_reader_of_its_own_is_told_nothing_of_tables_that_come_and_go)
+{
+    frz_error e = {0};
+    struct world w = {0};
+    struct worker worker = {.w = &w};
+    struct pool *pool = NULL;
+    const char *dir = test_tmp_dir("threads-brief");
+    int told = 0;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT, ro = FRZ_DB_OPTIONS_INIT;
+    o.create = true;
+    o.durability = FRZ_SYNC_OFF;
+    ro.read_only = true;
+    ro.log = count_message;
+    ro.log_ctx = &told;
+    OK(frz_db_open(dir, &o, &w.db, &e), &e);
+    OK(frz__pool_start(NULL, 1, &pool, &e), &e);
+    worker.job = (struct pool_job){.fn = tables_come_and_go, .arg = &worker};
+    atomic_store(&w.running, 1);
+    assert_true(frz__pool_submit(pool, &worker.job, false));
+    for (int i = 0; (i < 200 || atomic_load(&w.batches) < 5) && !atomic_load(&w.stop); i++) {
+        frz_db *reader = NULL;
+        OK(frz_db_open(dir, &ro, &reader, &e), &e);
+        OK(frz_db_close(reader, &e), &e);
+    }
+    atomic_store(&w.stop, true);
+    frz__pool_stop(pool);
+    assert_int_equal(atomic_load(&w.failures), 0);
+    assert_int_equal(told, 0);
+    OK(frz_db_close(w.db, &e), &e);
+    test_tmp_remove(dir);
+}

@@ -306,6 +306,46 @@ TEST(api_parquet, a_stream_becomes_a_file_and_a_stream_again)
     test_tmp_remove(root);
 }
 
+/* Beside the file there may be a pipe, or a link: neither is replaced. */
+TEST(api_parquet, a_pipe_is_written_and_a_link_s_target_replaced)
+{
+    frz_error e = {0};
+    begin("pq-pipe");
+    char pipe_path[600], byte[4096];
+    struct stat st;
+    struct numbers n = {0, 10, 10, -1, 0};
+    struct ArrowArrayStream s = numbers_stream(&n);
+    snprintf(pipe_path, sizeof pipe_path, "%s", in_root("pipe"));
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    OK(frz_parquet_write(pipe_path, &s, NULL, NULL, &e), &e);
+    ssize_t got = read(reader, byte, sizeof byte);
+    assert_true(got > 8);
+    assert_memory_equal(byte, "PAR1", 4);
+    assert_memory_equal(byte + got - 4, "PAR1", 4);
+    close(reader);
+    assert_int_equal(lstat(pipe_path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    n = (struct numbers){0, 10, 10, -1, 0};
+    s = numbers_stream(&n);
+    OK(frz_parquet_write(in_root("b.parquet"), &s, NULL, NULL, &e), &e);
+    assert_int_equal(symlink("b.parquet", in_root("link")), 0);
+    n = (struct numbers){0, 20, 10, -1, 0};
+    s = numbers_stream(&n);
+    OK(frz_parquet_write(in_root("link"), &s, NULL, NULL, &e), &e);
+    assert_int_equal(lstat(in_root("link"), &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    OK(frz_parquet_read(in_root("b.parquet"), &s, &e), &e);
+    assert_int_equal(drain(&s, UINT64_MAX), 20);
+    s.release(&s);
+    s = numbers_stream(&n);
+    FAILS(frz_parquet_write(root, &s, NULL, NULL, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "is a directory");
+    assert_int_equal(count_name(), 3);
+    test_tmp_remove(root);
+}
+
 TEST(api_parquet, a_failed_write_leaves_the_old_file_and_nothing_beside_it)
 {
     frz_error e = {0};

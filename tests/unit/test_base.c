@@ -45,6 +45,39 @@ TEST(json, writes_what_it_reads)
     buf_clear(&b);
 }
 
+static void member_is(slice text, size_t *at, const char *want)
+{
+    slice got = frz__json_text_next(text, at);
+    if (got.len != strlen(want) || (got.len && memcmp(got.data, want, got.len) != 0)) fail_msg("found %.*s, expected %s", (int)got.len, (const char *)got.data, want);
+}
+
+TEST(json, gives_each_member_s_text)
+{
+    frz_error e = {0};
+    struct json *j = NULL;
+    size_t at = 0;
+    slice object = slice_str(" {\"a\\\":,\" :\t-1.50e3 ,\"b\":\"}\\\\\",\"c\":[{\"d\":[1,\"]\"]},2],\n\"\":{}, \"e\":123456789012345678901234567890,\"f\":null} ");
+    OK(frz__json_parse_wide(object, &j, &e), &e);
+    frz__json_free(j);
+    member_is(object, &at, "-1.50e3");
+    member_is(object, &at, "\"}\\\\\"");
+    member_is(object, &at, "[{\"d\":[1,\"]\"]},2]");
+    member_is(object, &at, "{}");
+    member_is(object, &at, "123456789012345678901234567890");
+    member_is(object, &at, "null");
+    member_is(object, &at, "");
+    member_is(object, &at, "");
+    slice array = slice_str("[\"a\",12, [], true]"), empty = slice_str("{ }");
+    at = 0;
+    member_is(array, &at, "\"a\"");
+    member_is(array, &at, "12");
+    member_is(array, &at, "[]");
+    member_is(array, &at, "true");
+    member_is(array, &at, "");
+    at = 0;
+    member_is(empty, &at, "");
+}
+
 TEST(json, names_line_and_column_of_a_mistake)
 {
     frz_error e;

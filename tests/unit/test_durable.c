@@ -78,12 +78,12 @@ static void nothing(struct fs *fs)
 {
     frz_error e;
     OK(frz__fs_mkdir(fs, "m", &e), &e);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
 }
 static int publish(struct fs *fs, frz_error *err)
 {
     bool unknown;
-    int rc = frz__durable_publish_new(fs, "m/.tmp-1", "m/v2", bytes_of(text_new), &unknown, err);
+    int rc = frz__durable_publish_new(fs, &(struct durable_name){"m/.tmp-1", "m/v2", SYNC_TEST, SYNC_TEST}, bytes_of(text_new), &unknown, err);
     assert_true(!unknown || rc < 0);
     return rc;
 }
@@ -99,16 +99,16 @@ TEST(durable, publish_new_a_name_that_is_there_is_whole_and_stays_once_acknowled
 static void old_one(struct fs *fs)
 {
     frz_error e;
-    OK(frz__durable_replace(fs, ".tmp-0", "hint", bytes_of(text_old), true, &e), &e);
+    OK(frz__durable_replace(fs, &(struct durable_name){".tmp-0", "hint", SYNC_TEST, SYNC_TEST}, bytes_of(text_old), &e), &e);
 }
-static int replace(struct fs *fs, frz_error *err) { return frz__durable_replace(fs, ".tmp-1", "hint", bytes_of(text_new), true, err); }
+static int replace(struct fs *fs, frz_error *err) { return frz__durable_replace(fs, &(struct durable_name){".tmp-1", "hint", SYNC_TEST, SYNC_TEST}, bytes_of(text_new), err); }
 static bool old_or_new(struct fs *fs, bool done)
 {
     return holds(fs, "hint", text_new) == 1 || (!done && holds(fs, "hint", text_old) == 1);
 }
 TEST(durable, replace_leaves_old_or_new_and_new_once_acknowledged) { prove(&(struct scenario){old_one, replace, old_or_new, 2}); }
 
-static int replace_lazily(struct fs *fs, frz_error *err) { return frz__durable_replace(fs, ".tmp-1", "hint", bytes_of(text_new), false, err); }
+static int replace_lazily(struct fs *fs, frz_error *err) { return frz__durable_replace(fs, &(struct durable_name){".tmp-1", "hint", SYNC_TEST, SYNC_NONE}, bytes_of(text_new), err); }
 static bool either(struct fs *fs, bool done) { return holds(fs, "hint", text_new) == 1 || holds(fs, "hint", text_old) == 1; }
 TEST(durable, hazard_38_replace_without_the_directory_sync_is_stale_at_worst_never_half) { prove(&(struct scenario){old_one, replace_lazily, either, 1}); }
 
@@ -120,7 +120,7 @@ static void two_dirs(struct fs *fs)
     OK(frz__fs_mkdir(fs, "data", &e), &e);
     OK(frz__fs_mkdir(fs, "metadata", &e), &e);
     OK(frz__fs_mkdir(fs, "other", &e), &e);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
 }
 static int batch(struct fs *fs, frz_error *err)
 {
@@ -128,8 +128,8 @@ static int batch(struct fs *fs, frz_error *err)
     int rc = frz__fs_open(fs, "other/big", FS_OPEN_CREATE_NEW, &open, err);
     if (rc != FRZ_OK) return rc;
     rc = frz__file_write(open, 0, text_new, sizeof text_new, err);
-    const struct durable_file files[] = {{"data/1", bytes_of(text_new)}, {"metadata/a", bytes_of(text_new)}, {"data/2", bytes_of(text_new)}, {"metadata/b", bytes_of(text_new)}};
-    if (rc == FRZ_OK) rc = frz__durable_batch(fs, files, 4, &open, 1, err);
+    const struct durable_file files[] = {{"data/1", bytes_of(text_new), SYNC_TEST}, {"metadata/a", bytes_of(text_new), SYNC_TEST}, {"data/2", bytes_of(text_new), SYNC_TEST}, {"metadata/b", bytes_of(text_new), SYNC_TEST}};
+    if (rc == FRZ_OK) rc = frz__durable_batch(fs, &(struct durable_batch){files, 4, &(struct durable_open){open, SYNC_TEST}, 1, SYNC_TEST, SYNC_TEST}, err);
     return frz__first(rc, frz__file_close(open, NULL));
 }
 static bool all_if_done(struct fs *fs, bool done)
@@ -168,8 +168,8 @@ TEST(durable, publish_new_never_replaces_and_leaves_nothing_behind)
     frz_error e;
     bool unknown = true;
     struct fs *fs = fault();
-    OK(frz__durable_publish_new(fs, ".tmp-1", "v1", bytes_of(text_old), NULL, &e), &e);
-    FAILS(frz__durable_publish_new(fs, ".tmp-2", "v1", bytes_of(text_new), &unknown, &e), FRZ_EXISTS, &e);
+    OK(frz__durable_publish_new(fs, &(struct durable_name){".tmp-1", "v1", SYNC_TEST, SYNC_TEST}, bytes_of(text_old), NULL, &e), &e);
+    FAILS(frz__durable_publish_new(fs, &(struct durable_name){".tmp-2", "v1", SYNC_TEST, SYNC_TEST}, bytes_of(text_new), &unknown, &e), FRZ_EXISTS, &e);
     assert_false(unknown);
     assert_int_equal(holds(fs, "v1", text_old), 1);
     assert_int_equal(names_in(fs, ""), 1);
@@ -184,7 +184,7 @@ TEST(durable, a_leftover_of_the_temporary_name_is_in_nobodys_way)
     OK(frz__fs_open(fs, ".tmp-1", FS_OPEN_CREATE_NEW, &f, &e), &e);
     OK(frz__file_write(f, 0, text_old, sizeof text_old, &e), &e);
     OK(frz__file_close(f, &e), &e);
-    OK(frz__durable_publish_new(fs, ".tmp-1", "v1", slice_of("short", 5), NULL, &e), &e);
+    OK(frz__durable_publish_new(fs, &(struct durable_name){".tmp-1", "v1", SYNC_TEST, SYNC_TEST}, slice_of("short", 5), NULL, &e), &e);
     struct fs_stat st;
     OK(frz__fs_stat(fs, "v1", &st, &e), &e);
     assert_int_equal(st.bytes, 5);
@@ -199,7 +199,7 @@ TEST(durable, hazard_11_publish_new_says_when_it_does_not_know)
         struct fs *fs = fault();
         bool unknown = false;
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = n});
-        int rc = frz__durable_publish_new(fs, ".tmp-1", "v1", bytes_of(text_new), &unknown, &e);
+        int rc = frz__durable_publish_new(fs, &(struct durable_name){".tmp-1", "v1", SYNC_TEST, SYNC_TEST}, bytes_of(text_new), &unknown, &e);
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){0});
         int there = holds(fs, "v1", text_new);
         assert_int_equal(there >= 0, 1);
@@ -223,25 +223,25 @@ TEST(durable, batch_is_all_or_nothing_while_the_process_lives)
     OK(frz__fs_mkdir(fs, "d", &e), &e);
     for (int i = 0; i < 150; i++) {
         snprintf(paths[i], sizeof paths[i], "d/%03d", i);
-        files[i] = (struct durable_file){paths[i], slice_of("x", 1)};
+        files[i] = (struct durable_file){paths[i], slice_of("x", 1), SYNC_TEST};
     }
-    OK(frz__durable_batch(fs, files + 140, 1, NULL, 0, &e), &e); /* d/140 is there */
-    FAILS(frz__durable_batch(fs, files, 150, NULL, 0, &e), FRZ_EXISTS, &e);
+    OK(frz__durable_batch(fs, &(struct durable_batch){.files = files + 140, .count = 1}, &e), &e); /* d/140 is there */
+    FAILS(frz__durable_batch(fs, &(struct durable_batch){.files = files, .count = 150}, &e), FRZ_EXISTS, &e);
     MESSAGE_HAS(&e, "d/140");
     assert_int_equal(names_in(fs, "d"), 1);
     OK(frz__fs_unlink(fs, "d/140", &e), &e);
     frz__fs_fault_plan(fs, &(struct fs_fault_plan){0});
-    OK(frz__durable_batch(fs, files, 150, NULL, 0, &e), &e);
+    OK(frz__durable_batch(fs, &(struct durable_batch){.files = files, .count = 150}, &e), &e);
     assert_int_equal(names_in(fs, "d"), 150);
     assert_int_equal(frz__fs_fault_counts(fs).file_syncs, 150);
     assert_int_equal(frz__fs_fault_counts(fs).dir_syncs, 1);
-    OK(frz__durable_batch(fs, NULL, 0, NULL, 0, &e), &e);
+    OK(frz__durable_batch(fs, &(struct durable_batch){0}, &e), &e);
     frz__fs_free(fs);
     for (uint64_t n = 1;; n++) {
         fs = fault();
         two_dirs(fs);
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = n, .error = FS_FAULT_SHORT});
-        int rc = frz__durable_batch(fs, (struct durable_file[]){{"data/1", bytes_of(text_new)}, {"metadata/2", bytes_of(text_new)}}, 2, NULL, 0, &e);
+        int rc = frz__durable_batch(fs, &(struct durable_batch){.files = (struct durable_file[]){{"data/1", bytes_of(text_new), SYNC_TEST}, {"metadata/2", bytes_of(text_new), SYNC_TEST}}, .count = 2}, &e);
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){0});
         assert_int_equal(names_in(fs, "data") + names_in(fs, "metadata"), rc == FRZ_OK ? 2 : 0);
         frz__fs_free(fs);
@@ -261,8 +261,8 @@ TEST(durable, works_on_the_real_file_system)
     two_dirs(fs);
     OK(batch(fs, &e), &e);
     assert_true(all_if_done(fs, true));
-    OK(frz__durable_publish_new(fs, "metadata/.tmp", "metadata/v1", bytes_of(text_new), &unknown, &e), &e);
-    FAILS(frz__durable_publish_new(fs, "metadata/.tmp", "metadata/v1", bytes_of(text_old), &unknown, &e), FRZ_EXISTS, &e);
+    OK(frz__durable_publish_new(fs, &(struct durable_name){"metadata/.tmp", "metadata/v1", SYNC_TEST, SYNC_TEST}, bytes_of(text_new), &unknown, &e), &e);
+    FAILS(frz__durable_publish_new(fs, &(struct durable_name){"metadata/.tmp", "metadata/v1", SYNC_TEST, SYNC_TEST}, bytes_of(text_old), &unknown, &e), FRZ_EXISTS, &e);
     old_one(fs);
     OK(replace(fs, &e), &e);
     assert_true(old_or_new(fs, true));

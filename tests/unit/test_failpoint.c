@@ -74,7 +74,7 @@ TEST(failpoint, pauses_until_resumed)
     assert_true(frz__test_failpoint("t.pause", "pause"));
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 2; i++) pthread_create(&t[i], NULL, walk, NULL);
-        assert_true(frz__test_failpoint_wait_paused("t.pause", 10000));
+        assert_true(frz__test_failpoint_wait_paused("t.pause", 120000));
         frz__test_failpoint_resume("t.pause");
         for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
         assert_true(frz__test_failpoint("t.pause", "pause"));

@@ -98,7 +98,7 @@ static void bad_paths(struct fs *fs)
         if (*p == 0) continue; /* the root, for these */
         FAILS(frz__fs_stat(fs, p, &st, &e), FRZ_INVALID, &e);
         FAILS(frz__fs_exists(fs, p, &there, &e), FRZ_INVALID, &e);
-        FAILS(frz__fs_sync_dir(fs, p, &e), FRZ_INVALID, &e);
+        FAILS(frz__fs_sync_dir(fs, p, SYNC_TEST, &e), FRZ_INVALID, &e);
         FAILS(frz__fs_list(fs, p, NULL, NULL, &e), FRZ_INVALID, &e);
     }
     put_file(fs, "..a", "1"); /* dots are fine within a name */
@@ -129,7 +129,7 @@ static void open_modes(struct fs *fs)
     has_file(fs, "f", "aXc");
     OK(frz__fs_open(fs, "f", FS_OPEN_READ, &f, &e), &e);
     FAILS(frz__file_write(f, 0, "x", 1, &e), FRZ_MISUSE, &e);
-    FAILS(frz__file_sync(f, &e), FRZ_MISUSE, &e);
+    FAILS(frz__file_sync(f, SYNC_TEST, &e), FRZ_MISUSE, &e);
     FAILS(frz__file_truncate(f, 0, &e), FRZ_MISUSE, &e);
     FAILS(frz__file_allocate(f, 9, &e), FRZ_MISUSE, &e);
     OK(frz__file_close(f, &e), &e);
@@ -151,7 +151,7 @@ static void reads_and_writes(struct fs *fs)
     for (size_t i = 0; i < sizeof big; i++) big[i] = (uint8_t)(i * 7 + i / 256);
     OK(frz__fs_open(fs, "f", FS_OPEN_CREATE_NEW, &f, &e), &e);
     OK(frz__file_write(f, 0, big, sizeof big, &e), &e);
-    OK(frz__file_sync(f, &e), &e);
+    OK(frz__file_sync(f, SYNC_TEST, &e), &e);
     OK(frz__file_read(f, 0, back, sizeof back, &got, &e), &e);
     assert_int_equal(got, sizeof big);
     assert_memory_equal(back, big, sizeof big);
@@ -235,10 +235,10 @@ static void names(struct fs *fs)
     assert_int_equal(calls, 1);
     FAILS(frz__fs_list(fs, "none", count_names, all, &e), FRZ_NOT_FOUND, &e);
     FAILS(frz__fs_list(fs, "two", count_names, all, &e), FRZ_IO, &e);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
-    OK(frz__fs_sync_dir(fs, "d", &e), &e);
-    FAILS(frz__fs_sync_dir(fs, "none", &e), FRZ_IO, &e);
-    FAILS(frz__fs_sync_dir(fs, "two", &e), FRZ_IO, &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
+    OK(frz__fs_sync_dir(fs, "d", SYNC_TEST, &e), &e);
+    FAILS(frz__fs_sync_dir(fs, "none", SYNC_TEST, &e), FRZ_IO, &e);
+    FAILS(frz__fs_sync_dir(fs, "two", SYNC_TEST, &e), FRZ_IO, &e);
     FAILS(frz__fs_rmdir(fs, "d", &e), FRZ_IO, &e); /* not empty */
     FAILS(frz__fs_rmdir(fs, "two", &e), FRZ_IO, &e);
     FAILS(frz__fs_rmdir(fs, "none", &e), FRZ_NOT_FOUND, &e);
@@ -414,7 +414,7 @@ TEST(fs_posix, follows_no_symbolic_link)
         FAILS(frz__fs_mkdir(fs, "link/d", &e), FRZ_UNSUPPORTED, &e);
         FAILS(frz__fs_stat(fs, "link/victim", &st, &e), FRZ_UNSUPPORTED, &e);
         FAILS(frz__fs_list(fs, "link", NULL, NULL, &e), FRZ_UNSUPPORTED, &e);
-        FAILS(frz__fs_sync_dir(fs, "link", &e), FRZ_UNSUPPORTED, &e);
+        FAILS(frz__fs_sync_dir(fs, "link", SYNC_TEST, &e), FRZ_UNSUPPORTED, &e);
         OK(frz__fs_stat(fs, "link", &st, &e), &e);
         assert_false(st.is_dir); /* itself */
         OK(frz__fs_unlink(fs, "link", &e), &e);
@@ -599,10 +599,10 @@ TEST(fs, survives_each_failing_allocation)
             if (rc == FRZ_OK) rc = frz__fs_mkdir(fs, "d", &e);
             if (rc == FRZ_OK) rc = frz__fs_open(fs, "d/f", FS_OPEN_CREATE_NEW, &f, &e);
             if (rc == FRZ_OK) rc = frz__file_write(f, 0, "abc", 3, &e);
-            if (rc == FRZ_OK) rc = frz__file_sync(f, &e);
+            if (rc == FRZ_OK) rc = frz__file_sync(f, SYNC_TEST, &e);
             rc = frz__first(rc, frz__file_close(f, NULL));
             if (rc == FRZ_OK) rc = frz__fs_rename(fs, "d/f", "g", &e);
-            if (rc == FRZ_OK) rc = frz__fs_sync_dir(fs, "", &e);
+            if (rc == FRZ_OK) rc = frz__fs_sync_dir(fs, "", SYNC_TEST, &e);
             if (rc == FRZ_OK) rc = frz__fs_list(fs, "", count_names, (char[100]){""}, &e);
             if (rc == FRZ_OK) rc = frz__fs_unlink(fs, "g", &e);
             if (rc == FRZ_OK && kind == 2) {

@@ -27,7 +27,7 @@ static void put(struct fs *fs, const char *path, const char *text, bool sync)
     struct file *f;
     OK(frz__fs_open(fs, path, FS_OPEN_APPEND_OR_CREATE, &f, &e), &e);
     OK(frz__file_write(f, 0, text, strlen(text), &e), &e);
-    if (sync) OK(frz__file_sync(f, &e), &e);
+    if (sync) OK(frz__file_sync(f, SYNC_TEST, &e), &e);
     OK(frz__file_close(f, &e), &e);
 }
 static const char *content(struct fs *fs, const char *path)
@@ -63,10 +63,10 @@ TEST(fault, contract_1_and_2_data_and_names_survive_apart)
     put(fs, "f", "new", true);
     is(fs, 0, "f", NULL); /* the file is synced, its name not */
     is(fs, 1, "f", "new");
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "f", "new");
     put(fs, "g", "data", false);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "g", ""); /* the name, not the bytes */
     is(fs, 1, "g", "data");
     put(fs, "f", "NEW and longer", false);
@@ -76,9 +76,9 @@ TEST(fault, contract_1_and_2_data_and_names_survive_apart)
     is(fs, 1, "f", NULL);
     OK(frz__fs_mkdir(fs, "d", &e), &e);
     put(fs, "d/x", "x", true);
-    OK(frz__fs_sync_dir(fs, "d", &e), &e);
+    OK(frz__fs_sync_dir(fs, "d", SYNC_TEST, &e), &e);
     is(fs, 0, "d/x", NULL); /* d's own name */
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "d/x", "x");
     is(fs, 0, "f", NULL);
     frz__fs_free(fs);
@@ -94,8 +94,8 @@ TEST(fault, unsynced_bytes_survive_in_part_by_sectors)
     memset(new, 'n', sizeof new);
     OK(frz__fs_open(fs, "f", FS_OPEN_CREATE_NEW, &f, &e), &e);
     OK(frz__file_write(f, 0, old, sizeof old, &e), &e);
-    OK(frz__file_sync(f, &e), &e);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__file_sync(f, SYNC_TEST, &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     OK(frz__file_write(f, 100, new, 15000, &e), &e);
     OK(frz__file_close(f, &e), &e);
     bool mixed = false, all_old = false, all_new = false, small = false;
@@ -132,9 +132,9 @@ TEST(fault, contract_3_a_rename_is_whole_and_a_name_is_never_without_its_past)
     OK(frz__fs_mkdir(fs, "b", &e), &e);
     put(fs, "a/old", "old", true);
     put(fs, "b/x", "target", true);
-    OK(frz__fs_sync_dir(fs, "a", &e), &e);
-    OK(frz__fs_sync_dir(fs, "b", &e), &e);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "a", SYNC_TEST, &e), &e);
+    OK(frz__fs_sync_dir(fs, "b", SYNC_TEST, &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     OK(frz__fs_rename(fs, "a/old", "b/x", &e), &e);
     bool before = false, after = false;
     for (uint64_t seed = 0; seed < 40; seed++) {
@@ -149,12 +149,12 @@ TEST(fault, contract_3_a_rename_is_whole_and_a_name_is_never_without_its_past)
         frz__fs_free(r);
     }
     assert_true(before && after);
-    OK(frz__fs_sync_dir(fs, "b", &e), &e); /* one side's sync takes both along */
+    OK(frz__fs_sync_dir(fs, "b", SYNC_TEST, &e), &e); /* one side's sync takes both along */
     is(fs, 0, "b/x", "old");
     is(fs, 0, "a/old", NULL);
     put(fs, "a/t", "t", true);
     OK(frz__fs_rename(fs, "a/t", "b/t", &e), &e);
-    OK(frz__fs_sync_dir(fs, "b", &e), &e); /* … and what they build on: a/t may not come back */
+    OK(frz__fs_sync_dir(fs, "b", SYNC_TEST, &e), &e); /* … and what they build on: a/t may not come back */
     for (uint64_t seed = 0; seed < 20; seed++) {
         is(fs, seed, "b/t", "t");
         is(fs, seed, "a/t", NULL);
@@ -167,7 +167,7 @@ TEST(fault, contract_3_what_was_renamed_is_under_one_of_its_names)
     frz_error e;
     struct fs *fs = fresh();
     put(fs, "f", "old", true);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     OK(frz__fs_rename(fs, "f", "g", &e), &e);
     put(fs, "f", "new", true); /* may be there only if the rename is */
     bool both = false;
@@ -192,14 +192,14 @@ TEST(fault, hazard_11_contract_4_after_a_failed_sync_a_later_one_brings_nothing_
         struct file *f, *g;
         OK(frz__fs_fault_new(NULL, seed, &fs, &e), &e);
         OK(frz__fs_open(fs, "f", FS_OPEN_CREATE_NEW, &f, &e), &e);
-        OK(frz__fs_sync_dir(fs, "", &e), &e);
+        OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
         OK(frz__file_write(f, 0, "acknowledged?", 13, &e), &e);
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = 1});
-        FAILS(frz__file_sync(f, &e), FRZ_IO, &e);
-        FAILS(frz__file_sync(f, &e), FRZ_IO, &e);
+        FAILS(frz__file_sync(f, SYNC_TEST, &e), FRZ_IO, &e);
+        FAILS(frz__file_sync(f, SYNC_TEST, &e), FRZ_IO, &e);
         MESSAGE_HAS(&e, "earlier sync failed");
         OK(frz__fs_open(fs, "f", FS_OPEN_WRITE, &g, &e), &e); /* round about, by a handle that knows nothing */
-        OK(frz__file_sync(g, &e), &e);
+        OK(frz__file_sync(g, SYNC_TEST, &e), &e);
         assert_string_equal(content(fs, "f"), "acknowledged?"); /* the cache has it still */
         struct fs *after = reboot(fs, 1);
         lost |= strcmp(content(after, "f"), "acknowledged?") != 0;
@@ -234,7 +234,7 @@ TEST(fault, fails_the_nth_call_as_planned)
     OK(frz__file_close(f, &e), &e);
     for (uint64_t n = 1; n <= 8; n++) {
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = n});
-        int rc[8] = {frz__fs_mkdir(fs, "d", &e), frz__fs_rename(fs, "f", "d/f", &e), frz__fs_stat(fs, "d", &st, &e), frz__fs_link_new(fs, "d/f", "f", &e), frz__fs_sync_dir(fs, "", &e),
+        int rc[8] = {frz__fs_mkdir(fs, "d", &e), frz__fs_rename(fs, "f", "d/f", &e), frz__fs_stat(fs, "d", &st, &e), frz__fs_link_new(fs, "d/f", "f", &e), frz__fs_sync_dir(fs, "", SYNC_TEST, &e),
                      frz__fs_unlink(fs, "d/g", &e), frz__fs_rmdir(fs, "d", &e), frz__fs_list(fs, "nowhere", NULL, NULL, &e)};
         for (uint64_t i = 0; i < 8; i++)
             if (i + 1 == n) assert_int_equal(rc[i], FRZ_IO);
@@ -257,13 +257,13 @@ TEST(fault, cuts_the_power_at_the_nth_change)
     char back[4];
     size_t n;
     put(fs, "f", "abc", true);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     OK(frz__fs_open(fs, "f", FS_OPEN_WRITE, &f, &e), &e);
     frz__fs_fault_plan(fs, &(struct fs_fault_plan){.cut_change = 2});
     OK(frz__file_read_full(f, 0, back, 3, &e), &e); /* no change */
     OK(frz__file_write(f, 0, "x", 1, &e), &e);
     assert_false(frz__fs_fault_is_cut(fs));
-    FAILS(frz__file_sync(f, &e), FRZ_IO, &e);
+    FAILS(frz__file_sync(f, SYNC_TEST, &e), FRZ_IO, &e);
     assert_true(frz__fs_fault_is_cut(fs));
     FAILS(frz__file_read(f, 0, back, 3, &n, &e), FRZ_IO, &e);
     FAILS(frz__file_write(f, 0, "y", 1, &e), FRZ_IO, &e);
@@ -274,7 +274,7 @@ TEST(fault, cuts_the_power_at_the_nth_change)
     FAILS(frz__fs_stat(fs, "f", &st, &e), FRZ_IO, &e);
     FAILS(frz__fs_unlink(fs, "f", &e), FRZ_IO, &e);
     FAILS(frz__fs_list(fs, "", NULL, NULL, &e), FRZ_IO, &e);
-    FAILS(frz__fs_sync_dir(fs, "", &e), FRZ_IO, &e);
+    FAILS(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), FRZ_IO, &e);
     OK(frz__file_close(f, &e), &e);
     is(fs, 0, "f", "abc"); /* the sync that was cut did nothing */
     is(fs, 1, "f", "xbc");
@@ -299,17 +299,17 @@ TEST(fault, ignores_the_syncs_it_is_told_to)
     struct fs *fs = fresh();
     frz__fs_fault_plan(fs, &(struct fs_fault_plan){.ignore_file_syncs = true});
     put(fs, "f", "abc", true);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "f", "");
     frz__fs_fault_plan(fs, &(struct fs_fault_plan){.ignore_dir_syncs = true});
     put(fs, "g", "abc", true);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "g", NULL);
     frz__fs_fault_plan(fs, &(struct fs_fault_plan){.ignore_sync = 2});
     put(fs, "g", "abc", true);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "g", NULL);
-    OK(frz__fs_sync_dir(fs, "", &e), &e);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
     is(fs, 0, "g", "abc");
     struct fs_fault_counts c = frz__fs_fault_counts(fs);
     assert_int_equal(c.file_syncs, 1);
@@ -345,12 +345,12 @@ TEST(fault, what_is_synced_is_there_whatever_follows)
             case 2: /* all of them, by one rename and one sync each */
                 put(fs, "t", text, true);
                 OK(frz__fs_rename(fs, "t", name, &e), &e);
-                OK(frz__fs_sync_dir(fs, "", &e), &e);
+                OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
                 for (int k = 0; k < 4; k++) {
                     char other[2] = {(char)('a' + k), 0};
                     struct file *f;
                     if (frz__fs_open(fs, other, FS_OPEN_WRITE, &f, &e) == FRZ_OK) {
-                        OK(frz__file_sync(f, &e), &e);
+                        OK(frz__file_sync(f, SYNC_TEST, &e), &e);
                         OK(frz__file_close(f, &e), &e);
                     }
                     const char *now = content(fs, other);

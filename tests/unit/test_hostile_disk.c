@@ -146,6 +146,47 @@ TEST(hostile_disk, metadata_that_is_cut_or_garbage_breaks_its_table_alone_and_lo
     all_there(&h);
 }
 
+static void count_message(void *ctx, int level, const char *message)
+{
+    (void)level, (void)message;
+    ++*(int *)ctx;
+}
+
+/* The log drops the first table of this name. The second one's metadata can't be read, so that its name alone is known. */
+TEST(hostile_disk, a_broken_table_is_not_taken_for_a_dropped_one_of_its_name)
+{
+    struct host h;
+    char dir[1024], path[1024];
+    int told = 0;
+    frz_db_options o = h_options(), ro = FRZ_DB_OPTIONS_INIT;
+    h_open(&h, "hd-name", "id long, v string?", "id");
+    OK(h_put(&h, 1), &h.e);
+    h_shut(&h);
+    o.no_close_flush = true;
+    OK(frz_db_open(h.path, &o, &h.db, &h.e), &h.e);
+    OK(frz_table_drop(h.db, "t", &h.e), &h.e);
+    h_table(&h, "id long, v string?", "id");
+    for (int64_t i = 0; i < 3 * ROWS; i++) OK(h_put(&h, i), &h.e);
+    h_shut(&h);
+    in(&h, dir, "main/t/metadata");
+    assert_true(find(dir, ".metadata.json", path));
+    struct bytes b = slurp(path);
+    spit(path, b.at, b.len / 2);
+    ro.read_only = true;
+    ro.log = count_message;
+    ro.log_ctx = &told;
+    OK(frz_db_open(h.path, &ro, &h.db, &h.e), &h.e);
+    FAILS(frz_table_open(h.db, "t", &h.t, &h.e), FRZ_CORRUPT, &h.e);
+    OK(frz_db_close(h.db, &h.e), &h.e);
+    assert_int_equal(told, 1); /* once, however often it looked */
+    h_open_at(&h);
+    FAILS(frz_table_open(h.db, "t", &h.t, &h.e), FRZ_CORRUPT, &h.e);
+    OK(frz_db_close(h.db, &h.e), &h.e);
+    spit(path, b.at, b.len);
+    free(b.at);
+    all_there(&h);
+}
+
 TEST(hostile_disk, a_manifest_or_data_file_that_is_missing_or_cut_is_corruption_and_named)
 {
     struct host h;

@@ -398,7 +398,7 @@ TEST(mem, a_writer_thread_paused_inside_an_insert_stops_no_reader)
     pthread_t t;
     void *rc = NULL;
     assert_int_equal(pthread_create(&t, NULL, paused_writer, m), 0);
-    assert_true(frz__test_failpoint_wait_paused("mem.insert", 10000));
+    assert_true(frz__test_failpoint_wait_paused("mem.insert", 120000));
     for (uint64_t i = 1; i <= 1000; i++) {
         store_u64_be(key, i * 10);
         assert_non_null(frz__mem_get(m, slice_of(key, 8), 1000));

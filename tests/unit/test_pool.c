@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct gate { struct mutex mu; struct cond changed; int open, waiting, done; };
 static void gate_init(struct gate *g)
@@ -80,6 +81,7 @@ static void *stop(void *arg)
 }
 static _Atomic int ran;
 static void count_one(void *arg) { atomic_fetch_add(&ran, 1); }
+static void count_cancelled(void *arg) { ++*(int *)arg; }
 
 TEST(pool, stop_refuses_new_jobs_runs_none_of_the_queued_and_waits_for_the_running)
 {
@@ -88,11 +90,12 @@ TEST(pool, stop_refuses_new_jobs_runs_none_of_the_queued_and_waits_for_the_runni
     gate_init(&g);
     struct stopper s = {0};
     OK(frz__pool_start(NULL, 2, &s.p, &e), &e);
-    struct pool_job hold[2] = {{.fn = pass, .arg = &g}, {.fn = pass, .arg = &g}}, queued[10];
+    int cancelled = 0;
+    struct pool_job hold[2] = {{.fn = pass, .arg = &g}, {.fn = pass, .arg = &g, .cancel = count_cancelled}}, queued[10];
     for (int i = 0; i < 2; i++) assert_true(frz__pool_submit(s.p, &hold[i], false));
     gate_wait(&g, &g.waiting, 2);
     for (int i = 0; i < 10; i++) {
-        queued[i] = (struct pool_job){.fn = count_one};
+        queued[i] = (struct pool_job){.fn = count_one, .arg = &cancelled, .cancel = i < 7 ? count_cancelled : NULL};
         assert_true(frz__pool_submit(s.p, &queued[i], i % 2));
     }
     pthread_t t;
@@ -104,7 +107,10 @@ TEST(pool, stop_refuses_new_jobs_runs_none_of_the_queued_and_waits_for_the_runni
         static size_t n;
         bool ok = frz__pool_submit(s.p, probe, false);
         kept[n++] = probe;
-        if (ok && n < FRZ_ARRAY_LEN(kept)) continue;
+        if (ok && n < FRZ_ARRAY_LEN(kept)) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* that thread may have to wait for a processor */
+            continue;
+        }
         assert_false(ok);
         assert_false(atomic_load(&s.done)); /* both still run */
         gate_open(&g);
@@ -114,6 +120,7 @@ TEST(pool, stop_refuses_new_jobs_runs_none_of_the_queued_and_waits_for_the_runni
     }
     assert_int_equal(atomic_load(&ran), 0);
     assert_int_equal(g.done, 2);
+    assert_int_equal(cancelled, 7); /* not those that ran */
     gate_clear(&g);
 }
 

@@ -557,7 +557,7 @@ TEST(pq_schema, knows_converted_types_and_those_that_are_not_ours)
     assert_int_equal(type_of_elem(elem_of(PQ_FLBA, PQ_CT_INTERVAL, 12, -1, -1, (struct pq_logical){0}), &l).length, 12);
     assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_FLBA, 16, .id = PQ_LT_UUID), &l).id, FRZ_UUID);
     assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_FLBA, 2, .id = PQ_LT_FLOAT16), &l).id, FRZ_FLOAT);
-    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_INT32, -1, .id = PQ_LT_UNKNOWN), &l).id, FRZ_NULL);
+    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_INT32, -1, .id = PQ_LT_UNKNOWN), &l).id, FRZ_INT);
     assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_BYTE_ARRAY, -1, .id = 99), &l).id, FRZ_BINARY); /* of the future */
     assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_INT64, -1, .id = PQ_LT_TIMESTAMP, .unit = PQ_NANOS, .utc = true), &l).id, FRZ_TIMESTAMPTZ_NS);
 }

@@ -262,6 +262,23 @@ static void key_is(const frz_schema *s, const char *text, const char *want)
     frz_blob_free(scratch);
 }
 
+TEST(api, rows_and_keys_take_numbers_wider_than_64_bits)
+{
+    frz_error e = {0};
+    frz_schema *s = NULL;
+    frz_row *r = NULL;
+    const char *row = "{\"v\":\"a,\\\"1\", \"k\" : 12345678901234567890123456789012345678,\"d\":1.0000000000000000001e1,\"x\":18446744073709551616}";
+    OK(frz_schema_parse("k decimal(38,0), d decimal(38,19)?, x double?, v string?", "k", &s, &e), &e);
+    OK(frz_row_new_schema(s, &r, &e), &e);
+    OK(frz_row_set_json(r, row, strlen(row), &e), &e);
+    json_is(r, "{\"k\":\"12345678901234567890123456789012345678\",\"d\":\"10.0000000000000000010\",\"x\":1.8446744073709552e+19,\"v\":\"a,\\\"1\"}");
+    FAILS(frz_row_set_json(r, "{\"k\":123456789012345678901234567890123456789}", 45, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "column \"k\": \"12345678901234567890123456789012345678");
+    key_is(s, "[ 12345678901234567890123456789012345678 ]", "{\"k\":\"12345678901234567890123456789012345678\"}");
+    frz_row_free(r);
+    frz_schema_free(s);
+}
+
 static void key_refuses(const frz_schema *s, const char *text)
 {
     frz_error e = {0};

@@ -309,6 +309,57 @@ TEST(json, has_iceberg_s_single_values)
     json_refuses("string", "[]");
 }
 
+/* Numbers by their digits, as a row's or a key's are read. WANT NULL: refused. */
+static void number_is(const char *type, const char *text, const char *want)
+{
+    frz_error e = {0};
+    struct arena ar = ARENA_INIT(NULL);
+    struct buf b = BUF_INIT(NULL, 0);
+    struct json *j = NULL;
+    frz_value v;
+    OK(frz__json_parse_wide(slice_str(text), &j, &e), &e);
+    int rc = frz__value_from_json_text(j, slice_str(text), ty(type), &ar, &v, &e);
+    if (!want && rc != FRZ_INVALID) fail_msg("%s takes %s", type, text);
+    if (want) {
+        OK(rc, &e);
+        OK(frz__value_print(&v, ty(type), &b, &e), &e);
+        OK(buf_append_byte(&b, 0, &e), &e);
+        assert_string_equal((char *)b.data, want);
+    }
+    frz__json_free(j);
+    buf_clear(&b);
+    frz__arena_clear(&ar);
+}
+
+TEST(json, numbers_of_any_size_are_what_was_written)
+{
+    number_is("decimal(38,0)", "99999999999999999999999999999999999999", "99999999999999999999999999999999999999");
+    number_is("decimal(38,0)", "-12345678901234567890123456789", "-12345678901234567890123456789");
+    number_is("decimal(38,0)", "100000000000000000000000000000000000000", NULL);
+    number_is("decimal(38,20)", "123456789012345678.12345678901234567890", "123456789012345678.12345678901234567890");
+    number_is("decimal(9,2)", "1.5e3", "1500.00");
+    number_is("decimal(9,2)", "-125e-2", "-1.25");
+    number_is("decimal(9,2)", "0.00001E+5", "1.00");
+    number_is("decimal(9,2)", "1.500000", "1.50");
+    number_is("decimal(9,2)", "10.00", "10.00");
+    number_is("decimal(9,2)", "-0", "0.00");
+    number_is("decimal(9,2)", "0e99999999999999999999", "0.00");
+    number_is("decimal(9,2)", "125e-3", NULL);
+    number_is("decimal(9,2)", "1e7", NULL);
+    number_is("decimal(9,2)", "1e-99999999999999999999", NULL);
+    number_is("decimal(38,38)", "1e-38", "0.00000000000000000000000000000000000001");
+    number_is("long", "-9223372036854775808", "-9223372036854775808");
+    number_is("long", "9223372036854775808", NULL);
+    number_is("long", "1.0", NULL);
+    number_is("int", "2147483648", NULL);
+    number_is("double", "9223372036854775808", "9.223372036854776e+18");
+    number_is("double", "100000000000000000000000000000000000000000", "1e+41");
+    number_is("float", "16777217", "16777216.0");
+    number_is("float", "1e39", NULL);
+    number_is("string", "12345678901234567890", NULL);
+    number_is("boolean", "1", NULL);
+}
+
 TEST(single, has_the_bytes_of_appendix_d)
 {
     frz_error e = {0};

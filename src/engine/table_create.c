@@ -1,0 +1,144 @@
+/* table_create.c — a table comes: directories, the first version, the list, the log. Cut short, it leaves what table_load.c clears away. */
+#include <strings.h>
+
+#include "base/sized.h"
+#include "engine/tables.h"
+
+static int make_dirs(struct table *t, frz_error *err)
+{
+    struct fs *fs = t->db->fs;
+    char path[PATH_BYTES], ns[PATH_BYTES];
+    TRY(frz__path(ns, err, "%.*s", (int)strcspn(t->dir, "/"), t->dir));
+    TRY(frz__fs_mkdir(fs, ns, err));
+    TRY(frz__fs_mkdir(fs, t->dir, err));
+    static const char *const subs[] = {"metadata", "data"};
+    for (int i = 0; i < 2; i++) {
+        TRY(frz__path(path, err, "%s/%s", t->dir, subs[i]));
+        TRY(frz__fs_mkdir(fs, path, err));
+    }
+    TRY(frz__fs_sync_dir(fs, t->dir, SYNC_TABLE_DIR, err));
+    TRY(frz__fs_sync_dir(fs, ns, SYNC_NAMESPACE_DIR, err));
+    return frz__fs_sync_dir(fs, "", SYNC_NAMESPACE_PARENT, err);
+}
+
+/* *MADE: there may be something of it on disk that is ours. */
+static int write_first(struct table *t, const frz_schema *schema, const frz_table_options *o, bool *made, struct version **out, frz_error *err)
+{
+    struct db *db = t->db;
+    struct version *v = NULL;
+    struct ice_result res = {0};
+    struct ice_kv *kv = NULL;
+    uint8_t uuid[16];
+    char text[37], temp[PATH_BYTES], name[PATH_BYTES], token[64];
+    struct table_settings checked;
+    int rc = FRZ_OK;
+    CHECK(frz__schema_check_format(schema, o->format_version, err));
+    kv = (struct ice_kv *)frz__alloc_array(db->a, o->property_count + 1, sizeof *kv);
+    CHECK(kv ? FRZ_OK : frz__err_no_memory(err, o->property_count * sizeof *kv));
+    CHECK(frz__properties_collect(o, kv, err));
+    CHECK(frz__table_settings(kv, o->property_count, true, &checked, err));
+    CHECK(frz__random_uuid(uuid, err));
+    frz__uuid_format(uuid, text);
+    CHECK(ALLOC_NEW(&v, db->a, struct version, err));
+    v->a = db->a;
+    v->ar = ARENA_INIT(db->a);
+    atomic_store(&v->refs, 1);
+    CHECK(frz__ice_create(db->a, &v->ar, schema, o->format_version, slice_str(t->location), kv, o->property_count, frz__clock_wall_us() / 1000, text, &res, err));
+    v->meta = res.meta;
+    v->number = 1;
+    CHECK(make_dirs(t, err));
+    frz__db_token(db, 1, token);
+    CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
+    CHECK(frz__path(name, err, "%s/metadata/v1.metadata.json", t->dir));
+    *made = true;
+    rc = frz__durable_publish_new(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_METADATA, SYNC_FIRST_METADATA_DIR}, res.metadata_json, NULL, err);
+    if (rc == FRZ_EXISTS) {
+        *made = false;
+        (void)frz__err(err, rc, "there is a table %s already, made since the database was opened, by another program or by a call that failed: open the database again to use it", t->name);
+    }
+    if (rc != FRZ_OK) goto done;
+    CHECK(frz__path(temp, err, "%s/metadata/.tmp-version-hint", t->dir));
+    CHECK(frz__path(name, err, "%s/metadata/version-hint.text", t->dir));
+    CHECK(frz__durable_replace(db->fs, &(struct durable_name){temp, name, SYNC_FIRST_HINT, SYNC_FIRST_HINT_DIR}, slice_str("1"), err));
+    *out = v;
+    v = NULL;
+done:
+    frz__free(db->a, kv);
+    frz__version_release(v);
+    return rc;
+}
+
+/* FRZ_EXISTS if the name is taken; one whose table only remains to be removed is cleared. tables_mu held. */
+static int clear_name_locked(struct db *db, const char *name, frz_error *err)
+{
+    struct table *t = NULL;
+    bool there = false;
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
+    if (!t) return FRZ_OK;
+    if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
+    TRY(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) TRY(frz__table_to_trash(t, err));
+    t->gone = true;
+    frz__table_unlist_locked(db, t);
+    frz__table_release(t);
+    return FRZ_OK;
+}
+
+/* Names that differ in case only are one to engines that fold it. */
+static int check_case_locked(const struct db *db, const char *name, frz_error *err)
+{
+    size_t ns = strcspn(name, ".");
+    for (size_t i = 0; i < db->table_count; i++) {
+        const char *other = db->tables[i]->name;
+        if (strcasecmp(other, name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", name, other);
+        if (strcspn(other, ".") == ns && strncasecmp(other, name, ns) == 0 && strncmp(other, name, ns) != 0)
+            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", name, (int)ns, other);
+    }
+    return FRZ_OK;
+}
+
+int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *given, struct table **out, frz_error *err)
+{
+    frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
+    struct table *t = NULL;
+    struct version *v = NULL;
+    TRY(frz__sized_take(given, "frz_table_options", &o, sizeof o, err));
+    if (!o.format_version) o.format_version = 2;
+    if (o.format_version != 2 && o.format_version != 3) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", o.format_version);
+    if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
+    TRY(frz__schema_seal(schema, true, err));
+    TRY(frz__table_new(db, name, &t, err));
+    frz__mutex_lock(&db->tables_mu);
+    int rc = FRZ_OK;
+    bool made = false, listed = false;
+    rc = clear_name_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = check_case_locked(db, t->name, err);
+    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
+    if (rc == FRZ_OK) rc = frz__table_take_version(t, v, err);
+    if (rc == FRZ_OK) rc = frz__table_first_view(t, err);
+    atomic_store(&t->dropped, true); /* in the list, and of no use to anybody until the log knows its number */
+    if (rc == FRZ_OK) rc = frz__table_list_locked(db, t, err);
+    listed = rc == FRZ_OK;
+    frz__mutex_unlock(&db->tables_mu);
+    if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
+    if (rc == FRZ_OK) {
+        atomic_store(&t->dropped, false);
+        if (out) *out = frz__table_acquire(t);
+        return rc;
+    }
+    frz_error later;
+    if (made && frz__table_to_trash(t, &later) < 0) { /* the name stays taken until it can be */
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: its creation failed, and what there is of it can't be removed: %s", t->name, later.message);
+        t->drop_logged = true;
+        frz__mutex_lock(&db->tables_mu);
+        if (!listed) listed = frz__table_list_locked(db, t, &later) == FRZ_OK;
+        frz__mutex_unlock(&db->tables_mu);
+        if (listed) return rc;
+    } else if (listed) {
+        frz__table_unlist(db, t);
+    }
+    frz__table_release(t);
+    return rc;
+}
+

@@ -1,0 +1,101 @@
+/* table_drop.c — a table goes: its name, then its files by way of the trash. */
+#include "engine/tables.h"
+
+/* ── by way of the trash ── */
+
+int frz__table_to_trash(struct table *t, frz_error *err)
+{
+    struct db *db = t->db;
+    char trash[PATH_BYTES], ns[PATH_BYTES], token[64];
+    frz__db_token(db, 0, token);
+    TRY(frz__path(trash, err, ".frazil/trash/%s", token));
+    TRY(frz__path(ns, err, "%.*s", (int)strcspn(t->dir, "/"), t->dir));
+    TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
+    TRY(frz__fs_rename(db->fs, t->dir, trash, err));
+    return frz__fs_sync_dir(db->fs, ns, SYNC_DROPPED_DIR, err);
+}
+
+static int remove_files(struct db *db, const char *dir, frz_error *err)
+{
+    struct buf names = BUF_INIT(db->a, 0);
+    char path[PATH_BYTES];
+    const char *name;
+    int rc = FRZ_OK;
+    CHECK(frz__names_list(db->fs, dir, false, &names, err));
+    if (rc == FRZ_NOT_FOUND) goto done;
+    for (size_t at = 0; (name = frz__names_next(&names, &at));) {
+        CHECK(frz__path(path, err, "%s/%s", dir, name));
+        CHECK(frz__fs_unlink(db->fs, path, err));
+    }
+    rc = frz__fs_rmdir(db->fs, dir, err);
+done:
+    buf_clear(&names);
+    return rc;
+}
+
+static int remove_tree(struct db *db, const char *dir, frz_error *err)
+{
+    static const char *const subs[] = {"metadata", "data"};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
+        char path[PATH_BYTES];
+        TRY(frz__path(path, err, "%s/%s", dir, subs[i]));
+        TRY(remove_files(db, path, err));
+    }
+    TRY(remove_files(db, dir, err));
+    return FRZ_OK;
+}
+
+int frz__trash_empty(struct db *db, frz_error *err)
+{
+    struct buf names = BUF_INIT(db->a, 0);
+    char path[PATH_BYTES];
+    const char *name;
+    int rc = FRZ_OK;
+    CHECK(frz__names_list(db->fs, ".frazil/trash", true, &names, err));
+    for (size_t at = 0; (name = frz__names_next(&names, &at));) {
+        CHECK(frz__path(path, err, ".frazil/trash/%s", name));
+        CHECK(remove_tree(db, path, err));
+    }
+done:
+    buf_clear(&names);
+    return rc < 0 ? rc : FRZ_OK;
+}
+
+/* ── drop ── */
+
+/* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). Once the log has it there is no way back: a later failure leaves the table unusable, to be
+ * removed by the next call or the next open. */
+int frz__table_drop(struct db *db, const char *name, frz_error *err)
+{
+    struct table *t = NULL;
+    bool there = false;
+    if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
+    int rc = frz__table_find(db, name, &t, err);
+    if (rc != FRZ_OK) return rc;
+    frz__mutex_lock(&t->flush_mu);
+    if (t->gone || (atomic_exchange(&t->dropped, true) && !t->drop_logged)) { /* another call dropped it, and another table may be in its place; or it is just being created */
+        rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
+        goto done;
+    }
+    frz__mutex_lock(&t->view_mu);
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
+    rc = frz__log_drop(db, t, err);
+    if (!t->drop_logged) atomic_store(&t->dropped, false);
+    if (rc < 0) goto done;
+    CHECK(frz__fs_exists(db->fs, t->dir, &there, err));
+    if (there) CHECK(frz__table_to_trash(t, err));
+    t->gone = true;
+    frz__mutex_unlock(&t->flush_mu);
+    frz__table_unlist(db, t);
+    frz_error later;
+    if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);
+    frz__table_release(t); /* the list's */
+    frz__table_release(t);
+    return FRZ_OK;
+done:
+    frz__mutex_unlock(&t->flush_mu);
+    if (t->drop_logged && rc < 0) frz__err_context(err, "%s is dropped, but not removed yet: drop it again, or open the database again", t->name);
+    frz__table_release(t);
+    return rc;
+}
