@@ -41,22 +41,26 @@ int frz__db_check(struct db *db, frz_error *err)
 
 /* ── shared bits ── */
 
+/* A spare one is taken and put back by one exchange; who finds none makes one. */
 int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err)
 {
-    frz__mutex_lock(&db->codec_mu);
-    *out = db->codec_count ? db->codecs[--db->codec_count] : NULL;
-    frz__mutex_unlock(&db->codec_mu);
-    return *out ? FRZ_OK : frz__codec_ctx_new(db->a, out, err);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) {
+        if (!atomic_load_explicit(&db->codecs[i], memory_order_relaxed)) continue;
+        *out = atomic_exchange_explicit(&db->codecs[i], NULL, memory_order_acquire);
+        if (*out) return FRZ_OK;
+    }
+    return frz__codec_ctx_new(db->a, out, err);
 }
 
 void frz__codec_give(struct db *db, struct codec_ctx *c)
 {
     if (!c) return;
-    frz__mutex_lock(&db->codec_mu);
-    bool kept = db->codec_count < FRZ_ARRAY_LEN(db->codecs);
-    if (kept) db->codecs[db->codec_count++] = c;
-    frz__mutex_unlock(&db->codec_mu);
-    if (!kept) frz__codec_ctx_free(c);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) {
+        struct codec_ctx *none = NULL;
+        if (atomic_load_explicit(&db->codecs[i], memory_order_relaxed)) continue;
+        if (atomic_compare_exchange_strong_explicit(&db->codecs[i], &none, c, memory_order_release, memory_order_relaxed)) return;
+    }
+    frz__codec_ctx_free(c);
 }
 
 void frz__db_pin(struct db *db)
@@ -232,7 +236,7 @@ static void free_db(struct db *db)
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
-    for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) frz__codec_ctx_free(atomic_load(&db->codecs[i]));
     for (size_t i = 0; i < db->batch_count; i++) {
         frz__write_batch_clear(db->batches[i]);
         frz__free(a, db->batches[i]);

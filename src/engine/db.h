@@ -73,6 +73,7 @@ struct table {
     struct cond room;      /* view_mu: a flush ended, or failed */
     struct version *version; /* flush_mu + commit_mu; a refresh: commit_mu alone. Who holds flush_mu borrows it, others count it: frz__version_acquire */
     _Atomic(struct view *) view; /* replaced under view_mu; read in an epoch, or under view_mu */
+    _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
     struct mem *active;    /* place + view_mu; borrowed from the view */
     uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings; /* flush_mu + view_mu */
@@ -150,9 +151,8 @@ struct db {
     struct pool_job tick_job; /* the pool's */
     bool tick_woken; /* tick_mu */
     _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
-    struct mutex codec_mu; /* spare compression contexts and batches, to batch_count */
-    struct codec_ctx *codecs[16];
-    size_t codec_count;
+    _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
+    struct mutex codec_mu; /* spare batches, to batch_count */
     struct write_batch *batches[16];
     size_t batch_count;
 

@@ -58,6 +58,7 @@ int frz__table_first_view(struct table *t, frz_error *err)
         t->active = m;
         t->rot_seq = flushed;
         v->gen = 1;
+        atomic_store(&t->view_schema, v->schema);
         atomic_store(&t->view, v);
     }
     frz__mem_release(m);

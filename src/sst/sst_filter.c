@@ -43,6 +43,8 @@ int frz__sst_filter_build(const uint64_t *hashes, uint64_t count, uint32_t bits,
 bool frz__sst_filter_test(const uint8_t block[SST_FILTER_BLOCK_BYTES], uint64_t hash)
 {
     uint32_t missing = 0;
-    for (size_t lane = 0; lane < 8; lane++) missing |= lane_bit(hash, lane) & ~load_u32(block + 4 * lane);
+    for (size_t lane = 0; lane < 4; lane++) missing |= lane_bit(hash, lane) & ~load_u32(block + 4 * lane);
+    if (missing) return false; /* nearly all that are missing */
+    for (size_t lane = 4; lane < 8; lane++) missing |= lane_bit(hash, lane) & ~load_u32(block + 4 * lane);
     return missing == 0;
 }
