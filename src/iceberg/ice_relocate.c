@@ -86,6 +86,8 @@ static int move_summary(const struct move *m, struct ice_snapshot *s)
         if (!goes) s->summary[kept++] = s->summary[i];
     }
     s->summary_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        if (slice_eq(s->summary[i].key, slice_str("operation"))) s->operation = s->summary[i].value = slice_str("replace"); /* the same rows in other files */
     for (size_t i = 0; i < s->summary_count && m->bytes; i++) {
         int64_t total;
         if (slice_eq(s->summary[i].key, slice_str("total-files-size")) && frz__ice_text_int(s->summary[i].value, &total))
