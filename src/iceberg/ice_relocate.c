@@ -75,9 +75,19 @@ done:
     return rc;
 }
 
-/* Files written anew may be larger by the length of a path. */
+/* What the snapshot added and removed can't be seen of it any more: its entries are all there before. Totals stay; files written anew may be larger by the length of a path. */
 static int move_summary(const struct move *m, struct ice_snapshot *s)
 {
+    static const char *const gone[] = {"added-", "removed-", "deleted-", "manifests-", "changed-"};
+    size_t kept = 0;
+    for (size_t i = 0; i < s->summary_count; i++) {
+        bool goes = false;
+        for (size_t k = 0; k < FRZ_ARRAY_LEN(gone); k++) goes = goes || slice_has_prefix(s->summary[i].key, slice_str(gone[k]));
+        if (!goes) s->summary[kept++] = s->summary[i];
+    }
+    s->summary_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        if (slice_eq(s->summary[i].key, slice_str("operation"))) s->operation = s->summary[i].value = slice_str("replace"); /* the same rows in other files */
     for (size_t i = 0; i < s->summary_count && m->bytes; i++) {
         int64_t total;
         if (slice_eq(s->summary[i].key, slice_str("total-files-size")) && frz__ice_text_int(s->summary[i].value, &total))
