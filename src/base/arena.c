@@ -18,7 +18,7 @@ int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_
     if (r->bytes < bytes) frz__arena_reserve_clear(r); /* too small, all of them */
     if (r->count == 0) r->bytes = bytes;
     while (r->count < count) {
-        struct arena_block *b = (struct arena_block *)frz__alloc(r->a, HEAD_MAX + r->bytes);
+        struct arena_block *b = (struct arena_block *)frz__alloc_huge(r->a, HEAD_MAX + r->bytes);
         if (!b) return frz__err_no_memory(err, HEAD_MAX + r->bytes);
         b->next = r->blocks;
         b->bytes = HEAD_MAX + r->bytes;
@@ -32,7 +32,7 @@ void frz__arena_reserve_clear(struct arena_reserve *r)
 {
     while (r->blocks) {
         struct arena_block *next = r->blocks->next;
-        frz__free(r->a, r->blocks);
+        frz__free_huge(r->a, r->blocks, r->blocks->bytes);
         r->blocks = next;
     }
     r->count = r->bytes = 0;
@@ -81,7 +81,7 @@ void frz__arena_clear(struct arena *ar)
 {
     while (ar->blocks) {
         struct arena_block *next = ar->blocks->next;
-        frz__free(ar->a, ar->blocks);
+        frz__free_huge(ar->a, ar->blocks, ar->blocks->bytes);
         ar->blocks = next;
     }
     ar->at = ar->end = NULL;

@@ -85,3 +85,20 @@ TEST(json, names_line_and_column_of_a_mistake)
     FAILS(frz__json_parse(slice_str("{\"a\":1,\n \"a\":2}"), &j, &e), FRZ_INVALID, &e);
     MESSAGE_HAS(&e, "line 2");
 }
+
+TEST(alloc, huge_blocks_hold_what_is_put_there_and_go_back_whole)
+{
+    for (size_t bytes = 1; bytes < (size_t)40 << 20; bytes = bytes * 3 + 1) {
+        uint8_t *p = frz__alloc_huge(NULL, bytes), *q = frz__alloc_huge(NULL, bytes);
+        assert_non_null(p);
+        assert_non_null(q);
+        memset(p, 0x5A, bytes);
+        memset(q, 0xA5, bytes);
+        assert_int_equal(p[0] + p[bytes / 2] + p[bytes - 1], 3 * 0x5A);
+        frz__free_huge(NULL, p, bytes);
+        assert_int_equal(q[0] + q[bytes / 2] + q[bytes - 1], 3 * 0xA5);
+        frz__free_huge(NULL, q, bytes);
+    }
+    assert_null(frz__alloc_huge(NULL, SIZE_MAX - 5));
+    frz__free_huge(NULL, NULL, (size_t)3 << 20);
+}
