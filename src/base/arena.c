@@ -38,6 +38,74 @@ void frz__arena_reserve_clear(struct arena_reserve *r)
     r->count = r->bytes = 0;
 }
 
+/* ── spares ── */
+
+void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes)
+{
+    *s = (struct arena_spares){.a = a, .max = (size_t)(bytes / BLOCK_BYTES_MAX)};
+    frz__mutex_init(&s->mu, RANK_LEAF, "arena spares");
+}
+
+static void free_blocks(const allocator *a, struct arena_block *blocks)
+{
+    while (blocks) {
+        struct arena_block *next = blocks->next;
+        frz__free_huge(a, blocks, blocks->bytes);
+        blocks = next;
+    }
+}
+
+void frz__arena_spares_trim(struct arena_spares *s)
+{
+    struct arena_block *blocks = NULL;
+    frz__mutex_lock(&s->mu);
+    if (!s->taken) {
+        blocks = s->blocks;
+        s->blocks = NULL;
+        s->count = 0;
+    }
+    s->taken = false;
+    frz__mutex_unlock(&s->mu);
+    free_blocks(s->a, blocks);
+}
+
+void frz__arena_spares_clear(struct arena_spares *s)
+{
+    free_blocks(s->a, s->blocks);
+    frz__mutex_clear(&s->mu);
+    *s = (struct arena_spares){0};
+}
+
+static struct arena_block *take_spare(struct arena_spares *s, size_t bytes)
+{
+    if (!s || bytes != BLOCK_BYTES_MAX) return NULL;
+    frz__mutex_lock(&s->mu);
+    struct arena_block *b = s->blocks;
+    if (b) {
+        s->blocks = b->next;
+        s->count--;
+    }
+    s->taken = true;
+    frz__mutex_unlock(&s->mu);
+    return b;
+}
+
+static bool keep_spare(struct arena_spares *s, struct arena_block *b)
+{
+    if (!s || b->bytes != BLOCK_BYTES_MAX) return false;
+    frz__mutex_lock(&s->mu);
+    bool keep = s->count < s->max;
+    if (keep) {
+        b->next = s->blocks;
+        s->blocks = b;
+        s->count++;
+    }
+    frz__mutex_unlock(&s->mu);
+    return keep;
+}
+
+/* ── arenas ── */
+
 /* A block of the reserve becomes the current one: what it was made for fits in it. */
 static void *alloc_reserved(struct arena *ar, size_t bytes, size_t align)
 {
@@ -62,7 +130,8 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     size_t want = ar->next_bytes ? ar->next_bytes : BLOCK_BYTES_MIN;
     bool own = bytes + head > want / 2 && ar->at; /* a large piece gets its own block: the current one keeps its room */
     size_t take = own || bytes + head > want ? bytes + head : want;
-    struct arena_block *b = (struct arena_block *)frz__alloc_huge(ar->a, take);
+    struct arena_block *b = take_spare(ar->spares, take);
+    if (!b) b = (struct arena_block *)frz__alloc_huge(ar->a, take);
     if (!b) return alloc_reserved(ar, bytes, align);
     b->next = ar->blocks;
     b->bytes = take;
@@ -81,7 +150,7 @@ void frz__arena_clear(struct arena *ar)
 {
     while (ar->blocks) {
         struct arena_block *next = ar->blocks->next;
-        frz__free_huge(ar->a, ar->blocks, ar->blocks->bytes);
+        if (!keep_spare(ar->spares, ar->blocks)) frz__free_huge(ar->a, ar->blocks, ar->blocks->bytes);
         ar->blocks = next;
     }
     ar->at = ar->end = NULL;

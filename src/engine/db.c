@@ -236,6 +236,7 @@ static void free_db(struct db *db)
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
+    frz__arena_spares_clear(&db->spares);
     for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) frz__codec_ctx_free(atomic_load(&db->codecs[i]));
     for (size_t i = 0; i < db->batch_count; i++) {
         frz__write_batch_clear(db->batches[i]);
@@ -269,6 +270,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     }
     db->set = set;
     db->reserve.a = db->a;
+    frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);

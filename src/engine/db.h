@@ -136,6 +136,7 @@ struct db {
     uint64_t seq_next; /* place */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
+    struct arena_spares spares; /* of memtables */
     struct arena_reserve reserve; /* place: room for what is logged, should memory run out behind the log */
     frz_error write_error; /* place: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */

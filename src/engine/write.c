@@ -107,6 +107,7 @@ static int rotate_leading(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
     CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
+    mem_use_spares(fresh, &db->spares);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
     mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);

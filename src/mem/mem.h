@@ -55,6 +55,8 @@ FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, sli
  * an order of keys that is made to split a leaf each. */
 #define MEM_OPS_BOUND 128
 size_t frz__mem_need(const struct mem *m, size_t ops, size_t bytes);
+/* Before the first operation. S lives longer than M. */
+static inline void mem_use_spares(struct mem *m, struct arena_spares *s) { m->arena.spares = m->nodes.spares = s; }
 static inline void mem_use_reserve(struct mem *m, struct arena_reserve *r) { m->arena.reserve = m->nodes.reserve = r; }
 /* The newest version ≤ SEQ; NULL = none. Lives as long as the memtable. */
 const struct mem_version *frz__mem_get(const struct mem *m, slice key, uint64_t seq);

@@ -1,4 +1,5 @@
 #include "frz_test.h"
+#include "base/arena.h"
 #include "base/coding.h"
 #include "base/json.h"
 
@@ -101,4 +102,27 @@ TEST(alloc, huge_blocks_hold_what_is_put_there_and_go_back_whole)
     }
     assert_null(frz__alloc_huge(NULL, SIZE_MAX - 5));
     frz__free_huge(NULL, NULL, (size_t)3 << 20);
+}
+
+TEST(arena, gives_its_large_blocks_to_the_next_one_until_nobody_wants_them)
+{
+    struct arena_spares s;
+    frz__arena_spares_init(&s, NULL, (uint64_t)16 << 20);
+    for (int round = 0; round < 3; round++) {
+        struct arena ar = ARENA_INIT(NULL);
+        ar.spares = &s;
+        for (int i = 0; i < 40000; i++) {
+            uint8_t *p = (uint8_t *)arena_alloc(&ar, 1000, 8);
+            assert_non_null(p);
+            memset(p, round, 1000);
+        }
+        assert_int_equal(s.count, 0); /* in use */
+        frz__arena_clear(&ar);
+        assert_int_equal(s.count, 2); /* no more than it may keep */
+    }
+    frz__arena_spares_trim(&s);
+    assert_int_equal(s.count, 2); /* they were wanted since the last time */
+    frz__arena_spares_trim(&s);
+    assert_int_equal(s.count, 0);
+    frz__arena_spares_clear(&s);
 }
