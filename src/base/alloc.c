@@ -30,34 +30,27 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
 }
 
-#define HUGE_PAGE_BYTES ((size_t)2 << 20)
-#define PAGE_BYTES      ((size_t)4096)
+#define LARGE_BYTES ((size_t)2 << 20)
+#define PAGE_BYTES  ((size_t)4096)
 #if defined(__SANITIZE_ADDRESS__)
 #define MAPS 0 /* what is mapped is not looked at for leaks */
 #else
 #define MAPS 1
 #endif
 
-static bool maps(const allocator *a, size_t bytes) { return MAPS && !a && bytes >= HUGE_PAGE_BYTES && bytes < SIZE_MAX / 2; }
+static bool maps(const allocator *a, size_t bytes) { return MAPS && !a && bytes >= LARGE_BYTES && bytes < SIZE_MAX / 2; }
 static size_t mapped(size_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 
-/* Not malloc: large blocks that come and go by several threads leave its heaps full of holes, three times what is in use. */
-void *frz__alloc_huge(const allocator *a, size_t bytes)
+/* Not malloc: large blocks that come and go by several threads leave its heaps full of holes, three times what is in use. Huge pages are the system's to give: asked for, they made loads slower
+ * where the host has to find 2 MiB for each, and nothing faster. */
+void *frz__alloc_large(const allocator *a, size_t bytes)
 {
     if (!maps(a, bytes)) return frz__alloc(a, bytes);
-    size_t want = mapped(bytes);
-    uint8_t *p = (uint8_t *)mmap(NULL, want + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
-    size_t before = (size_t)(-(uintptr_t)p & (HUGE_PAGE_BYTES - 1));
-    if (before) (void)munmap(p, before);
-    (void)munmap(p + before + want, HUGE_PAGE_BYTES - before);
-#if defined(MADV_HUGEPAGE)
-    (void)madvise(p + before, want & ~(HUGE_PAGE_BYTES - 1), MADV_HUGEPAGE);
-#endif
-    return p + before;
+    void *p = mmap(NULL, mapped(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
 }
 
-void frz__free_huge(const allocator *a, void *p, size_t bytes)
+void frz__free_large(const allocator *a, void *p, size_t bytes)
 {
     if (!p || !maps(a, bytes)) frz__free(a, p);
     else (void)munmap(p, mapped(bytes));

@@ -18,7 +18,7 @@ int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_
     if (r->bytes < bytes) frz__arena_reserve_clear(r); /* too small, all of them */
     if (r->count == 0) r->bytes = bytes;
     while (r->count < count) {
-        struct arena_block *b = (struct arena_block *)frz__alloc_huge(r->a, HEAD_MAX + r->bytes);
+        struct arena_block *b = (struct arena_block *)frz__alloc_large(r->a, HEAD_MAX + r->bytes);
         if (!b) return frz__err_no_memory(err, HEAD_MAX + r->bytes);
         b->next = r->blocks;
         b->bytes = HEAD_MAX + r->bytes;
@@ -32,7 +32,7 @@ void frz__arena_reserve_clear(struct arena_reserve *r)
 {
     while (r->blocks) {
         struct arena_block *next = r->blocks->next;
-        frz__free_huge(r->a, r->blocks, r->blocks->bytes);
+        frz__free_large(r->a, r->blocks, r->blocks->bytes);
         r->blocks = next;
     }
     r->count = r->bytes = 0;
@@ -50,7 +50,7 @@ static void free_blocks(const allocator *a, struct arena_block *blocks)
 {
     while (blocks) {
         struct arena_block *next = blocks->next;
-        frz__free_huge(a, blocks, blocks->bytes);
+        frz__free_large(a, blocks, blocks->bytes);
         blocks = next;
     }
 }
@@ -131,7 +131,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     bool own = bytes + head > want / 2 && ar->at; /* a large piece gets its own block: the current one keeps its room */
     size_t take = own || bytes + head > want ? bytes + head : want;
     struct arena_block *b = take_spare(ar->spares, take);
-    if (!b) b = (struct arena_block *)frz__alloc_huge(ar->a, take);
+    if (!b) b = (struct arena_block *)frz__alloc_large(ar->a, take);
     if (!b) return alloc_reserved(ar, bytes, align);
     b->next = ar->blocks;
     b->bytes = take;
@@ -150,7 +150,7 @@ void frz__arena_clear(struct arena *ar)
 {
     while (ar->blocks) {
         struct arena_block *next = ar->blocks->next;
-        if (!keep_spare(ar->spares, ar->blocks)) frz__free_huge(ar->a, ar->blocks, ar->blocks->bytes);
+        if (!keep_spare(ar->spares, ar->blocks)) frz__free_large(ar->a, ar->blocks, ar->blocks->bytes);
         ar->blocks = next;
     }
     ar->at = ar->end = NULL;

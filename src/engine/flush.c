@@ -31,7 +31,7 @@ static void clear(struct flush *f, bool committed)
     }
     frz__free(a, f->by_file);
     frz__free(a, f->outputs);
-    frz__free_huge(a, f->entries, f->entry_bytes);
+    frz__free_large(a, f->entries, f->entry_bytes);
     frz__free(a, f->row_ids);
     frz__free(a, f->changes);
     frz__free(a, f->gone);

@@ -87,21 +87,21 @@ TEST(json, names_line_and_column_of_a_mistake)
     MESSAGE_HAS(&e, "line 2");
 }
 
-TEST(alloc, huge_blocks_hold_what_is_put_there_and_go_back_whole)
+TEST(alloc, large_blocks_hold_what_is_put_there_and_go_back_whole)
 {
     for (size_t bytes = 1; bytes < (size_t)40 << 20; bytes = bytes * 3 + 1) {
-        uint8_t *p = frz__alloc_huge(NULL, bytes), *q = frz__alloc_huge(NULL, bytes);
+        uint8_t *p = frz__alloc_large(NULL, bytes), *q = frz__alloc_large(NULL, bytes);
         assert_non_null(p);
         assert_non_null(q);
         memset(p, 0x5A, bytes);
         memset(q, 0xA5, bytes);
         assert_int_equal(p[0] + p[bytes / 2] + p[bytes - 1], 3 * 0x5A);
-        frz__free_huge(NULL, p, bytes);
+        frz__free_large(NULL, p, bytes);
         assert_int_equal(q[0] + q[bytes / 2] + q[bytes - 1], 3 * 0xA5);
-        frz__free_huge(NULL, q, bytes);
+        frz__free_large(NULL, q, bytes);
     }
-    assert_null(frz__alloc_huge(NULL, SIZE_MAX - 5));
-    frz__free_huge(NULL, NULL, (size_t)3 << 20);
+    assert_null(frz__alloc_large(NULL, SIZE_MAX - 5));
+    frz__free_large(NULL, NULL, (size_t)3 << 20);
 }
 
 TEST(arena, gives_its_large_blocks_to_the_next_one_until_nobody_wants_them)
