@@ -130,8 +130,12 @@ static bool has_immutables(struct table *t)
 int frz__flush(struct table *t, frz_error *err)
 {
     MUST(frz__table_usable(t, true, err));
-    atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
-    TRY(frz__rotate(t, NULL, err));
+    int64_t since = atomic_exchange(&t->dirty_since_ns, 0), none = 0; /* before the rotation: what is written after it counts anew */
+    int rotated = frz__rotate(t, NULL, err);
+    if (rotated < 0) {
+        (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
+        return rotated;
+    }
     return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;
 }
 

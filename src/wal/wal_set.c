@@ -24,6 +24,8 @@ static void segment_free(struct wal *w, struct wal_segment *s)
 
 /* ── a new segment ── */
 
+#define SEGMENT_BYTES_LEAST (2 * WAL_BLOCK)
+
 /* A spare takes the new name, or a new file is made; either way of full size. */
 static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
 {
@@ -51,7 +53,12 @@ static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
         TRY(file_remove(w, s->number, "wal", err));
     }
     TRY(frz__fs_open(w->fs, path, FS_OPEN_CREATE_NEW, &s->file, err));
-    return frz__file_allocate(s->file, w->segment_bytes, err);
+    int rc = frz__file_allocate(s->file, w->segment_bytes, err);
+    if (rc != FRZ_NO_SPACE) return rc;
+    /* A disk that is nearly full: a few records more, such as the drop that would make room. A segment may grow beyond what was reserved, and one of this size is never used again. */
+    TRY(frz__file_truncate(s->file, 0, err));
+    s->bytes = SEGMENT_BYTES_LEAST;
+    return frz__file_allocate(s->file, SEGMENT_BYTES_LEAST, err);
 }
 
 static bool table_known(const struct wal *w, uint64_t table_no)
