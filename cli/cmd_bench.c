@@ -4,7 +4,7 @@
 
 #include "bench.h"
 
-#define MEMORY_BYTES ((uint64_t)1 << 30) /* what the peers have: a cache of 1 GiB, memtables of 64 MiB */
+#define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
 static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", NULL};
@@ -74,6 +74,7 @@ static int options_of(struct bench *b, const struct args *a)
     if (b->value_bytes < 1 || b->value_bytes > 1 << 20) return usage("--value-size: expected 1 to 1048576");
     if (b->threads < 1 || b->threads > 256) return usage("--threads: expected 1 to 256");
     if (b->batch < 1 || b->batch > 1000000) return usage("--batch: expected 1 to 1000000");
+    if (!*at) return usage("bench wants names of workloads: fillrandom,readrandom");
     while (next_name(&at, &code)) {}
     return code;
 }

@@ -130,6 +130,15 @@ static void clear(struct import *im)
     if (im->format != FILE_PARQUET) input_close(&im->in);
 }
 
+/* What the bar measures: bytes of text, rows of Parquet. 0 = not known: a pipe. */
+static uint64_t total_of(const struct import *im)
+{
+    frz_error e;
+    uint64_t rows = 0;
+    if (im->format != FILE_PARQUET) return im->in.bytes_total;
+    return frz_parquet_count(im->path, &rows, &e) == FRZ_OK ? rows : 0; /* what is wrong with it, the import says */
+}
+
 int cmd_import(struct args *a)
 {
     static struct import im;
@@ -152,7 +161,7 @@ int cmd_import(struct args *a)
     if (code == 0) code = open_table(&im);
     if (code == 0) {
         begun = true;
-        progress_start(&im.bar, im.in.bytes_total, !im.json);
+        progress_start(&im.bar, total_of(&im), !im.json);
         code = im.format == FILE_PARQUET ? import_parquet(&im) : import_rows(&im);
         progress_clear(&im.bar);
     }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,10 +90,10 @@ int cmd_scan(struct args *a)
     if (code == 0 && parquet) code = scan_parquet(&s, &o, path);
     else if (code == 0) {
         FILE *out = path ? fopen(path, "w") : stdout;
-        if (!out) perror(path);
+        if (!out) say("%s: %s", path, strerror(errno));
         code = out ? scan_rows(&s, &o, format, out) : EXIT_ERROR;
         if (out && out != stdout && fclose(out) != 0) {
-            perror(path);
+            say("%s: %s", path, strerror(errno));
             code = EXIT_ERROR;
         }
     }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,17 +7,22 @@
 static int read_file(const char *path, char **out, size_t *len)
 {
     FILE *f = fopen(path, "rb");
-    if (!f) {
-        perror(path);
-        return EXIT_ERROR;
+    size_t cap = 0, n = 0;
+    char *text = NULL;
+    int error = f ? 0 : errno;
+    while (!error && n == cap) {
+        char *more = (char *)realloc(text, cap = cap ? cap * 2 : 1 << 16);
+        if (!more) error = ENOMEM;
+        else n += fread((text = more) + n, 1, cap - n, f);
+        if (!error && ferror(f)) error = errno;
     }
-    size_t cap = 1 << 16, n = 0;
-    char *text = (char *)malloc(cap);
-    while (text && (n += fread(text + n, 1, cap - n, f)) == cap) text = (char *)realloc(text, cap *= 2);
-    fclose(f);
+    if (f) fclose(f);
     *out = text;
     *len = n;
-    return text ? EXIT_DONE : EXIT_ERROR;
+    if (!error) return EXIT_DONE;
+    say("%s: %s", path, strerror(error));
+    free(text);
+    return EXIT_ERROR;
 }
 
 int properties_of(const struct args *a, frz_table_options *o)

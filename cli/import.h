@@ -70,10 +70,10 @@ int infer_parquet(struct infer *f, const char *path);
 void infer_clear(struct infer *f);
 
 /* ── progress.c ── */
-struct progress { bool shown; double started, drawn; uint64_t bytes_total, rows; };
+struct progress { bool shown; double started, drawn; uint64_t total; };
 double now_seconds(void);
-void progress_start(struct progress *p, uint64_t bytes_total, bool wanted);
-void progress_draw(struct progress *p, uint64_t rows, uint64_t bytes);
+void progress_start(struct progress *p, uint64_t total, bool wanted); /* TOTAL: bytes or rows; 0 = unknown */
+void progress_draw(struct progress *p, uint64_t rows, uint64_t done);  /* DONE of the total */
 void progress_clear(struct progress *p);
 
 /* ── import_rows.c, import_arrow.c: what cmd_import.c calls ── */

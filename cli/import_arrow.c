@@ -85,7 +85,7 @@ int import_parquet(struct import *im)
             code = import_slice(im, &source, &whole, first, count, at);
             at += (uint64_t)count;
             first += count;
-            progress_draw(&im->bar, im->rows, 0);
+            progress_draw(&im->bar, im->rows, at);
         }
         whole.release(&whole);
     }

@@ -74,6 +74,7 @@ static struct infer_column *find(struct infer *f, const char *name)
     return NULL;
 }
 
+static bool fits_double(json_int_t v) { return v >= -(INT64_C(1) << 53) && v <= INT64_C(1) << 53; }
 static bool too_big(const json_error_t *e) { return json_error_code(e) == json_error_numeric_overflow; }
 
 int infer_json(struct infer *f, const char *text, size_t len, char *problem, size_t cap)
@@ -99,7 +100,7 @@ int infer_json(struct infer *f, const char *text, size_t len, char *problem, siz
         case JSON_NULL: break;
         case JSON_TRUE:
         case JSON_FALSE: c->types &= BIT(T_BOOLEAN); break;
-        case JSON_INTEGER: c->types &= BIT(T_LONG) | BIT(T_DOUBLE); break;
+        case JSON_INTEGER: c->types &= fits_double(json_integer_value(value)) ? BIT(T_LONG) | BIT(T_DOUBLE) : BIT(T_LONG); break;
         case JSON_REAL: c->types &= BIT(T_DOUBLE); break;
         case JSON_STRING: c->types = strike(f, c->types & OF_STRINGS, json_string_value(value), json_string_length(value)); break;
         default:

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,7 +204,7 @@ int writer_end(struct writer *w)
 {
     if (w->format == FORMAT_TABLE) print_held(w);
     bool failed = fflush(w->f) != 0 || w->failed;
-    if (failed) perror("frazil: output");
+    if (failed) say("output: %s", strerror(errno));
     for (size_t i = 0; i < w->count; i++) free(w->names[i]);
     free(w->columns);
     free(w->names);

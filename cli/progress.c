@@ -13,21 +13,21 @@ double now_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-void progress_start(struct progress *p, uint64_t bytes_total, bool wanted)
+void progress_start(struct progress *p, uint64_t total, bool wanted)
 {
-    *p = (struct progress){.shown = wanted && isatty(STDERR_FILENO), .started = now_seconds(), .bytes_total = bytes_total};
+    *p = (struct progress){.shown = wanted && isatty(STDERR_FILENO), .started = now_seconds(), .total = total};
     p->drawn = p->started;
 }
 
-void progress_draw(struct progress *p, uint64_t rows, uint64_t bytes)
+void progress_draw(struct progress *p, uint64_t rows, uint64_t done)
 {
     if (!p->shown) return;
     double now = now_seconds(), seconds = now - p->started;
     if (now - p->drawn < DRAW_SECONDS) return;
     p->drawn = now;
     fprintf(stderr, "\r\033[K");
-    if (p->bytes_total && bytes) {
-        double part = (double)bytes / (double)p->bytes_total;
+    if (p->total && done) {
+        double part = (double)done / (double)p->total;
         if (part > 1) part = 1;
         unsigned left = (unsigned)(seconds / part - seconds + 0.5);
         fprintf(stderr, "%3.0f%% [", part * 100);

@@ -486,6 +486,7 @@ typedef struct frz_parquet_options {
 #define FRZ_PARQUET_OPTIONS_INIT FRZ_INIT(frz_parquet_options)
 FRZ_API FRZ_NODISCARD int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_parquet_schema(const char *path, frz_schema **out, frz_error *); /* without a key */
+FRZ_API FRZ_NODISCARD int frz_parquet_count(const char *path, uint64_t *rows, frz_error *);    /* as its footer says */
 /* A file at PATH is replaced once the new one is whole and synced; a pipe or a device, and any name under /dev, is written as it is. */
 FRZ_API FRZ_NODISCARD int frz_parquet_write(const char *path, struct ArrowArrayStream *stream, const frz_parquet_options *, uint64_t *rows, frz_error *);
 
@@ -529,7 +530,7 @@ typedef struct frz_verify_report {
     uint64_t tables, files, rows, pages, bytes, findings;
 } frz_verify_report;
 /* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
- * agrees. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
+ * agrees, and every retained snapshot's summary recounted from its manifests. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings what a build or the interop tests need onto a Debian 12. Does nothing where all is there.
-#   setup.sh debian   compilers and libraries
-#   setup.sh python   .venv with the engines that read frazil's tables, and Spark's Iceberg runtime
+#   setup.sh debian [PACKAGE…]   compilers and libraries, and what a target needs beside them
+#   setup.sh python               .venv with the engines that read frazil's tables, and Spark's Iceberg runtime
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ debian() {
 
 case "${1:-}" in
 debian)
-    debian "${need_debian[@]}"
+    debian "${need_debian[@]}" "${@:2}"
     ;;
 python)
     command -v java >/dev/null || debian default-jre-headless

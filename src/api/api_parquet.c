@@ -176,6 +176,18 @@ done:
     return rc;
 }
 
+int frz_parquet_count(const char *path, uint64_t *rows, frz_error *err)
+{
+    struct reader *r = NULL;
+    if (!rows) return frz__err(err, FRZ_INVALID, "argument rows is NULL");
+    *rows = 0;
+    int rc = reader_open(path, &r, err);
+    if (rc != FRZ_OK) return rc;
+    *rows = frz__pq_rows(r->file);
+    reader_free(r);
+    return FRZ_OK;
+}
+
 /* ── writing ── */
 
 struct out_file {

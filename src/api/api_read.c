@@ -65,11 +65,10 @@ static int get_row(frz_table *table, frz_snapshot *snapshot, const frz_value *ke
     if (out->borrows) return frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
     TRY(frz__shell_row_fits(t, out, err));
     buf_reset(&out->scratch);
-    struct buf encoded = BUF_INIT(t->a, 0); /* `out` may be cleared while the key is in use */
-    int rc = frz__shell_key(out->schema, key, nkey, &encoded, err);
-    if (rc >= 0) rc = frz__get(t, s, buf_slice(&encoded), mask, out, err);
+    buf_reset(&out->wanted);
+    int rc = frz__shell_key(out->schema, key, nkey, &out->wanted, err);
+    if (rc >= 0) rc = frz__get(t, s, buf_slice(&out->wanted), mask, out, err);
     if (rc != FRZ_OK) frz_row_clear(out);
-    buf_clear(&encoded);
     return rc;
 }
 

@@ -11,8 +11,9 @@ void *frz__alloc_zero(const allocator *a, size_t bytes);
 /* COUNT × BYTES, NULL on overflow. Zeroed. */
 void *frz__alloc_array(const allocator *a, size_t count, size_t bytes);
 void *frz__realloc(const allocator *a, void *p, size_t bytes);
-/* For what will be used whole: from malloc, two megabytes and more come in huge pages where the system has them (a fault for each 4 KiB costs as much as writing a row to them). */
-void *frz__alloc_huge(const allocator *a, size_t bytes);
+/* Without an allocator of the caller's, two megabytes and more are mapped, and go back to the system at once. Given back with the same size. */
+void *frz__alloc_large(const allocator *a, size_t bytes);
+void frz__free_large(const allocator *a, void *p, size_t bytes); /* NULL is fine */
 void frz__free(const allocator *a, void *p);
 /* NUL-terminated copy of LEN bytes. */
 char *frz__strndup(const allocator *a, const char *s, size_t len);

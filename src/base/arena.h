@@ -4,9 +4,34 @@
 #define FRZ_BASE_ARENA_H
 #include <stdatomic.h>
 #include "base/alloc.h"
+#include "base/sync.h"
+
+/* Blocks that are taken from the allocator beforehand, for what may not fail halfway: an arena takes one where the allocator has nothing. */
+struct arena_reserve {
+    const allocator *a;
+    struct arena_block *blocks;
+    size_t count, bytes; /* so many, each with room for so many bytes */
+};
+/* At least COUNT blocks with room for BYTES each. FRZ_NO_MEMORY: as before. */
+FRZ_NODISCARD int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_error *err);
+void frz__arena_reserve_clear(struct arena_reserve *r);
+
+/* Blocks of the largest size that arenas gave back, for the next ones: the kernel clears fresh memory at a gigabyte a second, half of what it takes to fill a memtable. Threads: any. */
+struct arena_spares {
+    const allocator *a;
+    struct mutex mu;
+    struct arena_block *blocks;
+    size_t count, max;
+    bool taken; /* since the last trim */
+};
+void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes); /* kept: about BYTES at most */
+void frz__arena_spares_trim(struct arena_spares *s); /* from time to time: gives them back if nobody wanted any since */
+void frz__arena_spares_clear(struct arena_spares *s); /* after the arenas that use it */
 
 struct arena {
     const allocator *a;
+    struct arena_reserve *reserve; /* of the same allocator; NULL = none */
+    struct arena_spares *spares;   /* likewise */
     struct arena_block *blocks;
     uint8_t *at, *end;
     size_t next_bytes;

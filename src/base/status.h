@@ -21,6 +21,12 @@ int frz__err_corrupt(frz_error *err, const char *fmt, ...) FRZ_PRINTF(2, 3);
  * strerror. A missing file that must be there is the caller's to turn into FRZ_CORRUPT. */
 int frz__err_os(frz_error *err, int os_errno, const char *fmt, ...) FRZ_PRINTF(3, 4);
 int frz__err_no_memory(frz_error *err, size_t bytes);
+#ifdef __clang_analyzer__ /* looks at one file at a time: it is told what these give back, or it walks on from a failed allocation */
+#define frz__err_no_memory(err, bytes) ((void)frz__err_no_memory((err), (bytes)), FRZ_NO_MEMORY)
+#define frz__err(err, code, ...) ((void)frz__err((err), (code), __VA_ARGS__), (code))
+#define frz__err_os(err, os_errno, ...) ((void)frz__err_os((err), (os_errno), __VA_ARGS__), FRZ_IO)
+#define frz__err_corrupt(...) ((void)frz__err_corrupt(__VA_ARGS__), FRZ_CORRUPT)
+#endif
 /* Puts "context: " before the message; keeps the code. */
 void frz__err_context(frz_error *err, const char *fmt, ...) FRZ_PRINTF(2, 3);
 void frz__err_clear(frz_error *err);

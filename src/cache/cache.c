@@ -35,6 +35,8 @@ struct shard {
 };
 struct cache {
     const allocator *a;
+    size_t held_max;
+    _Atomic size_t held; /* bytes */
     unsigned shard_count; /* a power of two */
     struct shard shards[];
 };
@@ -141,6 +143,7 @@ int frz__cache_new(const allocator *a, size_t bytes, struct cache **out, frz_err
     struct cache *c = (struct cache *)frz__alloc_zero(a, sizeof *c + shards * sizeof c->shards[0]);
     if (!c) return frz__err_no_memory(err, sizeof *c + shards * sizeof c->shards[0]);
     c->a = a;
+    c->held_max = bytes / 4;
     for (; c->shard_count < shards; c->shard_count++) {
         struct shard *s = &c->shards[c->shard_count];
         s->buckets = (struct cache_entry **)frz__alloc_array(a, BUCKETS_MIN, sizeof *s->buckets);
@@ -242,6 +245,21 @@ void frz__cache_unpin(struct cache *c, struct cache_entry *e)
     evict_locked(s, &dead);
     frz__mutex_unlock(&s->mu);
     bury(c->a, dead);
+}
+
+bool frz__cache_hold(struct cache *c, struct cache_entry *e)
+{
+    if (e->oversized) return false;
+    if (atomic_fetch_add(&c->held, e->bytes) + e->bytes <= c->held_max) return true;
+    atomic_fetch_sub(&c->held, e->bytes);
+    return false;
+}
+
+void frz__cache_unhold(struct cache *c, struct cache_entry *e)
+{
+    if (!e) return;
+    atomic_fetch_sub(&c->held, e->bytes);
+    frz__cache_unpin(c, e);
 }
 
 void frz__cache_drop_file(struct cache *c, uint64_t file)

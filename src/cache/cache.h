@@ -2,7 +2,7 @@
  *
  * Design      keys are (file number, kind, index): file content is immutable and file numbers are never used twice, so nothing is ever invalidated, only forgotten. A pinned entry stays.
  *             What is charged is the bytes given and some 100 for the entry. An entry larger than a shard's budget lives while it is pinned, and evicts nobody.
- * Invariants  (1) charged bytes ≤ budget, but for what is pinned  (2) one entry a key: of two inserts at once the first wins and both get it
+ * Invariants  (1) charged bytes ≤ budget, but for what is pinned; of that a quarter of the budget at most is held  (2) one entry a key: of two inserts at once the first wins and both get it
  * Threads     any                                                                                                                     */
 #ifndef FRZ_CACHE_CACHE_H
 #define FRZ_CACHE_CACHE_H
@@ -18,6 +18,9 @@ struct cache_entry *frz__cache_get(struct cache *c, const struct cache_key *k); 
 FRZ_NODISCARD int frz__cache_insert(struct cache *c, const struct cache_key *k, void *value, size_t bytes, void (*free_value)(const allocator *a, void *value), struct cache_entry **out, frz_error *err);
 void *frz__cache_value(struct cache_entry *e);
 void frz__cache_unpin(struct cache *c, struct cache_entry *e); /* NULL is fine */
+/* Turns the caller's pin into one that is held as long as its file is open: what then finds the entry by itself asks no shard. False, and the pin stays as it was: a quarter of the budget is held so already. */
+bool frz__cache_hold(struct cache *c, struct cache_entry *e);
+void frz__cache_unhold(struct cache *c, struct cache_entry *e); /* gives that pin back; NULL is fine */
 void frz__cache_drop_file(struct cache *c, uint64_t file); /* forgets what is not pinned */
 struct cache_stats { uint64_t hits, misses, bytes, entries, evictions; };
 void frz__cache_stats(struct cache *c, struct cache_stats *out);

@@ -43,7 +43,7 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     return rc;
 }
 
-static int move_hint(struct table *t, int64_t number, frz_error *err)
+int frz__hint_move(struct table *t, int64_t number, frz_error *err)
 {
     char text[24], temp[PATH_BYTES], hint[PATH_BYTES];
     int n = snprintf(text, sizeof text, "%" PRId64, number);
@@ -120,7 +120,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     FAILPOINT_CHECK("commit.after_link", err);
     r->in_doubt = false;
     frz_error hint_error;
-    if (move_hint(t, next->number, &hint_error) < 0)
+    if (frz__hint_move(t, next->number, &hint_error) < 0)
         frz__log(&db->log, FRZ_LOG_WARN, "%s: version-hint.text stays behind version %" PRId64 ": %s", t->name, next->number, hint_error.message);
     drop_old_metadata(t, &res);
     expire_metadata(t, base, next, &res);
@@ -158,7 +158,7 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         stat_add(&t->commit_conflicts, 1);
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
-        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || tries == TRIES_MAX) {
+        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
             rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
             frz__version_release(theirs);
             break;

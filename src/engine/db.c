@@ -41,22 +41,26 @@ int frz__db_check(struct db *db, frz_error *err)
 
 /* ── shared bits ── */
 
+/* A spare one is taken and put back by one exchange; who finds none makes one. */
 int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err)
 {
-    frz__mutex_lock(&db->codec_mu);
-    *out = db->codec_count ? db->codecs[--db->codec_count] : NULL;
-    frz__mutex_unlock(&db->codec_mu);
-    return *out ? FRZ_OK : frz__codec_ctx_new(db->a, out, err);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) {
+        if (!atomic_load_explicit(&db->codecs[i], memory_order_relaxed)) continue;
+        *out = atomic_exchange_explicit(&db->codecs[i], NULL, memory_order_acquire);
+        if (*out) return FRZ_OK;
+    }
+    return frz__codec_ctx_new(db->a, out, err);
 }
 
 void frz__codec_give(struct db *db, struct codec_ctx *c)
 {
     if (!c) return;
-    frz__mutex_lock(&db->codec_mu);
-    bool kept = db->codec_count < FRZ_ARRAY_LEN(db->codecs);
-    if (kept) db->codecs[db->codec_count++] = c;
-    frz__mutex_unlock(&db->codec_mu);
-    if (!kept) frz__codec_ctx_free(c);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) {
+        struct codec_ctx *none = NULL;
+        if (atomic_load_explicit(&db->codecs[i], memory_order_relaxed)) continue;
+        if (atomic_compare_exchange_strong_explicit(&db->codecs[i], &none, c, memory_order_release, memory_order_relaxed)) return;
+    }
+    frz__codec_ctx_free(c);
 }
 
 void frz__db_pin(struct db *db)
@@ -131,7 +135,9 @@ static int open_log(struct db *db, const struct wal_report *report, frz_error *e
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         t->table_no = db->next_table_no++; /* numbers of this writer: earlier segments bind others */
-        if (!table_is_broken(t)) frz__table_wal_line(t, t->version, atomic_load(&t->view)->flushed_seq + 1, &lines[n++]);
+        if (table_is_broken(t)) continue;
+        uint64_t published = atomic_load(&t->view)->flushed_seq + 1;
+        frz__table_wal_line(t, t->version, published > t->low_water ? published : t->low_water, &lines[n++]);
     }
     int rc = frz__wal_open(db->fs, &o, report, db->seq_next, lines, n, &db->wal, err);
     frz__free(db->a, lines);
@@ -154,6 +160,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     frz__tables_tell_broken(db);
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
+    TRY(frz__recover_tell_behind(db, &report, err));
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
@@ -202,9 +209,10 @@ static int load_for_reading(struct db *db, frz_error *err)
         if (rc >= 0) rc = frz__recover_log(db, &report, &strange, err);
         if (rc >= 0 && (!report.found || report.first_segment != first)) rc = versions_moved(db, &moved, err);
         if (rc >= 0 && !moved && tries < BROKEN_TRIES) moved = any_broken(db); /* a file may have gone while it was looked for */
+        if (rc >= 0 && !moved && frz__recover_is_behind(db)) rc = versions_moved(db, &moved, err); /* published since, or an older copy? */
         if (rc >= 0 && !moved && !strange) {
             frz__tables_tell_broken(db);
-            return FRZ_OK;
+            return frz__recover_tell_behind(db, &report, err);
         }
         if (rc < 0 && rc != FRZ_CORRUPT && rc != FRZ_BUSY) return rc;
         unload_tables(db); /* a file that went away while it was looked for, or a segment under the writer's pen: look again */
@@ -227,7 +235,9 @@ static void free_db(struct db *db)
     frz__epoch_free(db->epochs);
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
-    for (size_t i = 0; i < db->codec_count; i++) frz__codec_ctx_free(db->codecs[i]);
+    frz__arena_reserve_clear(&db->reserve);
+    frz__arena_spares_clear(&db->spares);
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(db->codecs); i++) frz__codec_ctx_free(atomic_load(&db->codecs[i]));
     for (size_t i = 0; i < db->batch_count; i++) {
         frz__write_batch_clear(db->batches[i]);
         frz__free(a, db->batches[i]);
@@ -259,6 +269,8 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
         db->a = &db->host;
     }
     db->set = set;
+    db->reserve.a = db->a;
+    frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);
@@ -331,6 +343,9 @@ static void take_over(struct table *old, struct table *fresh)
     char *broken = old->broken;
     old->broken = fresh->broken;
     fresh->broken = broken;
+    char *lost_rows = old->lost_rows;
+    old->lost_rows = fresh->lost_rows;
+    fresh->lost_rows = lost_rows;
     atomic_store(&old->broken_code, atomic_load(&fresh->broken_code)); /* last: who finds it usable finds its version and view */
     frz__mutex_unlock(&old->view_mu);
 }

@@ -73,6 +73,7 @@ struct table {
     struct cond room;      /* view_mu: a flush ended, or failed */
     struct version *version; /* flush_mu + commit_mu; a refresh: commit_mu alone. Who holds flush_mu borrows it, others count it: frz__version_acquire */
     _Atomic(struct view *) view; /* replaced under view_mu; read in an epoch, or under view_mu */
+    _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
     struct mem *active;    /* place + view_mu; borrowed from the view */
     uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings; /* flush_mu + view_mu */
@@ -96,6 +97,9 @@ struct table {
     int64_t retry_at_ns;   /* view_mu */
     struct pool_job flush_job;
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
+    uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
+    char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
+    uint64_t reserve_round; /* place: the last round that counted this table */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
         files_absorbed, files_removed, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
@@ -131,6 +135,9 @@ struct db {
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
+    uint64_t reserve_round; /* place */
+    struct arena_spares spares; /* of memtables */
+    struct arena_reserve reserve; /* place: room for what is logged, should memory run out behind the log */
     frz_error write_error; /* place: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */
     _Atomic uint64_t seq_synced;
@@ -145,9 +152,8 @@ struct db {
     struct pool_job tick_job; /* the pool's */
     bool tick_woken; /* tick_mu */
     _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
-    struct mutex codec_mu; /* spare compression contexts and batches, to batch_count */
-    struct codec_ctx *codecs[16];
-    size_t codec_count;
+    _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
+    struct mutex codec_mu; /* spare batches, to batch_count */
     struct write_batch *batches[16];
     size_t batch_count;
 
@@ -186,12 +192,15 @@ void frz__table_release(struct table *t);
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
 FRZ_NODISCARD int frz__table_broken(struct table *t, frz_error *err); /* its code, and why */
+bool frz__table_lost(struct table *t, frz_error *err); /* rows were published and are no more: says which */
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
 #define MUST(expr) do { int must_rc_ = (expr); if (must_rc_ != FRZ_OK) return must_rc_; } while (0)
 frz_schema *frz__table_schema(struct table *t); /* counted */
 void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct wal_table *out);
 /* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
 FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_error *err);
+/* The manifests of snapshot S of META, in AR. */
+FRZ_NODISCARD int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *meta, const struct ice_snapshot *s, struct ice_tree *tree, frz_error *err);
 struct version *frz__version_acquire(struct table *t); /* counted, current */
 void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
@@ -229,6 +238,10 @@ struct commit_request {
     bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);
+FRZ_NODISCARD int frz__hint_move(struct table *t, int64_t number, frz_error *err);
+/* ── relocate.c ── */
+/* *V is at another place than its metadata says: it becomes the version, committed, that says where it is. FRZ_UNSUPPORTED where that may not be done. At open, single-threaded. */
+FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *err);
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
 void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */

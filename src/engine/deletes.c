@@ -106,7 +106,7 @@ static int open_new(struct delete_plan *p, const char *name, struct file **out, 
         p->paths = paths;
         p->open_cap = cap;
     }
-    MUST(frz__data_file_new(t, t->version->meta->location, name, out, &path, &uri, err));
+    TRY(frz__data_file_new(t, t->version->meta->location, name, out, &path, &uri, err));
     p->paths[p->open_count] = path;
     p->open[p->open_count++] = *out;
     const char *copy = frz__arena_strndup(&p->ar, uri, strlen(uri));

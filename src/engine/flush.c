@@ -16,7 +16,7 @@ static void clear(struct flush *f)
     const allocator *a = f->t->a;
     if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
-    frz__free(a, f->entries);
+    frz__free_large(a, f->entries, f->entry_bytes);
     frz__free(a, f->row_ids);
     frz__codec_give(f->t->db, f->codec);
     frz__view_release(f->view);
@@ -111,8 +111,12 @@ static bool has_immutables(struct table *t)
 int frz__flush(struct table *t, frz_error *err)
 {
     MUST(frz__table_usable(t, true, err));
-    atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
-    TRY(frz__rotate(t, NULL, err));
+    int64_t since = atomic_exchange(&t->dirty_since_ns, 0), none = 0; /* before the rotation: what is written after it counts anew */
+    int rotated = frz__rotate(t, NULL, err);
+    if (rotated < 0) {
+        (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
+        return rotated;
+    }
     return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;
 }
 

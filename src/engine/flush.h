@@ -28,7 +28,7 @@ struct flush {
     uint64_t flushed_seq;
     struct codec_ctx *codec;
     struct flush_entry *entries;
-    size_t entry_count, put_count;
+    size_t entry_count, put_count, entry_bytes;
     int64_t *row_ids; /* by entry, carried; -1 = none; NULL = none at all */
     uint64_t put_bytes;
     struct flush_file *by_file;

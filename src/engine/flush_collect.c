@@ -83,7 +83,8 @@ int frz__flush_collect(struct flush *f, frz_error *err)
     size_t total = 0;
     for (size_t m = 0; m < f->mem_count; m++) total += atomic_load(&f->mems[m]->keys);
     if (total >= SIZE_MAX / sizeof *f->entries) return frz__err_no_memory(err, SIZE_MAX);
-    f->entries = (struct flush_entry *)frz__alloc_huge(f->t->a, (total + 1) * sizeof *f->entries);
+    f->entry_bytes = (total + 1) * sizeof *f->entries;
+    f->entries = (struct flush_entry *)frz__alloc_large(f->t->a, f->entry_bytes);
     if (!f->entries) return frz__err_no_memory(err, total * sizeof *f->entries);
     if (f->mem_count > 1) return collect_many(f, err);
     collect_one(f);

@@ -8,13 +8,14 @@ struct bound_table {
     uint8_t uuid[16];
     struct table *t;     /* NULL = gone */
     frz_schema *schema;  /* that its rows were written under */
-    uint64_t lost;       /* rows of a table that is gone */
     char name[208];
 };
 struct replay {
     struct db *db;
     struct bound_table *bound;
     size_t count, cap;
+    struct lost_table *lost;
+    size_t lost_count, lost_cap;
     struct buf migrated;
     uint64_t groups, bytes;
 };
@@ -38,8 +39,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     } else {
         frz__schema_release(b->schema);
     }
-    *b = (struct bound_table){.table_no = line->table_no, .lost = b->lost};
-    b->lost = 0;
+    *b = (struct bound_table){.table_no = line->table_no};
     memcpy(b->uuid, line->uuid, sizeof b->uuid);
     snprintf(b->name, sizeof b->name, "%.*s", (int)line->name.len, line->name.data);
     frz__uuid_format(line->uuid, uuid);
@@ -47,6 +47,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
         struct table *t = r->db->tables[i];
         if (t->uuid[0] ? strcmp(t->uuid, uuid) == 0 : strcmp(t->name, b->name) == 0) b->t = t; /* one whose metadata can't be read is known by its name alone */
     }
+    if (b->t && b->t->uuid[0] && line->low_water > b->t->low_water) b->t->low_water = line->low_water;
     if (line->table_no >= r->db->next_table_no) r->db->next_table_no = line->table_no + 1;
     int rc = frz__json_parse(line->schema_json, &j, err);
     if (rc >= 0) rc = frz__schema_from_json(r->db->a, j, &b->schema, err);
@@ -83,6 +84,25 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
     return FRZ_OK;
 }
 
+/* An operation on a table whose directory is not there. Whether it was dropped, a later record tells. */
+static int note_lost(struct replay *r, const struct bound_table *b, uint64_t segment, uint64_t seq, frz_error *err)
+{
+    struct lost_table *l = NULL;
+    for (size_t i = 0; i < r->lost_count && !l; i++)
+        if (memcmp(r->lost[i].uuid, b->uuid, sizeof b->uuid) == 0) l = &r->lost[i];
+    if (!l) {
+        TRY(frz__grow(r->db->a, (void **)&r->lost, r->lost_count, &r->lost_cap, sizeof *r->lost, err));
+        l = &r->lost[r->lost_count++];
+        *l = (struct lost_table){.segment = segment};
+        memcpy(l->uuid, b->uuid, sizeof l->uuid);
+    }
+    snprintf(l->name, sizeof l->name, "%s", b->name);
+    l->operations++;
+    if (b->table_no > l->table_no) l->table_no = b->table_no;
+    l->last = seq;
+    return FRZ_OK;
+}
+
 static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops, slice bytes, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -94,9 +114,12 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
         TRY(rc);
         struct bound_table *b = find_bound(r, op.table_no);
         if (!b) return frz__err_corrupt(err, "the log's operation %" PRIu64 " is for table number %" PRIu64 ", which its dictionary lacks", base_seq + i, op.table_no);
-        if (!b->t || table_is_broken(b->t)) {
-            b->lost++;
-            if (b->t && !r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
+        if (!b->t) {
+            TRY(note_lost(r, b, segment, base_seq + i, err));
+            continue;
+        }
+        if (table_is_broken(b->t)) {
+            if (!r->db->segment_kept) r->db->segment_kept = segment; /* until the table can be opened again */
             continue;
         }
         if (base_seq + i <= atomic_load(&b->t->view)->flushed_seq) continue;
@@ -115,7 +138,8 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     if (!b) return FRZ_OK;
     if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
-    b->lost = 0;
+    for (size_t i = 0; i < r->lost_count; i++) /* it was not lost */
+        if (memcmp(r->lost[i].uuid, b->uuid, sizeof b->uuid) == 0) r->lost[i] = r->lost[--r->lost_count];
     return FRZ_OK;
 }
 
@@ -136,12 +160,66 @@ static int finish_drops(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
+static bool is_behind(struct table *t) { return !table_is_broken(t) && atomic_load(&t->view)->flushed_seq + 1 < t->low_water; }
+
+bool frz__recover_is_behind(const struct db *db)
+{
+    bool any = false;
+    for (size_t i = 0; i < db->table_count; i++) any = any || is_behind(db->tables[i]);
+    return any;
+}
+
+int frz__recover_tell_behind(struct db *db, const struct wal_report *report, frz_error *err)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (!is_behind(t)) continue;
+        uint64_t have = atomic_load(&t->view)->flushed_seq;
+        if (report->seq_first <= have + 1) {
+            frz__log(&db->log, FRZ_LOG_WARN, "%s: its metadata has it up to sequence %" PRIu64 ", and up to %" PRIu64 " was published once: it is an older copy. The log still has the rows between: they are back",
+                     t->name, have, t->low_water - 1);
+            continue;
+        }
+        struct buf text = BUF_INIT(db->a, 0);
+        int rc = frz__buf_printf(&text, err,
+                                 "rows are missing: its metadata has it up to sequence %" PRIu64 ", and up to %" PRIu64 " was published once: it is an older copy. Of the rows between, the log has those from %" PRIu64
+                                 " on; the others are neither there nor in its files",
+                                 have, t->low_water - 1, report->seq_first);
+        if (rc >= 0) rc = buf_append_byte(&text, 0, err);
+        if (rc < 0) {
+            buf_clear(&text);
+            return rc;
+        }
+        frz__free(db->a, t->lost_rows);
+        t->lost_rows = (char *)text.data;
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s", t->name, t->lost_rows);
+    }
+    return FRZ_OK;
+}
+
+/* Tables that are gone without a drop in the log: someone removed them, or they are not mounted. Their rows are put aside; where that fails, the log is kept. */
+static void keep_lost(struct db *db, const struct lost_table *lost, size_t count)
+{
+    frz_error why = {0};
+    if (count == 0) return;
+    int rc = db->set.read_only ? FRZ_OK : frz__lost_keep(db, lost, count, &why);
+    for (size_t i = 0; i < count; i++) {
+        const struct lost_table *l = &lost[i];
+        char dir[LOST_DIR_BYTES];
+        frz__lost_dir(db, l, dir);
+        if (rc < 0 && (!db->segment_kept || l->segment < db->segment_kept)) db->segment_kept = l->segment;
+        frz__log(&db->log, FRZ_LOG_WARN, "the log holds %" PRIu64 " operations on table %s, which is gone without having been dropped: %s%s%s", l->operations, l->name,
+                 db->set.read_only ? "the next writer puts them aside" : rc < 0 ? "they stay in the log, which grows: " : "they are kept in ", db->set.read_only ? "" : rc < 0 ? why.message : dir,
+                 db->set.read_only || rc < 0 ? "" : ", a log of its own");
+    }
+}
+
 /* Of the tables that the log has rows of and that are not there: the highest number. */
 static uint64_t highest_gone(const struct replay *r)
 {
     uint64_t number = 0;
-    for (size_t i = 0; i < r->count; i++)
-        if (r->bound[i].lost && !r->bound[i].t && r->bound[i].table_no > number) number = r->bound[i].table_no;
+    for (size_t i = 0; i < r->lost_count; i++)
+        if (r->lost[i].table_no > number) number = r->lost[i].table_no;
     return number;
 }
 
@@ -169,17 +247,15 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     uint64_t gone = highest_gone(&r);
     bool tell = gone <= *strange;
     *strange = tell ? 0 : gone;
-    for (size_t i = 0; i < r.count; i++) {
-        if (tell && r.bound[i].lost && !r.bound[i].t)
-            frz__log(&db->log, FRZ_LOG_WARN, "the log holds %" PRIu64 " operations of table %s, which is gone without having been dropped", r.bound[i].lost, r.bound[i].name);
-        frz__schema_release(r.bound[i].schema);
-    }
+    for (size_t i = 0; i < r.count; i++) frz__schema_release(r.bound[i].schema);
+    if (rc >= 0 && tell) keep_lost(db, r.lost, r.lost_count);
     atomic_store(&db->seq_visible, last);
     atomic_store(&db->seq_synced, last);
     db->seq_next = last + 1;
     stat_add(&db->recovered_batches, r.groups);
     stat_add(&db->recovered_bytes, r.bytes);
     frz__free(db->a, r.bound);
+    frz__free(db->a, r.lost);
     buf_clear(&r.migrated);
     return rc < 0 ? rc : finish_drops(db, err);
 }

@@ -65,7 +65,10 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         if (now - *expired_at >= IDLE_NS) expire_due(t);
         frz__table_release(t);
     }
-    if (now - *expired_at >= IDLE_NS) *expired_at = now;
+    if (now - *expired_at >= IDLE_NS) {
+        frz__arena_spares_trim(&db->spares);
+        *expired_at = now;
+    }
     frz__epoch_collect(db->epochs);
     return next;
 }

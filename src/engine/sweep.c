@@ -77,13 +77,40 @@ done:
     return rc < 0 ? rc : FRZ_OK;
 }
 
-/* "frz-<epoch>-<version>-…" or "snap-<id>-<epoch>-<version>-…": the version it was made for; -1 = not a name of ours. */
+static bool skip_text(const char **at, const char *text)
+{
+    size_t n = strlen(text);
+    if (strncmp(*at, text, n) != 0) return false;
+    *at += n;
+    return true;
+}
+
+/* Digits of BASE in lower case, LEAST to MOST of them, and what they say. */
+static bool skip_number(const char **at, unsigned base, size_t least, size_t most, uint64_t *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+    for (*out = 0; n < most; n++) {
+        const char *d = (*at)[n] ? strchr(digits, (*at)[n]) : NULL;
+        if (!d || d >= digits + base) break;
+        *out = *out * base + (uint64_t)(d - digits);
+    }
+    *at += n;
+    return n >= least;
+}
+
+/* "frz-<token>-…" or "snap-<id>-<token>.avro": the version it was made for; -1 = not a name of ours. To the letter: other engines have
+ * "snap-<id>-<attempt>-<uuid>.avro", and what they have not committed yet is theirs. */
 static int64_t version_of(const char *name)
 {
-    unsigned long long epoch = 0, version = 0, id = 0;
-    if (sscanf(name, "frz-%llx-%llu-", &epoch, &version) == 2) return (int64_t)version;
-    if (sscanf(name, "snap-%llu-%llx-%llu-", &id, &epoch, &version) == 3) return (int64_t)version;
-    return -1;
+    uint64_t id, epoch, version, n, noise;
+    bool list = skip_text(&name, "snap-");
+    if (list && !(skip_number(&name, 10, 1, 19, &id) && skip_text(&name, "-"))) return -1;
+    if (!list && !skip_text(&name, "frz-")) return -1;
+    if (!skip_number(&name, 16, 1, 16, &epoch) || !skip_text(&name, "-")) return -1; /* frz__db_token */
+    if (!skip_number(&name, 10, 1, 18, &version) || !skip_text(&name, "-")) return -1;
+    if (!skip_number(&name, 10, 1, 19, &n) || !skip_text(&name, "-") || !skip_number(&name, 16, 8, 8, &noise)) return -1;
+    return (list ? strcmp(name, ".avro") == 0 : *name == '-') ? (int64_t)version : -1;
 }
 
 /* A version that fell out of the metadata log, by a commit that was cut short before it removed it. */

@@ -12,8 +12,7 @@ static int check_version(const struct table *t, const struct version *v, struct 
     if (s->key_count == 0) return frz__err(err, FRZ_UNSUPPORTED, "%s: its schema has no identifier fields: without a primary key there is nothing to put by", t->name);
     if (v->meta->partitioned) return frz__err(err, FRZ_UNSUPPORTED, "%s: partitioned tables are not taken up by this version", t->name);
     if (!t->db->set.read_only && !slice_eq(v->meta->location, slice_str(t->location)))
-        return frz__err(err, FRZ_UNSUPPORTED, "%s: its metadata says that it is at %.*s, and it is at %s: a moved table can be read only (open with read_only)", t->name, (int)v->meta->location.len,
-                        v->meta->location.data, t->location);
+        return frz__err(err, FRZ_UNSUPPORTED, "%s: its metadata says that it is at %.*s now, and it is at %s", t->name, (int)v->meta->location.len, v->meta->location.data, t->location);
     return FRZ_OK;
 }
 
@@ -54,11 +53,13 @@ int frz__table_first_view(struct table *t, frz_error *err)
     struct view *v = NULL;
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
     TRY(frz__mem_new(t->a, frz__ice_schema(t->version->meta, t->version->meta->current_schema_id), &m, err));
+    mem_use_spares(m, &t->db->spares);
     int rc = build_view(t, &m, 1, flushed, &v, err);
     if (rc >= 0) {
         t->active = m;
         t->rot_seq = flushed;
         v->gen = 1;
+        atomic_store(&t->view_schema, v->schema);
         atomic_store(&t->view, v);
     }
     frz__mem_release(m);
@@ -124,6 +125,10 @@ static int load_one(struct db *db, const char *name, frz_error *err)
         rc = db->set.read_only ? FRZ_OK : remove_half_made(t, err);
         frz__table_release(t);
         return rc < 0 ? rc : FRZ_OK;
+    }
+    if (rc >= 0 && !db->set.read_only && !slice_eq(v->meta->location, slice_str(t->location))) {
+        rc = frz__relocate(t, &v, &why);
+        if (rc < 0) frz__version_release(v);
     }
     if (rc >= 0) rc = frz__table_take_version(t, v, &why);
     if (rc == FRZ_NO_MEMORY || rc == FRZ_IO) {

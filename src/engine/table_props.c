@@ -1,6 +1,8 @@
 /* table_props.c — the properties of a table: what may be set, at creation and after. */
 #include "engine/tables.h"
 
+#define TRIES_MAX 5
+
 int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
 {
     if (o->property_count && (!o->property_keys || !o->property_values)) return frz__err(err, FRZ_INVALID, "%zu properties, and no keys or no values", o->property_count);
@@ -36,11 +38,13 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
     frz__mutex_lock(&t->flush_mu);
     int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
-    for (int tries = 0; rc == FRZ_OK && tries < 5; tries++) {
-        rc = t->in_doubt ? frz__table_reload(t, err) : FRZ_OK;
-        if (rc >= 0) rc = frz__commit(t, &r, err);
-        if (rc != FRZ_CONFLICT) break;
+    for (int tries = 1; rc == FRZ_OK; tries++) {
+        if (t->in_doubt) rc = frz__table_reload(t, err);
+        if (rc < 0) break;
+        rc = frz__commit(t, &r, err);
+        if (rc != FRZ_CONFLICT || tries == TRIES_MAX) break;
         t->in_doubt = true; /* somebody else committed */
+        rc = FRZ_OK;
     }
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
     if (rc == FRZ_OK) frz__table_take_settings(t, &settings);

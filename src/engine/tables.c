@@ -59,6 +59,7 @@ void frz__table_release(struct table *t)
     frz__free(a, t->dir);
     frz__free(a, t->location);
     frz__free(a, t->broken);
+    frz__free(a, t->lost_rows);
     frz__free(a, t);
 }
 
@@ -95,6 +96,15 @@ frz_schema *frz__table_schema(struct table *t)
     frz_schema *s = frz__schema_acquire(v->schema);
     frz__view_release(v);
     return s;
+}
+
+bool frz__table_lost(struct table *t, frz_error *err)
+{
+    frz__mutex_lock(&t->view_mu);
+    bool lost = t->lost_rows != NULL;
+    if (lost) (void)frz__err(err, FRZ_CORRUPT, "%s", t->lost_rows);
+    frz__mutex_unlock(&t->view_mu);
+    return lost;
 }
 
 int frz__table_broken(struct table *t, frz_error *err)

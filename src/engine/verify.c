@@ -30,6 +30,28 @@ static int found(struct verify *x, const char *where, const char *fmt, ...)
 
 /* ── metadata ── */
 
+/* Beside a writer a snapshot may expire while it is looked at. */
+static bool expired_since(struct verify *x, int64_t id)
+{
+    struct version *now = NULL;
+    bool gone = frz__version_load(x->t, &now, NULL) == FRZ_OK && !frz__ice_snapshot(now->meta, id);
+    frz__version_release(now);
+    return gone;
+}
+
+/* One that is not the current one: its manifests can be read, and its summary is what they say. */
+static int check_snapshot(struct verify *x, const char *where, const struct ice_snapshot *s)
+{
+    struct arena ar = ARENA_INIT(x->t->a);
+    struct ice_tree tree = {0};
+    frz_error why = {0};
+    int rc = frz__version_tree(x->t, &ar, x->v->meta, s, &tree, &why);
+    if (rc == FRZ_OK) rc = frz__ice_summary_check(s, &tree, &why);
+    if (rc != FRZ_OK && rc != FRZ_NO_MEMORY) rc = expired_since(x, s->id) ? FRZ_OK : found(x, where, "%s", why.message);
+    frz__arena_clear(&ar);
+    return rc;
+}
+
 static int check_metadata(struct verify *x)
 {
     const struct ice_meta *m = x->v->meta;
@@ -45,7 +67,10 @@ static int check_metadata(struct verify *x)
     for (size_t i = 0; i < m->snapshot_count; i++)
         if (m->snapshots[i].sequence_number > m->last_sequence_number) TRY(found(x, where, "snapshot %" PRId64 " has a sequence number beyond last-sequence-number", m->snapshots[i].id));
     int rc = frz__ice_snapshot(m, m->current_snapshot_id) ? frz__ice_tree_check(x->t->a, m, &x->v->tree, &why) : FRZ_OK;
-    return rc == FRZ_CORRUPT ? found(x, where, "%s", why.message) : rc;
+    if (rc == FRZ_CORRUPT) rc = found(x, where, "%s", why.message);
+    for (size_t i = 0; rc >= 0 && i < m->snapshot_count; i++)
+        if (m->snapshots[i].id != m->current_snapshot_id && m->snapshots[i].manifest_list.len) rc = check_snapshot(x, where, &m->snapshots[i]);
+    return rc;
 }
 
 /* ── one data file ── */
@@ -275,6 +300,7 @@ int frz__verify_table(struct table *t, verify_fn fn, void *ctx, frz_verify_repor
     frz_error why = {0};
     report->tables++;
     if (frz__table_broken(t, &why)) return found(&x, t->dir, "%s", why.message) < 0 ? FRZ_CANCELLED : FRZ_OK;
+    if (frz__table_lost(t, &why) && found(&x, t->dir, "%s", why.message) < 0) return FRZ_CANCELLED;
     frz__mutex_lock(&t->flush_mu); /* what is on disk stands still */
     int rc = frz__codec_take(t->db, &x.codec, err);
     if (rc >= 0) {

@@ -114,7 +114,7 @@ static int read_iceberg_path(struct table *t, struct arena *ar, slice location, 
     return rc;
 }
 
-static int load_tree(struct table *t, struct arena *ar, const struct ice_meta *meta, const struct ice_snapshot *s, struct ice_tree *tree, frz_error *err)
+int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *meta, const struct ice_snapshot *s, struct ice_tree *tree, frz_error *err)
 {
     slice bytes;
     TRY(read_iceberg_path(t, ar, meta->location, s->manifest_list, &bytes, err));
@@ -151,7 +151,7 @@ int frz__version_load(struct table *t, struct version **out, frz_error *err)
             rc = frz__err_corrupt(err, "%s: %s: current-snapshot-id %" PRId64 " is not among the snapshots", t->name, path, v->meta->current_snapshot_id);
             goto done;
         }
-        CHECK(load_tree(t, &v->ar, v->meta, s, &v->tree, err));
+        CHECK(frz__version_tree(t, &v->ar, v->meta, s, &v->tree, err));
     }
     *out = v;
     v = NULL;
@@ -366,7 +366,7 @@ int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, 
     if (snapshot_id >= 0 && snapshot_id != v->meta->current_snapshot_id) {
         const struct ice_snapshot *s = frz__ice_snapshot(v->meta, snapshot_id);
         if (!s) return frz__err(err, FRZ_NOT_FOUND, "%s: no snapshot %" PRId64 " is retained", t->name, snapshot_id);
-        CHECK(load_tree(t, &ar, v->meta, s, &old, err));
+        CHECK(frz__version_tree(t, &ar, v->meta, s, &old, err));
         tree = &old;
     }
     frz_schema *schema = frz__ice_schema(v->meta, v->meta->current_schema_id);

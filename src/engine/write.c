@@ -56,6 +56,7 @@ static bool join_locked(struct db *db, struct writer *w)
     db->queue_tail = w;
     frz__cond_init(&w->cv);
     w->waits = true;
+    FAILPOINT_VOID("write.queue");
     while (!w->done && (db->writing || db->queue_head != w)) frz__cond_wait(&w->cv, &db->log_mu);
     frz__cond_clear(&w->cv);
     if (w->done) return false;
@@ -106,6 +107,7 @@ static int rotate_leading(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
     CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
+    mem_use_spares(fresh, &db->spares);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
     mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);
@@ -412,6 +414,7 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
             TRY(frz__batch_next(&p, end, &op, err));
             struct table *t = w->batch->ops[k].t;
             struct mem *m = t->active;
+            mem_use_reserve(m, &t->db->reserve);
             if (mem_versions(m) == 0) m->log_segment = segment;
             TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
             stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);
@@ -424,10 +427,34 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
     return FRZ_OK;
 }
 
+/* Before anything is logged: what it will take to hold it in memory. A reserve that grew for one large batch is not kept. */
+#define RESERVE_BYTES_MIN ((size_t)64 << 10)
+#define RESERVE_BYTES_KEPT ((size_t)1 << 20)
+static int reserve_group(struct db *db, const struct group *g, frz_error *err)
+{
+    size_t bytes = 0, need = RESERVE_BYTES_MIN, tables = 0;
+    uint64_t round = ++db->reserve_round;
+    for (size_t i = 0; i < g->batches; i++) bytes += g->slices[i].len;
+    for (size_t i = 0; i < g->writers; i++) {
+        const struct writer *w = g->members[i];
+        for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count; k++) {
+            struct table *t = w->batch->ops[k].t;
+            if (t->reserve_round == round) continue;
+            t->reserve_round = round;
+            size_t n = frz__mem_need(t->active, g->ops, bytes);
+            need = n > need ? n : need;
+            tables++;
+        }
+    }
+    if (db->reserve.bytes > RESERVE_BYTES_KEPT && need <= RESERVE_BYTES_KEPT) frz__arena_reserve_clear(&db->reserve);
+    return frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+}
+
 /* The leader's place held, log_mu not. */
 static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
+    TRY(reserve_group(db, g, err));
     TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
     if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
@@ -488,14 +515,24 @@ static void lead(struct db *db, struct writer *self)
 
 /* ── room: slow down, stop, wake ── */
 
+/* Half of the queue's places are taken, or all but the last, which the active memtable is about to take. */
+static bool nearly_full(const struct table *t, const struct view *v, size_t max)
+{
+    size_t waiting = v->mem_count - 1;
+    if (waiting == 0 || waiting >= max) return false;
+    return waiting > max / 2 || (waiting + 1 == max && mem_bytes(v->mems[0]) > t->db->set.memtable_bytes / 4 * 3);
+}
+
 static int wait_for_room(struct table *t, frz_error *err)
 {
     int rc = FRZ_OK;
     frz__mutex_lock(&t->view_mu);
     size_t max = t->settings.frazil_immutable_memtables_max;
-    if (atomic_load(&t->view)->mem_count > max / 2 + 1) { /* getting full: a millisecond for the flush to catch up, once a write */
+    const struct view *v = atomic_load(&t->view);
+    bool nearly = nearly_full(t, v, max);
+    if (nearly || v->mem_count > max) {
         int64_t since = frz__clock_mono_ns();
-        if (atomic_load(&t->view)->mem_count <= max) {
+        if (nearly) { /* a millisecond for the flush to catch up, once a write */
             (void)frz__cond_wait_until(&t->room, &t->view_mu, since + 1000000);
             stat_add(&t->slowdowns, 1);
             stat_add(&t->slowdown_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);

@@ -8,7 +8,7 @@ static int reserve_ops(struct write_batch *b, size_t extra, frz_error *err)
 }
 
 /* Bytes of an operation beside its key and row, at most. */
-static size_t op_head(size_t table_no_bytes) { return 1 + table_no_bytes + 2 * VARINT_BYTES_MAX; }
+static size_t op_head(size_t table_no_bytes) { return 1 + table_no_bytes + (size_t)2 * VARINT_BYTES_MAX; }
 
 /* The measured rows of one chunk. */
 static int put_chunk(struct write_batch *b, struct table *t, const frz_schema *s, const struct row_col *cols, size_t from, size_t count, const uint32_t *key_bytes, const uint32_t *row_bytes,

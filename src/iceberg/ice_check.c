@@ -11,7 +11,6 @@ struct check {
     struct ice_names names;
     struct range *ranges;
     size_t range_count;
-    struct ice_counts total;
     frz_error *err;
 };
 
@@ -21,7 +20,6 @@ static int check_file(struct check *c, const struct ice_manifest *m, const struc
     if ((f->content == ICE_DATA) != (m->content == 0)) return frz__err_corrupt(c->err, "file %.*s: a manifest of %s holds it", PATH_ARGS(f->path), m->content ? "deletes" : "data");
     if (e->sequence_number > c->m->last_sequence_number)
         return frz__err_corrupt(c->err, "file %.*s: sequence number %" PRId64 " is beyond the table's last %" PRId64, PATH_ARGS(f->path), e->sequence_number, c->m->last_sequence_number);
-    frz__ice_count(&c->total, f);
     if (ice_is_dv(f)) {
         struct ice_name *n = frz__ice_names_add(&c->names, f->referenced_data_file);
         if (n->flags & HAS_DV) return frz__err_corrupt(c->err, "data file %.*s has two deletion vectors", PATH_ARGS(f->referenced_data_file));
@@ -73,27 +71,77 @@ static int check_row_ids(struct check *c)
     return FRZ_OK;
 }
 
-static int check_totals(const struct check *c)
+/* ── a summary ── */
+
+struct figure { const char *key; int64_t counted; };
+
+/* OWN: what is not 0 has to be there. */
+static int check_figures(const struct ice_snapshot *s, bool own, const struct figure *figures, size_t count, frz_error *err)
 {
-    const struct ice_counts *t = &c->total;
-    const struct { const char *key; int64_t counted; } totals[] = {
-        {"total-records", t->records},
-        {"total-files-size", t->bytes},
-        {"total-data-files", t->data_files},
-        {"total-delete-files", t->position_files + t->vectors + t->equality_files},
-        {"total-position-deletes", t->position_deletes},
-        {"total-equality-deletes", t->equality_deletes},
-    };
-    const struct ice_snapshot *s = frz__ice_snapshot(c->m, c->m->current_snapshot_id);
-    for (size_t i = 0; s && i < FRZ_ARRAY_LEN(totals); i++) {
-        slice text = frz__ice_summary(s, totals[i].key);
+    for (size_t i = 0; i < count; i++) {
+        slice text = frz__ice_summary(s, figures[i].key);
         int64_t said = 0;
-        if (text.data && (!frz__ice_text_int(text, &said) || said != totals[i].counted))
-            return frz__err_corrupt(c->err, "snapshot %" PRId64 ": its summary's %s is \"%.*s\", counted %" PRId64, s->id, totals[i].key, (int)(text.len < 32 ? text.len : 32), (const char *)text.data,
-                                    totals[i].counted);
+        if (!text.data && (!own || figures[i].counted == 0)) continue;
+        if (!text.data || !frz__ice_text_int(text, &said) || said != figures[i].counted)
+            return frz__err_corrupt(err, "snapshot %" PRId64 ": its summary's %s is \"%.*s\", counted %" PRId64, s->id, figures[i].key,
+                                    (int)(text.len < 32 ? text.len : 32), text.data ? (const char *)text.data : "", figures[i].counted);
     }
     return FRZ_OK;
 }
+
+static int64_t delete_files(const struct ice_counts *c) { return c->position_files + c->vectors + c->equality_files; }
+
+/* What the commit added and removed. Only of our own: which of these another engine gives, and how it counts them, is its affair. */
+static int check_changes(const struct ice_snapshot *s, const struct ice_counts *a, const struct ice_counts *r, frz_error *err)
+{
+    const struct figure figures[] = {
+        {"added-data-files", a->data_files},
+        {"deleted-data-files", r->data_files},
+        {"added-records", a->records},
+        {"deleted-records", r->records},
+        {"added-delete-files", delete_files(a)},
+        {"removed-delete-files", delete_files(r)},
+        {"added-position-delete-files", a->position_files},
+        {"removed-position-delete-files", r->position_files},
+        {"added-dvs", a->vectors},
+        {"removed-dvs", r->vectors},
+        {"added-position-deletes", a->position_deletes},
+        {"removed-position-deletes", r->position_deletes},
+        {"added-files-size", a->bytes},
+        {"removed-files-size", r->bytes},
+    };
+    const char *want = frz__ice_operation(a, r);
+    TRY(check_figures(s, true, figures, FRZ_ARRAY_LEN(figures), err));
+    if (!slice_eq(s->operation, slice_str("replace")) && !slice_eq(s->operation, slice_str(want)))
+        return frz__err_corrupt(err, "snapshot %" PRId64 ": its operation is \"%.*s\", by its files it is %s", s->id,
+                                (int)(s->operation.len < 32 ? s->operation.len : 32), (const char *)s->operation.data, want);
+    return FRZ_OK;
+}
+
+int frz__ice_summary_check(const struct ice_snapshot *s, const struct ice_tree *tree, frz_error *err)
+{
+    struct ice_counts total = {0}, added = {0}, removed = {0};
+    bool own = slice_eq(frz__ice_summary(s, "engine-name"), slice_str("frazil"));
+    for (size_t m = 0; m < tree->count; m++) {
+        for (size_t i = 0; i < tree->manifests[m].entry_count; i++) {
+            const struct ice_entry *e = &tree->manifests[m].entries[i];
+            if (e->status != ICE_DELETED) frz__ice_count(&total, &e->file);
+            if (e->status != ICE_EXISTING && e->snapshot_id == s->id) frz__ice_count(e->status == ICE_ADDED ? &added : &removed, &e->file);
+        }
+    }
+    const struct figure totals[] = {
+        {"total-records", total.records},
+        {"total-files-size", total.bytes},
+        {"total-data-files", total.data_files},
+        {"total-delete-files", delete_files(&total)},
+        {"total-position-deletes", total.position_deletes},
+        {"total-equality-deletes", total.equality_deletes},
+    };
+    TRY(check_figures(s, own, totals, FRZ_ARRAY_LEN(totals), err));
+    return own ? check_changes(s, &added, &removed, err) : FRZ_OK;
+}
+
+/* ── a table ── */
 
 int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const struct ice_tree *tree, frz_error *err)
 {
@@ -113,7 +161,8 @@ int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const stru
         goto done;
     }
     CHECK(check_row_ids(&c));
-    CHECK(check_totals(&c));
+    const struct ice_snapshot *now = frz__ice_snapshot(m, m->current_snapshot_id);
+    if (now) CHECK(frz__ice_summary_check(now, tree, err));
 done:
     frz__arena_clear(&tmp);
     return rc;

@@ -57,10 +57,18 @@ struct ice_result {
 FRZ_NODISCARD int frz__ice_apply(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, const struct ice_edit *edit, const struct ice_env *env,
                                  struct ice_result *out, frz_error *err);
 /* TREE as the tree of M's current snapshot: paths live once, deletion vectors and targets as (1) and (5) say, counts and totals as (2) says, lineage within next-row-id. FRZ_CORRUPT says what is not so.
- * Totals are compared where the summary has them. */
+ * The summary as frz__ice_summary_check has it. */
 FRZ_NODISCARD int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const struct ice_tree *tree, frz_error *err);
+/* S's summary and operation against the entries of its TREE: totals; of our own snapshots also what was added and removed. FRZ_CORRUPT. */
+FRZ_NODISCARD int frz__ice_summary_check(const struct ice_snapshot *s, const struct ice_tree *tree, frz_error *err);
 /* v1: a new table without snapshot. LOCATION file:///…, no slash at the end. Sets frazil's default properties (design.md §3) under the given ones. */
 FRZ_NODISCARD int frz__ice_create(const allocator *a, struct arena *ar, const frz_schema *schema, int format_version, slice location, const struct ice_kv *properties, size_t property_count,
                                   int64_t now_ms, const char uuid[37], struct ice_result *out, frz_error *err);
+/* BASE as it is at LOCATION, where the table was copied or moved to: every path that began with the base's location begins with LOCATION, in the metadata, the properties, a new list and new manifests. FILES: the
+ * delete files that hold such paths themselves, written anew, with the old entry's path (for a deletion vector, of the data file that it is for) beside each. Only the current snapshot stays, under its id, and the
+ * refs to it. A path that is elsewhere is FRZ_UNSUPPORTED. */
+struct ice_moved_file { slice old_path, old_target; struct ice_file file; };
+FRZ_NODISCARD int frz__ice_relocate(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, slice location, const struct ice_moved_file *files, size_t file_count,
+                                    const struct ice_env *env, struct ice_result *out, frz_error *err);
 /* Which files (paths) the snapshots of M other than the current one may need is not known from M alone: expiry of files is the engine's (lifetime intervals). */
 #endif

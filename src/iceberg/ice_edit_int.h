@@ -10,6 +10,7 @@ struct ice_counts {
     int64_t records, position_deletes, equality_deletes, bytes;
 };
 void frz__ice_count(struct ice_counts *c, const struct ice_file *f);
+const char *frz__ice_operation(const struct ice_counts *added, const struct ice_counts *removed); /* where the edit is no replacement */
 static inline int64_t ice_add(int64_t a, int64_t b)
 {
     int64_t sum;

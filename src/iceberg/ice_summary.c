@@ -21,13 +21,12 @@ void frz__ice_count(struct ice_counts *c, const struct ice_file *f)
 
 static int64_t delete_files(const struct ice_counts *c) { return c->position_files + c->vectors + c->equality_files; }
 
-static const char *operation(const struct ice_work *w)
+const char *frz__ice_operation(const struct ice_counts *added, const struct ice_counts *removed)
 {
-    bool adds = w->added.data_files > 0, removes = w->removed.data_files > 0 || delete_files(&w->added) > 0;
-    if (w->edit->replace) return "replace";
+    bool adds = added->data_files > 0, removes = removed->data_files > 0 || delete_files(added) > 0;
     if (adds && removes) return "overwrite";
     if (removes) return "delete";
-    return delete_files(&w->removed) > 0 ? "overwrite" /* rows come back */ : "append";
+    return delete_files(removed) > 0 ? "overwrite" /* rows come back */ : "append";
 }
 
 struct out { struct ice_work *w; struct ice_kv *kv; size_t count; int rc; };
@@ -74,7 +73,7 @@ int frz__ice_summary_build(struct ice_work *w)
     const struct ice_counts *a = &w->added, *r = &w->removed, *t = &w->total;
     struct out o = {.w = w};
     if (!(o.kv = (struct ice_kv *)frz__ice_array(w->ar, KEYS_MAX + w->edit->summary_count, sizeof *o.kv, w->err))) return FRZ_NO_MEMORY;
-    put_text(&o, "operation", slice_str(operation(w)));
+    put_text(&o, "operation", slice_str(w->edit->replace ? "replace" : frz__ice_operation(a, r)));
     put_some(&o, "added-data-files", a->data_files);
     put_some(&o, "deleted-data-files", r->data_files);
     put_some(&o, "added-delete-files", delete_files(a));

@@ -201,6 +201,8 @@ int frz__fs_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error
     return outcome(fs->ops->stat(fs, path, out, err), MAY_MISS, err);
 }
 
+bool frz__fs_is(struct fs *fs, const char *path, const char *absolute) { return fs->ops->is && check_path(path, true, NULL) >= 0 && fs->ops->is(fs, path, absolute); }
+
 int frz__fs_exists(struct fs *fs, const char *path, bool *out, frz_error *err)
 {
     struct fs_stat st;

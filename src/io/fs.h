@@ -48,6 +48,7 @@ struct fs_ops {
     int (*list)(struct fs *, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *);
     int (*sync_dir)(struct fs *, const char *dir, enum sync_site, frz_error *);
     int (*stat)(struct fs *, const char *path, struct fs_stat *out, frz_error *);
+    bool (*is)(struct fs *, const char *path, const char *absolute); /* NULL = never */
     void (*free)(struct fs *);
 };
 struct fs {
@@ -96,6 +97,8 @@ FRZ_NODISCARD int frz__fs_rmdir(struct fs *fs, const char *path, frz_error *err)
 FRZ_NODISCARD int frz__fs_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, frz_error *err); /* FRZ_NOT_FOUND; no order; FN's result other than 0 stops, and is given back */
 FRZ_NODISCARD int frz__fs_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_error *err);
 FRZ_NODISCARD int frz__fs_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err); /* FRZ_NOT_FOUND */
+/* PATH is what ABSOLUTE, a path of the system, leads to: one directory under two names. False if that can't be found out. */
+bool frz__fs_is(struct fs *fs, const char *path, const char *absolute);
 FRZ_NODISCARD int frz__fs_exists(struct fs *fs, const char *path, bool *out, frz_error *err);
 /* Whole file, at most MAX bytes (FRZ_TOO_LARGE), appended to OUT: for small metadata. FRZ_NOT_FOUND. */
 FRZ_NODISCARD int frz__fs_read_file(struct fs *fs, const char *path, size_t max, struct buf *out, frz_error *err);

@@ -473,7 +473,7 @@ static void x_free(struct fs *fs)
 }
 
 static const struct fs_ops fault_ops = {x_open,   x_read,     x_write,  x_sync,  x_allocate, x_truncate, x_size,     x_lock, x_close,
-                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, x_free};
+                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, NULL, x_free};
 
 /* ── the test's side ── */
 

@@ -90,7 +90,7 @@ static void m_free(struct fs *fs)
 }
 
 static const struct fs_ops mem_ops = {m_open,   m_read,     m_write,  m_sync,  m_allocate, m_truncate, m_size,     m_lock, m_close,
-                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, m_free};
+                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, NULL, m_free};
 
 int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err)
 {

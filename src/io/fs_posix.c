@@ -337,8 +337,17 @@ static void px_free(struct fs *fs)
     frz__free(fs->a, fs);
 }
 
+static bool px_is(struct fs *fs, const char *path, const char *absolute)
+{
+    struct stat here, there;
+    int fd = open_path(px(fs), path, O_RDONLY | O_DIRECTORY);
+    bool is = fd >= 0 && fstat(fd, &here) == 0 && stat(absolute, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+    if (fd >= 0) close(fd);
+    return is;
+}
+
 static const struct fs_ops posix_ops = {px_open,   px_read,     px_write,  px_sync,  px_allocate, px_truncate, px_size,     px_lock, px_close,
-                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_free};
+                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_is, px_free};
 
 static const char *remote_kind(int fd)
 {

@@ -55,6 +55,17 @@ static int version_push(struct mem *m, struct mem_key *k, uint64_t seq_op, slice
     return FRZ_OK;
 }
 
+#define DEPTH_GROWTH_MAX 4 /* levels that MEM_OPS_BOUND insertions may add */
+#define NODE_BYTES_USUAL ((size_t)256) /* of nodes an insertion, with room: at worst in order seen, a leaf for seven */
+
+size_t frz__mem_need(const struct mem *m, size_t ops, size_t bytes)
+{
+    size_t depth = m->depth + DEPTH_GROWTH_MAX, keys = bytes + ops * (sizeof(struct mem_key) + sizeof(struct mem_version) + 32);
+    size_t worst = 2 * sizeof(struct leaf) + (2 * depth + 1) * sizeof(struct inner); /* a split, and one of each node above */
+    size_t nodes = ops <= MEM_OPS_BOUND ? ops * worst : MEM_OPS_BOUND * worst + (ops - MEM_OPS_BOUND) * NODE_BYTES_USUAL;
+    return keys > nodes ? keys : nodes;
+}
+
 int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err)
 {
     if (op != OP_PUT && op != OP_DELETE) return frz__err(err, FRZ_UNSUPPORTED, "memtable: operation %d is reserved: only put (1) and delete (2) are known", (int)op);

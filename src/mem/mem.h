@@ -39,6 +39,7 @@ struct mem {
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
     uint64_t seq_first, seq_last; /* of what was added; written by the writer, read once it is immutable */
     uint64_t log_segment;         /* the oldest log segment with a record of this memtable */
+    unsigned depth;               /* inner levels; the writer's */
     frz_schema *schema;           /* of all its rows; counted */
 };
 FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);
@@ -50,6 +51,13 @@ static inline size_t mem_used(struct mem *m) { return arena_used(&m->arena) + ar
 static inline uint64_t mem_versions(struct mem *m) { return atomic_load_explicit(&m->versions, memory_order_relaxed); }
 
 FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, slice key, slice row, frz_error *err);
+/* Bytes that frz__mem_add of OPS keys and rows, of BYTES together, may want of each of M's two arenas. Exact bounds up to MEM_OPS_BOUND ops; beyond, nodes are taken to fill as they do, but for
+ * an order of keys that is made to split a leaf each. */
+#define MEM_OPS_BOUND 128
+size_t frz__mem_need(const struct mem *m, size_t ops, size_t bytes);
+/* Before the first operation. S lives longer than M. */
+static inline void mem_use_spares(struct mem *m, struct arena_spares *s) { m->arena.spares = m->nodes.spares = s; }
+static inline void mem_use_reserve(struct mem *m, struct arena_reserve *r) { m->arena.reserve = m->nodes.reserve = r; }
 /* The newest version ≤ SEQ; NULL = none. Lives as long as the memtable. */
 const struct mem_version *frz__mem_get(const struct mem *m, slice key, uint64_t seq);
 static inline enum op_kind mem_version_op(const struct mem_version *v) { return (enum op_kind)(v->seq_op & 0xFF); }

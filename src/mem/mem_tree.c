@@ -220,6 +220,7 @@ static int raise_split(struct mem *m, struct way *w, struct rise r, frz_error *e
     struct inner *root = (struct inner *)node_new(m, sizeof *root, false, err);
     if (!root) return FRZ_NO_MEMORY;
     inner_fill(root, 0, &r.separator, (struct node *[]){r.left, r.right}, 1);
+    m->depth++;
     MEM_STEP();
     atomic_store_explicit(&m->root, root, memory_order_release);
     return FRZ_OK;

@@ -101,6 +101,8 @@ FRZ_NODISCARD int frz__sst_lower_bound(struct sst *s, slice key, struct codec_ct
 FRZ_NODISCARD int frz__sst_key_at(struct sst *s, uint64_t pos, struct codec_ctx *codec, struct buf *key, frz_error *err);
 /* Fills the columns of MASK (bitset; NULL = all) of OUT with the row at POS; OUT owns them. */
 FRZ_NODISCARD int frz__sst_row(struct sst *s, uint64_t pos, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err);
+/* The same, of a row whose encoded key the caller has: its page needs no look. KEY must not be OUT's scratch. */
+FRZ_NODISCARD int frz__sst_row_of_key(struct sst *s, uint64_t pos, slice key, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err);
 /* Lineage of the row at POS as stored: -1 = null, or no such columns. */
 FRZ_NODISCARD int frz__sst_lineage(struct sst *s, uint64_t pos, struct codec_ctx *codec, int64_t *row_id, int64_t *last_updated, frz_error *err);
 

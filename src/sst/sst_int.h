@@ -24,6 +24,7 @@ struct sst_impl {
     struct pq_file *pq;
     struct sst_block block; /* if sorted */
     uint64_t filter_blocks; /* 0 = no filter */
+    _Atomic(struct filter_unit *) *units; /* of the filter, those that are held; NULL = by way of the cache */
     const char *unsorted;   /* why not, for messages */
     _Atomic(struct sst_index *) index;
     size_t groups;
@@ -41,6 +42,12 @@ struct sst_impl {
 /* ── sst_load.c: by way of the cache; what comes out is pinned by *PIN (may be NULL) until frz__cache_unpin ── */
 FRZ_NODISCARD int frz__sst_load_index(struct sst *s, const struct sst_index **out, struct cache_entry **pin, frz_error *err);
 FRZ_NODISCARD int frz__sst_load_filter_unit(struct sst *s, uint64_t unit, const uint8_t **out, struct cache_entry **pin, frz_error *err);
+struct filter_unit {
+    const allocator *a;
+    _Atomic(struct cache_entry *) held; /* its own entry, once it is in sst_impl.units */
+    uint8_t bytes[];
+};
+void frz__sst_unhold_filter(struct sst *s);
 /* The keys of key page PAGE (of the file). */
 FRZ_NODISCARD int frz__sst_load_stripe(struct sst *s, uint64_t page, struct codec_ctx *codec, const struct sst_keys **out, struct cache_entry **pin, frz_error *err);
 /* The page of LEAF that holds POS, as TYPE; *INDEX = POS within it. */

@@ -105,6 +105,21 @@ static int keys_measure(const frz_schema *s, const struct vec *const *cols, size
     return FRZ_OK;
 }
 
+/* Keys ascend, so what the first and the last share, all do. In a damaged page they may not: a search there goes astray, and finds no wrong key. */
+static void note_shared(struct sst_keys *k)
+{
+    k->shared = 0;
+    k->whole_heads = false;
+    if (k->rows == 0) return;
+    slice first = sst_key(k, 0), last = sst_key(k, k->rows - 1);
+    while (k->shared < first.len && k->shared < last.len && first.data[k->shared] == last.data[k->shared]) k->shared++;
+    size_t shortest = first.len;
+    for (size_t i = 0; i < k->rows && !k->stride; i++)
+        if (sst_key(k, i).len < shortest) shortest = sst_key(k, i).len;
+    k->whole_heads = shortest >= 8;
+    if (k->whole_heads && k->shared > shortest - 8) k->shared = shortest - 8;
+}
+
 int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err)
 {
     k->rows = rows;
@@ -118,6 +133,7 @@ int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, siz
             put_fixed(cols[c], from, rows, k->bytes.data + at, k->stride);
             at += frz__type_width(cols[c]->type);
         }
+        note_shared(k);
         return FRZ_OK;
     }
     TRY(keys_measure(s, cols, from, rows, k, err));
@@ -137,18 +153,33 @@ int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, siz
         }
         FRZ_ASSERT(to == k->bytes.data + k->offsets[i + 1]);
     }
+    note_shared(k);
     return FRZ_OK;
 }
 
-/* Keys of one width, of at least 8 bytes: those whose first eight are below HEAD, or at most HEAD where OR_EQUAL. */
-static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head, bool or_equal)
+/* ── search ── */
+
+/* The 8 bytes of a key behind what all have in common, as a number that orders as they do; zeroes behind a shorter one. */
+static inline uint64_t head_of(slice key, size_t skip)
 {
-    const uint8_t *p = k->bytes.data;
-    size_t n = k->rows - at;
-    while (n) {
+    uint64_t h = 0;
+    if (key.len >= skip + 8) return load_u64_be(key.data + skip);
+    for (size_t i = skip; i < key.len; i++) h |= (uint64_t)key.data[i] << (56 - 8 * (i - skip));
+    return h;
+}
+
+static inline uint64_t head_at(const struct sst_keys *k, size_t i)
+{
+    if (!k->whole_heads) return head_of(sst_key(k, i), k->shared);
+    return load_u64_be(k->bytes.data + k->shared + (k->stride ? i * k->stride : k->offsets[i]));
+}
+
+/* The first key from AT whose head is not below HEAD. */
+static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head)
+{
+    for (size_t n = k->rows - at; n;) {
         size_t half = n / 2;
-        uint64_t h = load_u64_be(p + (at + half) * k->stride);
-        bool right = or_equal ? h <= head : h < head;
+        bool right = head_at(k, at + half) < head;
         at = right ? at + half + 1 : at;
         n = right ? n - half - 1 : half;
     }
@@ -157,14 +188,18 @@ static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head, bo
 
 size_t frz__sst_keys_lower(const struct sst_keys *k, size_t at, slice key)
 {
-    size_t end = k->rows;
-    if (k->stride >= 8 && key.len == k->stride) {
-        uint64_t head = load_u64_be(key.data);
-        at = heads_lower(k, at, head, false);
-        if (k->stride == 8 || at == k->rows || load_u64_be(k->bytes.data + at * k->stride) != head) return at;
-        end = heads_lower(k, at, head, true);
-    }
-    while (at < end) {
+    if (at == k->rows) return at;
+    slice first = sst_key(k, 0);
+    size_t n = key.len < k->shared ? key.len : k->shared;
+    int c = n ? memcmp(key.data, first.data, n) : 0;
+    if (c) return c < 0 ? at : k->rows;
+    if (key.len < k->shared) return at;
+    uint64_t head = head_of(key, k->shared);
+    at = heads_lower(k, at, head);
+    size_t end = at;
+    if (end < k->rows && head_at(k, end) == head) end++;
+    if (end > at && end < k->rows && head_at(k, end) == head) end = head == UINT64_MAX ? k->rows : heads_lower(k, end, head + 1);
+    while (at < end) { /* those of KEY's head: by the whole */
         size_t mid = at + (end - at) / 2;
         if (slice_cmp(sst_key(k, mid), key) < 0) at = mid + 1;
         else end = mid;

@@ -6,6 +6,8 @@
 
 struct sst_keys {
     size_t rows, stride; /* stride 0: offsets hold */
+    size_t shared;       /* bytes that all begin with, if they ascend; where all have eight, so many fewer that eight are left of each */
+    bool whole_heads;    /* … they are */
     struct buf bytes;
     uint32_t *offsets; /* rows + 1 */
     size_t offset_cap;

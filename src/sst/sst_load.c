@@ -144,24 +144,23 @@ int frz__sst_load_index(struct sst *s, const struct sst_index **out, struct cach
 
 /* ── filter units ── */
 
-struct unit { const allocator *a; uint8_t bytes[]; };
-
 static void unit_free(const allocator *a, void *value)
 {
-    struct unit *u = (struct unit *)value;
+    struct filter_unit *u = (struct filter_unit *)value;
     (void)a;
     if (u) frz__free(u->a, u);
 }
 
-static int unit_read(struct sst *s, uint64_t unit, struct unit **out, size_t *mem, frz_error *err)
+static int unit_read(struct sst *s, uint64_t unit, struct filter_unit **out, size_t *mem, frz_error *err)
 {
     int rc = FRZ_OK;
     const struct sst_index *ix;
     struct cache_entry *pin = NULL;
     size_t bytes = sst_filter_unit_bytes(s->impl->filter_blocks, unit);
-    struct unit *u = (struct unit *)frz__alloc(s->env.a, sizeof *u + bytes);
+    struct filter_unit *u = (struct filter_unit *)frz__alloc(s->env.a, sizeof *u + bytes);
     if (!u) return frz__err_no_memory(err, sizeof *u + bytes);
     u->a = s->env.a;
+    atomic_init(&u->held, NULL);
     CHECK(frz__sst_load_index(s, &ix, &pin, err));
     CHECK(frz__sst_read_section(s, SST_FILTER, unit * SST_FILTER_UNIT_BYTES, u->bytes, bytes, err));
     uint32_t crc = frz__crc32c(0, u->bytes, bytes);
@@ -176,18 +175,48 @@ done:
     return rc;
 }
 
+/* *PIN, where it may be held, becomes the file's own. */
+static void unit_hold(struct sst *s, uint64_t unit, struct filter_unit *u, struct cache_entry **pin)
+{
+    struct filter_unit *none = NULL;
+    if (!frz__cache_hold(s->env.cache, *pin)) return;
+    struct cache_entry *e = *pin;
+    atomic_store_explicit(&u->held, e, memory_order_relaxed); /* the same for all who come here: one entry a key */
+    *pin = NULL;
+    if (atomic_compare_exchange_strong_explicit(&s->impl->units[unit], &none, u, memory_order_release, memory_order_relaxed)) return;
+    frz__cache_unhold(s->env.cache, e); /* another thread's pin keeps it */
+}
+
 int frz__sst_load_filter_unit(struct sst *s, uint64_t unit, const uint8_t **out, struct cache_entry **pin, frz_error *err)
 {
+    struct filter_unit *u = atomic_load_explicit(&s->impl->units[unit], memory_order_acquire);
+    *pin = NULL;
+    if (u) {
+        *out = u->bytes;
+        return FRZ_OK;
+    }
     struct cache_key key = {s->file_no, CACHE_FILTER, 0, unit};
     *pin = frz__cache_get(s->env.cache, &key);
     if (!*pin) {
-        struct unit *u = NULL;
         size_t mem = 0;
         TRY(unit_read(s, unit, &u, &mem, err));
         TRY(frz__cache_insert(s->env.cache, &key, u, mem, unit_free, pin, err));
     }
-    *out = ((const struct unit *)frz__cache_value(*pin))->bytes;
+    u = (struct filter_unit *)frz__cache_value(*pin);
+    *out = u->bytes;
+    unit_hold(s, unit, u, pin);
     return FRZ_OK;
+}
+
+void frz__sst_unhold_filter(struct sst *s)
+{
+    if (!s->impl->units) return;
+    for (uint64_t i = 0, n = sst_filter_units(s->impl->filter_blocks); i < n; i++) {
+        struct filter_unit *u = atomic_load_explicit(&s->impl->units[i], memory_order_acquire);
+        if (u) frz__cache_unhold(s->env.cache, atomic_load_explicit(&u->held, memory_order_relaxed));
+    }
+    frz__free(s->env.a, (void *)s->impl->units);
+    s->impl->units = NULL;
 }
 
 /* ── key stripes ── */

@@ -77,9 +77,9 @@ int frz__sst_probe(struct sst *s, slice key, uint64_t hash, struct codec_ctx *co
     int rc;
     if (s->rows == 0) return FRZ_NOT_FOUND;
     TRY(frz__sst_need_sorted(s, "a search", err));
-    if (!sst_may_hold(s, key)) return FRZ_NOT_FOUND;
-    rc = probe_filter(s, hash, err);
+    rc = probe_filter(s, hash, err); /* before the bounds: who asks has mostly compared them */
     if (rc != FRZ_OK) return rc;
+    if (!sst_may_hold(s, key)) return FRZ_NOT_FOUND;
     CHECK(prober_open(&p, s, codec, err));
     rc = prober_find(&p, key, pos, err);
     if (rc == FRZ_NOT_FOUND && s->impl->filter_blocks) count(&s->env.counters->filter_false_positives);

@@ -185,6 +185,8 @@ static int open_sorted(struct opening *o, frz_error *err)
     if (b->sections[SST_FILTER].there) {
         im->filter_blocks = frz__sst_filter_blocks_of(b->sections[SST_FILTER].length);
         if (im->filter_blocks == 0) return frz__err_corrupt(err, "%s: no filter has %" PRIu64 " bytes", s->path, b->sections[SST_FILTER].length);
+        im->units = frz__alloc_array(s->env.a, (size_t)sst_filter_units(im->filter_blocks), sizeof *im->units);
+        if (!im->units) return frz__err_no_memory(err, (size_t)sst_filter_units(im->filter_blocks) * sizeof *im->units);
     }
     im->key_bytes = (uint8_t *)frz__alloc(s->env.a, p.first_key.len + p.last_key.len);
     if (!im->key_bytes) return frz__err_no_memory(err, p.first_key.len + p.last_key.len);
@@ -237,6 +239,7 @@ void frz__sst_release(struct sst *s)
     const allocator *a = s->env.a;
     struct sst_impl *im = s->impl;
     if (im) {
+        frz__sst_unhold_filter(s);
         if (s->env.cache) frz__cache_drop_file(s->env.cache, s->file_no);
         frz__pq_free(im->pq);
         (void)frz__file_close(im->file, NULL); /* was only read */
@@ -265,7 +268,8 @@ static int check_row_schema(const struct sst *s, const frz_row *row, frz_error *
     return FRZ_OK;
 }
 
-static int row_key(struct sst *s, uint64_t pos, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err)
+/* KEY: the row's; data NULL = its stripe has it. */
+static int row_key(struct sst *s, uint64_t pos, slice key, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err)
 {
     const frz_schema *schema = s->impl->schema;
     const struct sst_keys *keys;
@@ -276,9 +280,12 @@ static int row_key(struct sst *s, uint64_t pos, const uint8_t *mask, struct code
         values = (frz_value *)frz__alloc_array(s->env.a, schema->key_count, sizeof *values);
         if (!values) return frz__err_no_memory(err, schema->key_count * sizeof *values);
     }
-    CHECK(frz__sst_load_stripe(s, pos >> SST_KEY_PAGE_ROWS_LOG2, codec, &keys, &pin, err));
+    if (!key.data) {
+        CHECK(frz__sst_load_stripe(s, pos >> SST_KEY_PAGE_ROWS_LOG2, codec, &keys, &pin, err));
+        key = sst_key(keys, (size_t)(pos & (SST_KEY_PAGE_ROWS - 1)));
+    }
     buf_reset(&out->scratch);
-    CHECK_CTX(frz__key_decode(schema, sst_key(keys, (size_t)(pos & (SST_KEY_PAGE_ROWS - 1))), values, &out->scratch, err), err, "%s: row %" PRIu64, s->path, pos);
+    CHECK_CTX(frz__key_decode(schema, key, values, &out->scratch, err), err, "%s: row %" PRIu64, s->path, pos);
     for (size_t i = 0; i < schema->key_count; i++)
         if (!mask || bit_get(mask, schema->key[i])) CHECK(frz__row_set(out, schema->key[i], &values[i], true, err));
 done:
@@ -307,6 +314,11 @@ done:
 
 int frz__sst_row(struct sst *s, uint64_t pos, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err)
 {
+    return frz__sst_row_of_key(s, pos, slice_of(NULL, 0), mask, codec, out, err);
+}
+
+int frz__sst_row_of_key(struct sst *s, uint64_t pos, slice key, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err)
+{
     const frz_schema *schema = s->impl->schema;
     bool key_done = false;
     FRZ_VERIFY(pos < s->rows, err);
@@ -316,8 +328,8 @@ int frz__sst_row(struct sst *s, uint64_t pos, const uint8_t *mask, struct codec_
         if (mask && !bit_get(mask, c)) continue;
         if (schema->columns[c].key_index < 0 || !s->sorted) {
             TRY(row_column(s, pos, c, codec, out, err));
-        } else if (!key_done) { /* the probe had its stripe in hand */
-            TRY(row_key(s, pos, mask, codec, out, err));
+        } else if (!key_done) {
+            TRY(row_key(s, pos, key, mask, codec, out, err));
             key_done = true;
         }
     }

@@ -215,7 +215,7 @@ int frz__row_new(const allocator *a, const frz_schema *s, frz_row **out, frz_err
     r->a = a;
     r->schema = frz__schema_acquire(s);
     r->ar = ARENA_INIT(a);
-    r->scratch = BUF_INIT(a, 0);
+    r->scratch = r->wanted = BUF_INIT(a, 0);
     r->values = (frz_value *)frz__alloc_array(a, s->count, sizeof *r->values);
     r->own = (struct row_own *)frz__alloc_array(a, s->count, sizeof *r->own);
     r->set = (uint8_t *)frz__alloc_zero(a, bits_bytes(s->count));
@@ -238,6 +238,7 @@ void frz__row_free(frz_row *r)
     frz__free(r->a, r->set);
     frz__arena_clear(&r->ar);
     buf_clear(&r->scratch);
+    buf_clear(&r->wanted);
     frz_schema *s = r->schema; /* the allocator may be its */
     frz__free(r->a, r);
     frz__schema_release(s);

@@ -23,6 +23,7 @@ struct frz_row {
     struct row_own { uint8_t *data; size_t cap; } *own; /* by column */
     struct arena ar;    /* of one call: text and JSON on their way in */
     struct buf scratch; /* keys decoded by a fill without copy */
+    struct buf wanted;  /* the encoded key that a get looks for */
 };
 /* Seals S if it is not. */
 FRZ_NODISCARD int frz__row_new(const allocator *a, const frz_schema *s, frz_row **out, frz_error *err);

@@ -140,7 +140,7 @@ static size_t lay_out(const char *e, char out[40])
     }
     int at = 0;
     if (exponent < 0) *p++ = '0';
-    for (; at <= exponent; at++) *p++ = at < n ? digits[at] : '0';
+    for (; at <= exponent; at++) *p++ = (char)(at < n ? digits[at] : '0');
     *p++ = '.';
     for (int i = exponent + 1; i < 0; i++) *p++ = '0';
     if (at >= n) *p++ = '0';
@@ -231,7 +231,7 @@ static bool take_time(struct cursor *c, int digits, int64_t *units)
 {
     int h, m, s, n = 0;
     if (!take_two(c, 23, &h) || !take_char(c, ':') || !take_two(c, 59, &m) || !take_char(c, ':') || !take_two(c, 59, &s)) return false;
-    int64_t v = (int64_t)h * 3600 + m * 60 + s, fraction = 0;
+    int64_t v = (int64_t)h * 3600 + (int64_t)m * 60 + s, fraction = 0;
     if (take_char(c, '.')) {
         for (; c->p < c->end && is_digit(*c->p); c->p++) {
             if (++n > digits) return false;

@@ -186,5 +186,5 @@ int frz__view_get(const struct view *v, uint64_t seq, slice key, const uint8_t *
     struct place place;
     TRY(frz__view_locate_one(v, key, frz__hash64(key), codec, &place, err));
     if (place.file < 0) return FRZ_NOT_FOUND;
-    return out ? frz__sst_row(v->files[place.file]->sst, place.pos, mask, codec, out, err) : FRZ_OK;
+    return out ? frz__sst_row_of_key(v->files[place.file]->sst, place.pos, key, mask, codec, out, err) : FRZ_OK;
 }

@@ -45,6 +45,7 @@ struct wal {
     size_t spare_count, spare_cap;
     struct wal_table *tables;    /* names and schemas are copies */
     size_t table_count, table_cap;
+    bool lines_stale;            /* a low water has risen since the last line of its table */
     uint64_t durable;            /* position */
     struct wal_stats stats;
 };
@@ -61,10 +62,13 @@ static inline uint64_t wal_framer_end(const struct wal_framer *f) { return f->at
 FRZ_NODISCARD int frz__wal_frame(struct wal_framer *f, const slice *parts, size_t count, frz_error *err);
 FRZ_NODISCARD int frz__wal_frame_flush(struct wal_framer *f, frz_error *err);
 FRZ_NODISCARD int frz__wal_frame_table(struct wal_framer *f, const struct wal_table *t, frz_error *err);
+FRZ_NODISCARD int frz__wal_frame_dictionary(struct wal_framer *f, frz_error *err); /* all lines; append_mu held */
 /* W->append_mu held. */
 FRZ_NODISCARD int frz__wal_new_segment(struct wal *w, frz_error *err);
 /* T's line into the dictionary, and, with APPEND, into the log. */
 FRZ_NODISCARD int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, frz_error *err);
+/* The dictionary again, if a low water has risen since: once older segments are gone, only it knows what was published. */
+FRZ_NODISCARD int frz__wal_renew_lines(struct wal *w, frz_error *err);
 /* What all segments up to and with it know to be synced; mu held. */
 void frz__wal_update_durable_locked(struct wal *w);
 #endif

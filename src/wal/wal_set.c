@@ -24,6 +24,8 @@ static void segment_free(struct wal *w, struct wal_segment *s)
 
 /* ── a new segment ── */
 
+#define SEGMENT_BYTES_LEAST (2 * WAL_BLOCK)
+
 /* A spare takes the new name, or a new file is made; either way of full size. */
 static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
 {
@@ -51,19 +53,12 @@ static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
         TRY(file_remove(w, s->number, "wal", err));
     }
     TRY(frz__fs_open(w->fs, path, FS_OPEN_CREATE_NEW, &s->file, err));
-    return frz__file_allocate(s->file, w->segment_bytes, err);
-}
-
-/* The dictionary's lines, framed. They are copied out under the lock, one at a time: low waters move. */
-static int dictionary_frame(struct wal *w, struct wal_framer *f, frz_error *err)
-{
-    for (size_t i = 0; i < w->table_count; i++) { /* tables come and go under append_mu */
-        frz__mutex_lock(&w->mu);
-        struct wal_table t = w->tables[i];
-        frz__mutex_unlock(&w->mu);
-        TRY(frz__wal_frame_table(f, &t, err));
-    }
-    return FRZ_OK;
+    int rc = frz__file_allocate(s->file, w->segment_bytes, err);
+    if (rc != FRZ_NO_SPACE) return rc;
+    /* A disk that is nearly full: a few records more, such as the drop that would make room. A segment may grow beyond what was reserved, and one of this size is never used again. */
+    TRY(frz__file_truncate(s->file, 0, err));
+    s->bytes = SEGMENT_BYTES_LEAST;
+    return frz__file_allocate(s->file, SEGMENT_BYTES_LEAST, err);
 }
 
 static bool table_known(const struct wal *w, uint64_t table_no)
@@ -191,7 +186,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     CHECK(frz__fs_sync_dir(w->fs, w->dir, SYNC_LOG_DIR, err)); /* a name that is missing later was released: it never just failed to get to the disk */
     buf_reset(&w->out);
     struct wal_framer f = {.w = w, .file = s->file, .seed = wal_seed(&s->h), .at = WAL_RECORDS_AT};
-    CHECK(dictionary_frame(w, &f, err));
+    CHECK(frz__wal_frame_dictionary(&f, err));
     records_at = wal_framer_end(&f);
     CHECK(doubt_copy(w, failed, &f, &first, &next, err));
     CHECK(frz__wal_frame_flush(&f, err));
@@ -243,14 +238,20 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
     return FRZ_OK;
 }
 
+static bool can_go_locked(const struct wal *w, uint64_t oldest_needed) { return w->count > 1 && w->segments[0]->number < oldest_needed && w->segments[0]->pins == 0; }
+
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
 {
     int rc = FRZ_OK;
+    frz__mutex_lock(&w->mu);
+    bool any = can_go_locked(w, oldest_needed);
+    frz__mutex_unlock(&w->mu);
+    if (any) TRY(frz__wal_renew_lines(w, err));
     for (;;) {
         struct wal_segment *s = NULL;
         bool spare = false, wanted;
         frz__mutex_lock(&w->mu);
-        if (w->count > 1 && w->segments[0]->number < oldest_needed && w->segments[0]->pins == 0) {
+        if (can_go_locked(w, oldest_needed)) {
             s = w->segments[0];
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }

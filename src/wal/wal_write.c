@@ -71,6 +71,22 @@ int frz__wal_frame_table(struct wal_framer *f, const struct wal_table *t, frz_er
     return frz__wal_frame(f, (const slice[]){slice_of(head, sizeof head), t->name, slice_of(schema_len, 4), t->schema_json}, 4, err);
 }
 
+/* The lines are copied out under the lock, one at a time: low waters move. */
+int frz__wal_frame_dictionary(struct wal_framer *f, frz_error *err)
+{
+    struct wal *w = f->w;
+    frz__mutex_lock(&w->mu);
+    w->lines_stale = false;
+    frz__mutex_unlock(&w->mu);
+    for (size_t i = 0; i < w->table_count; i++) { /* tables come and go under append_mu */
+        frz__mutex_lock(&w->mu);
+        struct wal_table t = w->tables[i];
+        frz__mutex_unlock(&w->mu);
+        TRY(frz__wal_frame_table(f, &t, err));
+    }
+    return FRZ_OK;
+}
+
 /* ── append ── */
 
 /* An upper bound of a record's bytes with heads and padding. */
@@ -250,8 +266,35 @@ void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water
 {
     frz__mutex_lock(&w->mu);
     size_t i = table_index_locked(w, table_no);
-    if (i < w->table_count && low_water > w->tables[i].low_water) w->tables[i].low_water = low_water;
+    if (i < w->table_count && low_water > w->tables[i].low_water) {
+        w->tables[i].low_water = low_water;
+        w->lines_stale = true;
+    }
     frz__mutex_unlock(&w->mu);
+}
+
+static bool lines_stale(struct wal *w)
+{
+    frz__mutex_lock(&w->mu);
+    bool stale = w->lines_stale;
+    frz__mutex_unlock(&w->mu);
+    return stale;
+}
+
+int frz__wal_renew_lines(struct wal *w, frz_error *err)
+{
+    uint64_t bytes = 0;
+    int rc = FRZ_OK;
+    frz__mutex_lock(&w->append_mu);
+    for (size_t i = 0; i < w->table_count; i++) bytes += framed_max(45 + w->tables[i].name.len + w->tables[i].schema_json.len);
+    if (lines_stale(w)) CHECK(make_room(w, bytes, err));
+    if (!lines_stale(w)) goto done; /* a new segment begins with them */
+    struct wal_framer f = framer(w);
+    rc = frz__wal_frame_dictionary(&f, err);
+    CHECK(finish(w, &f, rc, err));
+done:
+    frz__mutex_unlock(&w->append_mu);
+    return rc;
 }
 
 /* ── sync ── */

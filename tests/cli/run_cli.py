@@ -138,11 +138,11 @@ def count_rows(frazil, cwd, db):
     return int(subprocess.run([frazil, "count", db, "t"], cwd=cwd, capture_output=True, check=True).stdout)
 
 
-def test_progress_bar_on_a_terminal_with_rate_and_time_left(frazil, cwd):
+def bar_of(frazil, cwd, write):
     for rows in (200000, 1000000, 5000000, 25000000):  # a bar is drawn each tenth of a second: the file must last so long on this machine
         shutil.rmtree(cwd / "db", ignore_errors=True)
-        write_rows(cwd / "rows.csv", 0, rows)
-        shown, out, code = under_terminal([frazil, "import", "db", "t", "rows.csv", "--create", "--key", "id", "--sync", "off", "--batch", "1000"], cwd)
+        file = write(rows)
+        shown, out, code = under_terminal([frazil, "import", "db", "t", file, "--create", "--key", "id", "--sync", "off", "--batch", "1000"], cwd)
         assert code == 0, shown
         if re.search(r"\d+% \[=+ +\] \d+ rows, \d+ rows/s, \d+:\d\d left", shown):
             break
@@ -150,6 +150,22 @@ def test_progress_bar_on_a_terminal_with_rate_and_time_left(frazil, cwd):
         raise AssertionError(f"no bar in {rows} rows: {shown[-300:]}")
     assert re.search(r"\x1b\[K%d rows in [\d.]+ s \(\d+ rows/s\)\r?\n$" % rows, shown), shown[-300:]
     assert out == ""
+
+
+def test_progress_bar_on_a_terminal_with_rate_and_time_left(frazil, cwd):
+    def as_csv(rows):
+        write_rows(cwd / "rows.csv", 0, rows)
+        return "rows.csv"
+
+    def as_parquet(rows):
+        write_rows(cwd / "rows.csv", 0, rows)
+        shutil.rmtree(cwd / "from", ignore_errors=True)
+        for command in (["import", "from", "t", "rows.csv", "--create", "--key", "id", "--sync", "off"], ["scan", "from", "t", "--format", "parquet", "--output", "rows.parquet"]):
+            subprocess.run([frazil, *command], cwd=cwd, capture_output=True, check=True)
+        return "rows.parquet"
+
+    bar_of(frazil, cwd, as_csv)
+    bar_of(frazil, cwd, as_parquet)
 
 
 def test_no_bar_with_json_and_none_without_a_terminal(frazil, cwd):

@@ -323,7 +323,7 @@ static inline bool kit_hints_hold(struct fs *fs, const bool must[KIT_TABLES])
         struct buf b = BUF_INIT(NULL, 0);
         snprintf(path, sizeof path, "main/%s/metadata/version-hint.text", kit_names[i]);
         int rc = frz__fs_read_file(fs, path, 20, &b, &e);
-        if (rc == FRZ_OK && b.len < sizeof text) memcpy(text, b.data, b.len);
+        if (rc == FRZ_OK && b.len && b.len < sizeof text) memcpy(text, b.data, b.len); /* an empty one has no data */
         buf_clear(&b);
         if (rc == FRZ_NOT_FOUND && !must[i]) continue;
         snprintf(path, sizeof path, "main/%s/metadata/v%lld.metadata.json", kit_names[i], strtoll(text, &end, 10));

@@ -117,10 +117,16 @@ static inline frz_stats stats(struct rig *r)
     return s;
 }
 
+static inline int rig_on_finding(void *ctx, const frz_finding *f)
+{
+    (void)ctx;
+    print_error("finding: %s: %s: %s\n", f->table, f->where, f->what);
+    return 0;
+}
 static inline void rig_verify(struct rig *r)
 {
     frz_verify_report report = {.struct_size = sizeof report};
-    OK(frz_verify(r->db, NULL, NULL, NULL, &report, &r->e), &r->e);
+    OK(frz_verify(r->db, NULL, rig_on_finding, NULL, &report, &r->e), &r->e);
     assert_int_equal(report.findings, 0);
 }
 

@@ -91,7 +91,7 @@ static void sweep(uint64_t seed, size_t steps, int durability, double seconds, v
     begin(seed, steps, durability);
     uint64_t calls = calls_of_script(seed), did = 0, stride = calls / 3 | 1;
     while (stride > 1 && calls % stride == 0) stride -= 2;
-    for (uint64_t i = 0, n = seed % calls; i < calls && kit_now() < until; i++, did++) {
+    for (uint64_t i = 0, n = seed % calls; i < calls && (i < 8 || kit_now() < until); i++, did++) {
         at(n + 1);
         n = (n + stride) % calls;
     }

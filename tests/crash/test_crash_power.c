@@ -91,7 +91,7 @@ static void sweep(uint64_t seed, size_t steps, int durability, double seconds)
     uint64_t stride = changes / 2 | 1;
     while (stride > 1 && changes % stride == 0) stride -= 2;
     struct rng r = {seed};
-    for (uint64_t i = 0, n = seed % changes; i < changes && kit_now() < until; i++, did++) {
+    for (uint64_t i = 0, n = seed % changes; i < changes && (i < 8 || kit_now() < until); i++, did++) {
         const uint64_t seeds[] = {0, 2 + rng_next(&r) % 1000000};
         cut_at(n + 1, seeds, 2, i % 4 == 3 ? 1 + rng_next(&r) % 1000 : 0, durability == FRZ_SYNC_FULL);
         n = (n + stride * 7 + 1) % changes;

@@ -3,6 +3,7 @@
 Values are canonical: bool, int, float, str, bytes, Decimal; a date is its days, a time or timestamp its µs or ns since the epoch, a uuid its 16 bytes.
 Rows are tuples in column order."""
 import ctypes as c
+import json
 import os
 import struct
 from dataclasses import dataclass
@@ -218,9 +219,13 @@ class Database:
         self.close()
 
     def create(self, name, schema, key, version=2, properties=None):
-        """SCHEMA as text ("id long, name string?") or as a dict of Iceberg's JSON."""
+        """SCHEMA as text ("id long, name string?") with its KEY, or as a dict of Iceberg's JSON, which names its key itself."""
         s, t = _P(), _P()
-        _call("schema_parse", schema.encode(), key.encode(), c.byref(s))
+        if isinstance(schema, dict):
+            text = json.dumps(schema).encode()
+            _call("schema_parse_json", text, c.c_size_t(len(text)), c.byref(s))
+        else:
+            _call("schema_parse", schema.encode(), key.encode(), c.byref(s))
         items = list((properties or {}).items())
         keys = (c.c_char_p * len(items))(*[k.encode() for k, _ in items])
         values = (c.c_char_p * len(items))(*[str(v).encode() for _, v in items])

@@ -26,6 +26,11 @@ def many_files(path, version, at_least):
     return c, [k for k in keys if len(k) > 20]  # the last one may be short
 
 
+def nth(keys, n):
+    """A key of each file: other positions in each, so that a mask of one file that is laid on another shows. N, below 20, gives others again."""
+    return [k[(7 * i + n) % len(k)] for i, k in enumerate(keys)]
+
+
 def deletes(c):
     return [f for f in c.table.files() if f["content"] == 1]
 
@@ -35,10 +40,10 @@ def test_one_flush_masks_in_more_than_50_files(path, version):
     c, keys = many_files(path, version, 52)
     with c:
         count = min(len(keys), 60)
-        c.delete(k[len(k) // 2] for k in keys[:count])
+        c.delete(nth(keys[:count], 0))
         c.flush()
         assert len([f for f in c.table.data_files() if f["rows_masked"]]) == count > 50
-        assert len(deletes(c)) == count, "each data file has its own: readers skip by it"
+        assert len({f["path"] for f in deletes(c)}) == count, "each data file has its own: readers skip by it, and DuckDB 1.5.5 lays a vector of a shared Puffin file on other data files"
         c.check(ALL)
 
 
@@ -46,17 +51,17 @@ def test_one_flush_masks_in_more_than_50_files(path, version):
 def test_one_flush_masks_in_more_than_64_files(path, version):
     c, keys = many_files(path, version, 70)
     with c:
-        c.delete(k[3] for k in keys)
+        c.delete(nth(keys, 3))
         c.flush()
         assert len([f for f in c.table.data_files() if f["rows_masked"]]) > 64
         if version == 2:
             assert len(deletes(c)) == 1, "one file for all"
         c.check(ALL)
         for n in (5, 7, 9):  # own delete files on top of a shared one, then shared ones again
-            c.delete(k[n] for k in keys[:n * 4])
+            c.delete(nth(keys[:n * 4], n))
             c.flush()
             c.check()
-            c.delete(k[n + 1] for k in keys)
+            c.delete(nth(keys, n + 1))
             c.flush()
             c.check()
         c.check(("spark",))
@@ -67,7 +72,7 @@ def test_shared_delete_files_stay_few(path, version):
     c, keys = many_files(path, version, 66)
     with c:
         for n in range(14):
-            c.delete(k[n] for k in keys)
+            c.delete(nth(keys, n))
             c.flush()
         if version == 2:
             assert len(deletes(c)) <= 9
@@ -79,7 +84,7 @@ def test_delete_files_of_one_data_file_stay_few(path, version):
     c, keys = many_files(path, version, 3)
     with c:
         for n in range(20):
-            c.delete([keys[0][n * 2], keys[2][n]])
+            c.delete([keys[0][n * 2], keys[2][n + 1]])
             c.flush()
             if n % 4 == 0:
                 c.check()
@@ -113,7 +118,7 @@ def test_files_wholly_masked_go(path, version):
 def test_keys_deleted_and_inserted_again(path, version):
     c, keys = many_files(path, version, 3)
     with c:
-        some = [k[i] for k in keys for i in (0, 1, len(k) - 1)]
+        some = [k[p] for i, k in enumerate(keys) for p in (2 * i, 2 * i + 1, len(k) - 1 - i)]
         for n in range(4):
             c.delete(some)
             if n % 2 == 0:  # the delete published alone, or both in one memtable

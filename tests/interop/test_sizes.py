@@ -1,4 +1,5 @@
 """SELECT * and COUNT(*) of tables of no, one and many rows, in several row groups, pages and files, masked here and there."""
+import pyarrow.parquet as pq
 import pytest
 
 from model import ALL, Case
@@ -40,7 +41,11 @@ def test_300_000_rows_in_many_row_groups_masked_past_65536(path, version):
     with Case(path, "id long, name string?, price double?", "id", version, SMALL_GROUPS) as c:
         c.put_arrow((i, f"row number {i * 7919 % n}" if i % 11 else None, i * 0.25 if i % 13 else None) for i in range(n))
         c.flush()
-        assert max(f["rows"] for f in c.table.data_files()) > 131_072, "one file, so that positions pass two chunks of 2^16"
+        largest = max(c.table.data_files(), key=lambda f: f["rows"])
+        assert largest["rows"] > 131_072, "one file, so that positions pass two chunks of 2^16"
+        groups = pq.ParquetFile(c.db.path / largest["path"]).metadata
+        assert groups.num_row_groups > 4, "several row groups"
+        assert all(groups.row_group(g).column(1).total_uncompressed_size > 10 * 2048 for g in range(groups.num_row_groups - 1)), "of many pages"
         edges = [0, 1, 65_534, 65_535, 65_536, 65_537, 131_071, 131_072, 196_608, n - 2, n - 1]
         c.delete(edges[::2])
         c.put((i, "upserted", -1.0) for i in edges[1::2])

@@ -1,4 +1,5 @@
 """Other engines beside the writer: what they opened stays readable, each read is one published state, a moved warehouse reads."""
+import hashlib
 import shutil
 import threading
 
@@ -63,30 +64,70 @@ def test_every_read_is_one_published_state(path, version):
         assert c.db.verify() == []
 
 
+def digest(path):
+    return {str(f.relative_to(path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(path.rglob("*")) if f.is_file()}
+
+
+def move_case(c, path):
+    c.db = frz.Database(path, create=False)
+    c.table = c.db.table("t")
+
+
 @pytest.mark.parametrize("version", (2, 3))
-def test_a_moved_warehouse_is_read_by_frazil_and_written_where_it_was(path, version):
-    """Paths in Iceberg's metadata are absolute: other engines read a warehouse where it was made."""
+def test_a_copied_or_moved_warehouse_is_read_and_written_where_it_is(path, version):
+    """Paths in Iceberg's metadata are absolute: the first open for writing re-points them. Of what the copy was made of nothing is touched."""
     with Case(path, SCHEMA, "id", version) as c:
         c.put((i, i, f"x{i * 7919}" * 5) for i in range(3000))
         c.flush()
         c.delete(range(100, 120))
         c.put([(7, None, None)])
         c.flush()
+        c.delete(range(200, 230))
+        c.flush()
+        c.put([(3_100, 1, "logged, not published")])
         c.table.close()
         c.db.close()
-        moved = path.with_name("elsewhere")
-        shutil.move(path, moved)
-        with frz.Database(moved, create=False, read_only=True) as db:
+        before = digest(path)
+        copy = path.with_name("a copy")
+        shutil.copytree(path, copy)
+        with frz.Database(copy, create=False, read_only=True) as db:
             t = db.table("t")
             assert sorted(t.scan(), key=lambda r: r[0]) == sorted(c.rows.values(), key=lambda r: r[0])
             t.close()
-        with frz.Database(moved, create=False) as db, pytest.raises(frz.FrzError, match="moved table can be read only"):
-            db.table("t")
-        shutil.move(moved, path)
-        c.db = frz.Database(path, create=False)
-        c.table = c.db.table("t")
-        c.put([(5_000, 1, "back"), (8, None, None)])
+        c.published = dict(c.rows)
+        move_case(c, copy)
+        c.check(ALL)  # before anything is written there
+        c.put([(5_000, 1, "of the copy"), (8, None, None)])
+        c.delete(range(300, 310))
         c.flush()
+        c.check(ALL)
+        assert digest(path) == before
+        c.table.close()
+        c.db.close()
+        shutil.rmtree(path)
+        shutil.move(copy, path)  # to where another one was
+        move_case(c, path)
+        c.check(ALL)
+        assert len(c.table.snapshots()) == 1
+        c.reopen()
+        c.put([(5_001, 1, "moved")])
+        c.flush()
+        c.check(ALL)
+
+
+def test_one_warehouse_under_two_names_is_not_re_pointed_in_turn(path):
+    with Case(path, SCHEMA, "id", 2) as c:
+        c.put((i, i, None) for i in range(10))
+        c.flush()
+        c.table.close()
+        c.db.close()
+        other = path.with_name("other")
+        shutil.move(path, other)
+        path.symlink_to(other)
+        with frz.Database(other, create=False) as db, pytest.raises(frz.FrzError, match="this very directory by another name"):
+            db.table("t")
+        path.unlink()
+        move_case(c, other)
         c.check(ALL)
 
 

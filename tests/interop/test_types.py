@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 import model
+import readers
 from model import ALL, Case
 
 TYPES = ("boolean", "int", "long", "float", "double", "decimal(1,0)", "decimal(4,4)", "decimal(9,2)", "decimal(10,3)", "decimal(18,5)", "decimal(19,0)", "decimal(38,10)",
@@ -95,6 +96,32 @@ def test_keys_of_no_byte_and_of_60_kib(path, version, kind):
         for i, k in enumerate(keys):
             c.check_where([("v", "=", i)], lambda r: r[1] == i)
             c.check_where([("k", "=", k)], lambda r: r[0] == k, ("duckdb", "pyiceberg"))
+
+
+DEFAULTS = [("boolean", True, True), ("int", -7, -7), ("long", 2**62, 2**62), ("float", 0.5, 0.5), ("double", -1e300, -1e300), ("decimal(9, 2)", "-14.20", Decimal("-14.20")),
+            ("decimal(38, 10)", "0.0000000001", Decimal("0.0000000001")), ("date", "1969-12-31", -1), ("time", "23:59:59.999999", 86399999999), ("timestamp", "1969-12-31T23:59:59.999999", -1),
+            ("timestamptz", "1970-01-01T00:00:00.000001+00:00", 1), ("string", 'é"', 'é"'), ("uuid", "00010203-0405-0607-0809-0a0b0c0d0e0f", bytes(range(16))), ("fixed[3]", "00ff01", b"\0\xff\x01"),
+            ("binary", "ff00", b"\xff\0")]
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_defaults_and_docs(path, engine):
+    """A schema with both is read by all; rows that leave the columns out have their defaults."""
+    columns = [d for d in DEFAULTS if d[0] not in LACKS.get(engine, ())]
+    fields = [{"id": 1, "name": "id", "required": True, "type": "long", "doc": "the key"}]
+    fields += [{"id": 2 + i, "name": f"c{i}", "required": i % 2 == 0, "type": t, "doc": f"a {t}", "initial-default": x, "write-default": x} for i, (t, x, _) in enumerate(columns)]
+    with Case(path, {"type": "struct", "schema-id": 0, "identifier-field-ids": [1], "fields": fields}, None, 3) as c:
+        for i in range(50):
+            c.table.put_json(f'{{"id":{i}}}')
+            c.rows[(i,)] = (i,) + tuple(x for _, _, x in columns)
+        c.flush()
+        c.check((engine,))
+        c.put(model.row(random.Random(1), c.table, (i,)) for i in range(40, 80))
+        c.delete(range(5))
+        c.flush()
+        c.check((engine,))
+        schema = readers.engine("pyiceberg").table(c.table.path).schema()
+        assert [f.doc for f in schema.fields] == [f["doc"] for f in fields]
 
 
 @pytest.mark.parametrize("version", (2, 3))

@@ -1,10 +1,11 @@
-/* Goal    writers that wait for the same device flush share it: eight threads under `full` cost at most a sync for three writes.
- * Method  each thread puts its own keys one by one; the log's syncs are read from stats. A sync must cost something for anybody to wait: a fail point makes it a millisecond; where none is compiled in, the claim
- *         is held against the disk if it takes its time. All rows are found again after a reopen. */
+/* Goal    writers that wait for the same device flush share it.
+ * Method  the first of eight writers is held in its sync until the seven others are in the queue: they go in one group, with one sync. And eight threads that write as fast as they can: their syncs are
+ *         printed, not judged, since how many come while one syncs is the machine's business; all rows are found again after a reopen. */
 #include "frz_test.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -15,7 +16,7 @@
 #define WRITES  300
 
 struct shared { frz_table *t; _Atomic int running, failures; };
-struct worker { struct shared *s; int number; struct pool_job job; };
+struct worker { struct shared *s; int number, writes; struct pool_job job; };
 
 static void work(void *arg)
 {
@@ -23,8 +24,8 @@ static void work(void *arg)
     frz_error e;
     frz_row *row;
     int rc = frz_row_new(me->s->t, &row, &e);
-    for (int i = 0; rc == FRZ_OK && i < WRITES; i++) {
-        rc = frz_row_set_long(row, 0, me->number * WRITES + i, &e);
+    for (int i = 0; rc == FRZ_OK && i < me->writes; i++) {
+        rc = frz_row_set_long(row, 0, me->number * me->writes + i, &e);
         if (rc == FRZ_OK) rc = frz_put(me->s->t, row, NULL, &e);
     }
     if (rc != FRZ_OK) {
@@ -35,7 +36,76 @@ static void work(void *arg)
     atomic_fetch_sub(&me->s->running, 1);
 }
 
-TEST(group_commit, eight_threads_share_the_syncs)
+static void wait_done(struct shared *s)
+{
+    struct mutex mu;
+    struct cond tick;
+    frz__mutex_init(&mu, RANK_LEAF, "test");
+    frz__cond_init(&tick);
+    frz__mutex_lock(&mu);
+    while (atomic_load(&s->running)) (void)frz__cond_wait_until(&tick, &mu, frz__clock_mono_ns() + 1000000);
+    frz__mutex_unlock(&mu);
+    frz__cond_clear(&tick);
+    frz__mutex_clear(&mu);
+}
+
+static void start(struct shared *s, struct pool *pool, struct worker workers[THREADS], int writes)
+{
+    atomic_store(&s->running, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.s = s, .number = i, .writes = writes};
+        workers[i].job = (struct pool_job){.fn = work, .arg = &workers[i]};
+        assert_true(frz__pool_submit(pool, &workers[i].job, false));
+    }
+}
+
+#ifdef FRZ_FAILPOINTS
+TEST(group_commit, who_waits_while_one_syncs_goes_with_one_sync)
+{
+    frz_error e = {0};
+    char dir[600];
+    frz_db *db;
+    frz_schema *schema;
+    struct shared s = {0};
+    struct worker workers[THREADS];
+    struct pool *pool;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
+    static const char *const keys[] = {"frazil.publish-interval-ms"}, *const values[] = {"0"}; /* a publish syncs too */
+    snprintf(dir, sizeof dir, "%s", test_tmp_dir("share"));
+    o.create = true;
+    to.property_keys = keys;
+    to.property_values = values;
+    to.property_count = 1;
+    OK(frz_db_open(dir, &o, &db, &e), &e);
+    OK(frz_schema_parse("id long", "id", &schema, &e), &e);
+    OK(frz_table_create(db, "t", schema, &to, &s.t, &e), &e);
+    frz_schema_free(schema);
+    OK(frz__pool_start(NULL, THREADS, &pool, &e), &e);
+    for (int round = 0; round < 5; round++) {
+        frz_stats before = {.struct_size = sizeof before}, after = before;
+        OK(frz_db_stats(db, NULL, &before, &e), &e);
+        uint64_t queued = frz__test_failpoint_hits("write.queue");
+        assert_true(frz__test_failpoint("wal.sync", "pause"));
+        start(&s, pool, workers, 1);
+        assert_true(frz__test_failpoint_wait_paused("wal.sync", 120000));
+        while (frz__test_failpoint_hits("write.queue") < queued + THREADS - 1) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        frz__test_failpoint_resume("wal.sync");
+        wait_done(&s);
+        OK(frz_db_stats(db, NULL, &after, &e), &e);
+        assert_int_equal(after.writes - before.writes, THREADS);
+        assert_int_equal(after.write_groups - before.write_groups, 2);
+        assert_int_equal(after.log_syncs - before.log_syncs, 2);
+    }
+    frz__pool_stop(pool);
+    assert_int_equal(atomic_load(&s.failures), 0);
+    frz_table_close(s.t);
+    OK(frz_db_close(db, &e), &e);
+    test_tmp_remove(dir);
+}
+#endif
+
+TEST(group_commit, eight_threads_lose_nothing)
 {
     frz_error e = {0};
     char dir[600];
@@ -54,34 +124,15 @@ TEST(group_commit, eight_threads_share_the_syncs)
     frz_schema_free(schema);
     frz_stats before = {.struct_size = sizeof before}, after = before;
     OK(frz_db_stats(db, NULL, &before, &e), &e);
-    bool slow = frz__test_failpoint("wal.sync", "delay:1");
-    int64_t since = frz__clock_mono_ns();
     OK(frz__pool_start(NULL, THREADS, &pool, &e), &e);
-    atomic_store(&s.running, THREADS);
-    for (int i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.s = &s, .number = i};
-        workers[i].job = (struct pool_job){.fn = work, .arg = &workers[i]};
-        assert_true(frz__pool_submit(pool, &workers[i].job, false));
-    }
-    struct mutex mu;
-    struct cond tick;
-    frz__mutex_init(&mu, RANK_LEAF, "test");
-    frz__cond_init(&tick);
-    frz__mutex_lock(&mu);
-    while (atomic_load(&s.running)) (void)frz__cond_wait_until(&tick, &mu, frz__clock_mono_ns() + 1000000);
-    frz__mutex_unlock(&mu);
-    frz__cond_clear(&tick);
-    frz__mutex_clear(&mu);
+    start(&s, pool, workers, WRITES);
+    wait_done(&s);
     frz__pool_stop(pool);
     assert_int_equal(atomic_load(&s.failures), 0);
     OK(frz_db_stats(db, NULL, &after, &e), &e);
     uint64_t syncs = after.log_syncs - before.log_syncs, writes = after.writes - before.writes;
     print_message("%llu writes, %llu groups, %llu syncs\n", (unsigned long long)writes, (unsigned long long)(after.write_groups - before.write_groups), (unsigned long long)syncs);
     assert_int_equal(writes, THREADS * WRITES);
-    int64_t each_us = (frz__clock_mono_ns() - since) / 1000 / (int64_t)(syncs ? syncs : 1);
-    if (slow || each_us >= 150) assert_true(syncs * 3 <= writes);
-    else print_message("a sync and its writes take %lld µs here: nobody waits, nothing to share\n", (long long)each_us);
-    (void)frz__test_failpoint("wal.sync", "off");
     frz_table_close(s.t);
     OK(frz_db_close(db, &e), &e);
     OK(frz_db_open(dir, &o, &db, &e), &e);

@@ -353,13 +353,14 @@ static void verify_clean(struct run *r)
 
 static void random_schema(struct run *r, int format, char *text, char *key)
 {
-    static const char *const key_types[] = {"long", "int", "string", "binary", "uuid", "boolean", "date", "timestamp", "timestamptz", "time", "decimal(9,2)", "decimal(30,5)", "fixed(5)"};
+    static const char *const key_types[] = {"long", "int", "string", "binary", "uuid", "boolean", "date", "timestamp", "timestamptz", "time", "decimal(9,2)", "decimal(30,5)", "fixed(5)",
+                                            "timestamp_ns", "timestamptz_ns"};
     static const char *const types[] = {"long", "int", "string", "binary", "uuid", "boolean", "date", "timestamp", "timestamptz", "time", "decimal(4,1)", "decimal(18,3)", "decimal(38,9)", "fixed(3)", "float", "double",
                                         "timestamp_ns", "timestamptz_ns"};
-    size_t keys = 1 + pick(r, 3), others = pick(r, 8), usable = FRZ_ARRAY_LEN(types) - (format < 3 ? 2 : 0);
+    size_t keys = 1 + pick(r, 3), others = pick(r, 8), usable = FRZ_ARRAY_LEN(types) - (format < 3 ? 2 : 0), key_usable = FRZ_ARRAY_LEN(key_types) - (format < 3 ? 2 : 0);
     text[0] = key[0] = 0;
     for (size_t i = 0; i < keys; i++) {
-        sprintf(text + strlen(text), "%sk%zu %s", i ? ", " : "", i, key_types[pick(r, FRZ_ARRAY_LEN(key_types))]);
+        sprintf(text + strlen(text), "%sk%zu %s", i ? ", " : "", i, key_types[pick(r, key_usable)]);
         sprintf(key + strlen(key), "%sk%zu", i ? "," : "", keys - 1 - i);
     }
     for (size_t i = 0; i < others; i++) sprintf(text + strlen(text), ", c%zu %s%s", i, types[pick(r, usable)], pick(r, 3) ? "?" : "");

@@ -288,6 +288,9 @@ TEST(api_parquet, a_stream_becomes_a_file_and_a_stream_again)
         OK(frz_parquet_write(in_root("a.parquet"), &s, &o, &rows, &e), &e);
         assert_int_equal(rows, N);
         assert_int_equal(n.closed, 1);
+        rows = 0;
+        OK(frz_parquet_count(in_root("a.parquet"), &rows, &e), &e);
+        assert_int_equal(rows, N);
         OK(frz_parquet_read(in_root("a.parquet"), &s, &e), &e);
         assert_int_equal(drain(&s, UINT64_MAX), N);
         s.release(&s);

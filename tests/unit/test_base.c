@@ -1,4 +1,5 @@
 #include "frz_test.h"
+#include "base/arena.h"
 #include "base/coding.h"
 #include "base/json.h"
 
@@ -84,4 +85,44 @@ TEST(json, names_line_and_column_of_a_mistake)
     struct json *j;
     FAILS(frz__json_parse(slice_str("{\"a\":1,\n \"a\":2}"), &j, &e), FRZ_INVALID, &e);
     MESSAGE_HAS(&e, "line 2");
+}
+
+TEST(alloc, large_blocks_hold_what_is_put_there_and_go_back_whole)
+{
+    for (size_t bytes = 1; bytes < (size_t)40 << 20; bytes = bytes * 3 + 1) {
+        uint8_t *p = frz__alloc_large(NULL, bytes), *q = frz__alloc_large(NULL, bytes);
+        assert_non_null(p);
+        assert_non_null(q);
+        memset(p, 0x5A, bytes);
+        memset(q, 0xA5, bytes);
+        assert_int_equal(p[0] + p[bytes / 2] + p[bytes - 1], 3 * 0x5A);
+        frz__free_large(NULL, p, bytes);
+        assert_int_equal(q[0] + q[bytes / 2] + q[bytes - 1], 3 * 0xA5);
+        frz__free_large(NULL, q, bytes);
+    }
+    assert_null(frz__alloc_large(NULL, SIZE_MAX - 5));
+    frz__free_large(NULL, NULL, (size_t)3 << 20);
+}
+
+TEST(arena, gives_its_large_blocks_to_the_next_one_until_nobody_wants_them)
+{
+    struct arena_spares s;
+    frz__arena_spares_init(&s, NULL, (uint64_t)16 << 20);
+    for (int round = 0; round < 3; round++) {
+        struct arena ar = ARENA_INIT(NULL);
+        ar.spares = &s;
+        for (int i = 0; i < 40000; i++) {
+            uint8_t *p = (uint8_t *)arena_alloc(&ar, 1000, 8);
+            assert_non_null(p);
+            memset(p, round, 1000);
+        }
+        assert_int_equal(s.count, 0); /* in use */
+        frz__arena_clear(&ar);
+        assert_int_equal(s.count, 2); /* no more than it may keep */
+    }
+    frz__arena_spares_trim(&s);
+    assert_int_equal(s.count, 2); /* they were wanted since the last time */
+    frz__arena_spares_trim(&s);
+    assert_int_equal(s.count, 0);
+    frz__arena_spares_clear(&s);
 }

@@ -157,6 +157,33 @@ TEST(cache, an_oversized_entry_evicts_nobody_and_goes_when_unpinned)
     assert_int_equal(alive, 0);
 }
 
+TEST(cache, a_quarter_of_the_budget_may_be_held_and_comes_free_again)
+{
+    struct cache *c = cache_of(1 << 20);
+    struct cache_entry *held[64];
+    size_t n = 0;
+    for (uint64_t i = 0; i < 64; i++) {
+        struct cache_entry *e = put(c, 1, i, 16000);
+        if (frz__cache_hold(c, e)) held[n++] = e;
+        else frz__cache_unpin(c, e); /* the pin was left as it was */
+    }
+    assert_in_range(n, 15, 16);
+    for (uint64_t i = 0; i < 500; i++) frz__cache_unpin(c, put(c, 2, i, 16000)); /* evicts all that it may */
+    for (uint64_t i = 0; i < n; i++) assert_true(has(c, 1, i));
+    struct cache_entry *huge = put(c, 3, 0, 2 << 20);
+    assert_false(frz__cache_hold(c, huge));
+    frz__cache_unpin(c, huge);
+    for (size_t i = 0; i < n; i++) frz__cache_unhold(c, held[i]);
+    frz__cache_unhold(c, NULL);
+    for (uint64_t i = 500; i < 1000; i++) frz__cache_unpin(c, put(c, 2, i, 16000));
+    assert_false(has(c, 1, 0));
+    struct cache_entry *again = put(c, 4, 0, 16000);
+    assert_true(frz__cache_hold(c, again));
+    frz__cache_unhold(c, again);
+    frz__cache_free(c);
+    assert_int_equal(alive, 0);
+}
+
 TEST(cache, drop_file_forgets_that_file_but_for_what_is_pinned)
 {
     struct cache *c = cache_of(64 << 20);

@@ -250,6 +250,26 @@ TEST(deletes_v2, a_delete_file_that_is_missing_when_it_should_be_merged_is_corru
     bed_clear();
 }
 
+TEST(deletes, and_rows_that_find_their_folder_gone_are_kept_for_when_it_is_back)
+{
+    for (int format = 2; format < 4; format++) {
+        bed_init(format, 2);
+        OK(frz__fs_rename(b.fs, "main/t/data", "main/t/away", &b.e), &b.e);
+        del(0, 5);
+        FAILS(frz_table_flush(b.t, &b.e), FRZ_IO, &b.e); /* a delete file alone */
+        MESSAGE_HAS(&b.e, "main/t/data");
+        OK(frz_row_set_long(b.row, 0, 6, &b.e), &b.e);
+        OK(frz_row_set_bytes(b.row, 1, "new", 3, &b.e), &b.e);
+        OK(frz_put(b.t, b.row, NULL, &b.e), &b.e);
+        FAILS(frz_table_flush(b.t, &b.e), FRZ_IO, &b.e); /* rows too */
+        MESSAGE_HAS(&b.e, "main/t/data");
+        OK(frz__fs_rename(b.fs, "main/t/away", "main/t/data", &b.e), &b.e);
+        struct tally t = flush_and_look();
+        assert_int_equal(t.masked, 2);
+        bed_clear();
+    }
+}
+
 TEST(deletes_v3, a_touched_file_has_one_deletion_vector_and_the_one_before_goes)
 {
     bed_init(3, 6);

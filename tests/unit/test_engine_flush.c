@@ -245,6 +245,41 @@ TEST(options, immutable_max_stops_writers)
     rig_clear(&r);
 }
 
+/* By default, two places: the first is no reason to wait, the second is; then they stop, and are woken. */
+TEST(write, is_slowed_before_it_is_stopped_and_woken_when_the_queue_drains)
+{
+    struct rig r;
+    rig_init(&r, 65536);
+    if (!frz__test_failpoint("flush.begin", "pause")) { /* not compiled in */
+        rig_clear(&r);
+        return;
+    }
+    char v[300];
+    memset(v, 'x', 299);
+    v[299] = 0;
+    int64_t id = 0;
+    while (stats(&r).memtables_immutable == 0) put(r.t, id++, v);
+    assert_true(frz__test_failpoint_wait_paused("flush.begin", 5000));
+    put(r.t, id++, v);
+    assert_int_equal(stats(&r).slowdowns, 0); /* one is being flushed, the next has hardly begun */
+    struct load l = {.db = r.db, .t = r.t, .v = v};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, load_thread, &l), 0);
+    for (int tries = 0; tries < 4000 && stats(&r).stalls == 0; tries++) nap(5);
+    frz_stats s = stats(&r);
+    assert_int_equal(s.stalls, 1);
+    assert_int_equal(s.memtables_immutable, 2);
+    assert_true(s.slowdowns > 0 && s.slowdown_us_total > 0);
+    assert_true(s.slowdowns < atomic_load(&l.done)); /* the last of them alone */
+    uint64_t before = atomic_load(&l.done);
+    frz__test_failpoint_resume("flush.begin");
+    for (int tries = 0; tries < 4000 && atomic_load(&l.done) < before + 100; tries++) nap(5);
+    assert_true(atomic_load(&l.done) >= before + 100);
+    atomic_store(&l.stop, true);
+    pthread_join(thread, NULL);
+    rig_clear(&r);
+}
+
 /* ── sequences ── */
 
 TEST(write, sequences_of_batches_have_no_gap_and_no_overlap)
@@ -509,13 +544,51 @@ TEST(close, without_publishing_while_a_flush_is_queued_keeps_all_in_the_log)
     rig_close(&r);
     for (int i = 0; i < 5; i++) {
         rig_reopen(&r);
-        for (int64_t k = 0; k < 100; k++) put(r.t, k * 10 + i, "some text that fills a memtable of a few KiB soon enough");
+        for (int64_t k = 0; k < 200; k++) put(r.t, k * 10 + i, "some text that fills a memtable of a few KiB soon enough");
         rig_close(&r);
     }
     rig_reopen(&r);
-    assert_int_equal(count(r.t), 500);
+    assert_int_equal(count(r.t), 1000);
     verify(r.db);
     rig_clear(&r);
+}
+
+static void *close_thread(void *p) { return (void *)(intptr_t)frz_db_close((frz_db *)p, &(frz_error){0}); }
+
+TEST(close, gives_back_a_table_that_was_dropped_while_its_flush_was_queued)
+{
+    struct rig r;
+    frz_table *t[3];
+    struct test_alloc alloc;
+    if (!frz__test_failpoint("flush.background", "pause")) return;
+    rig_init(&r, 1 << 20);
+    rig_close(&r);
+    test_alloc_init(&alloc, 0);
+    r.o.allocator = &alloc.vt;
+    r.o.no_close_flush = true;
+    r.o.memtable_bytes = 4096;
+    char v[5000]; /* each write rotates */
+    memset(v, 'x', sizeof v - 1);
+    v[sizeof v - 1] = 0;
+    rig_reopen(&r);
+    uint64_t before = frz__test_failpoint_hits("flush.background");
+    for (int i = 0; i < 3; i++) {
+        char name[] = {'a', (char)('0' + i), 0};
+        rig_create(&r, name, 2, &t[i]);
+        put(t[i], 1, v);
+        if (i < 2) SOON(frz__test_failpoint_hits("flush.background") == before + 1 + (uint64_t)i, 0); /* both that flush stand still: the third one's job stays queued */
+    }
+    OK(frz_table_drop(r.db, "a2", &r.e), &r.e);
+    pthread_t thread;
+    void *rc;
+    assert_int_equal(pthread_create(&thread, NULL, close_thread, r.db), 0);
+    r.db = NULL;
+    nap(100); /* it should have told them to stop by now; if not, the third one's turn comes, and all is well too */
+    frz__test_failpoint_resume("flush.background");
+    pthread_join(thread, &rc);
+    assert_int_equal((intptr_t)rc, FRZ_OK);
+    assert_int_equal(alloc.live, 0);
+    frz__fs_free(r.fs);
 }
 
 TEST(close, is_refused_while_a_snapshot_is_open_and_the_handle_stays_good)
@@ -569,7 +642,7 @@ TEST(drop, beside_writers_of_the_table_leaves_a_log_that_opens)
         frz_table_close(u);
         if (round % 3 == 2) {
             r.o.no_close_flush = true;
-            r.o.memtable_bytes = round % 2 ? 8192 : 32768; /* each write rotates, and writers wait for flushes; or they seldom do */
+            r.o.memtable_bytes = round % 2 ? 4096 : 32768; /* writers wait for flushes; or they seldom do */
             rig_close(&r);
             rig_reopen(&r);
         }

@@ -421,6 +421,60 @@ TEST(hostile_disk, a_read_only_directory_is_read_and_refuses_writes)
 
 /* ── a full disk ── */
 
+TEST(hostile_disk, one_that_is_nearly_full_takes_a_few_writes_a_flush_and_the_drop_that_makes_room)
+{
+    char inner[512], path[600], ballast[600];
+    frz_error e;
+    frz_db *db;
+    frz_table *t[2];
+    frz_row *row;
+    uint64_t n;
+    snprintf(inner, sizeof inner, "%s", test_tmp_dir("hd-nearly"));
+    if (mount("tmpfs", inner, "tmpfs", 0, "size=40m") != 0) {
+        print_error("SKIPPED: no tmpfs can be mounted here (%s)\n", strerror(errno));
+        test_tmp_remove(inner);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/wh", inner);
+    snprintf(ballast, sizeof ballast, "%s/ballast", inner);
+    frz_db_options o = FRZ_DB_OPTIONS_INIT; /* a log segment of 16 MiB */
+    o.create = true;
+    for (int round = 0; round < 2; round++) {
+        OK(frz_db_open(path, &o, &db, &e), &e);
+        for (int i = 0; i < 2; i++) {
+            frz_schema *s = h_schema("id long, v string?", "id");
+            OK(round ? frz_table_open(db, i ? "b" : "a", &t[i], &e) : frz_table_create(db, i ? "b" : "a", s, NULL, &t[i], &e), &e);
+            frz_schema_free(s);
+        }
+        OK(frz_row_new(t[0], &row, &e), &e);
+        for (int64_t i = 0; i < 100; i++) {
+            OK(frz_row_set_long(row, 0, round * 1000 + i, &e), &e);
+            OK(frz_put(t[0], row, NULL, &e), &e);
+        }
+        frz_row_free(row);
+        if (round) { /* with less room than a segment takes */
+            OK(frz_count(t[0], NULL, &n, &e), &e);
+            assert_int_equal(n, 200);
+            OK(frz_table_flush(t[0], &e), &e);
+            OK(frz_table_drop(db, "b", &e), &e);
+        }
+        OK(frz_db_close(db, &e), &e);
+        if (round) break;
+        char command[800];
+        snprintf(command, sizeof command, "rm -f '%s'/.frazil/wal/*.free", path);
+        assert_int_equal(system(command), 0);
+        int fd = open(ballast, O_CREAT | O_WRONLY, 0644);
+        static const char block[65536];
+        while (write(fd, block, sizeof block) > 0) {}
+        struct stat st;
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(ftruncate(fd, st.st_size - (4 << 20)), 0);
+        close(fd);
+    }
+    assert_int_equal(umount(inner), 0);
+    test_tmp_remove(inner);
+}
+
 TEST(hostile_disk, a_full_disk_stops_writes_and_not_reads_and_heals_when_room_is_made)
 {
     struct host h = {.db = NULL};

@@ -526,6 +526,7 @@ TEST(hostile_values, null_arguments_are_refused_everywhere)
     BAD(frz_write_arrow(NULL, NULL, false, NULL, NULL, &e));
     BAD(frz_parquet_read(NULL, NULL, &e));
     BAD(frz_parquet_schema(NULL, NULL, &e));
+    BAD(frz_parquet_count(NULL, NULL, &e));
     BAD(frz_parquet_write(NULL, NULL, NULL, NULL, &e));
     BAD(frz_verify(NULL, NULL, NULL, NULL, NULL, &e));
     BAD(frz_schema_new(NULL, &e));

@@ -549,6 +549,18 @@ TEST(pq_schema, knows_converted_types_and_those_that_are_not_ours)
     assert_int_equal(type_of_elem(ELEM(PQ_INT32, PQ_CT_UINT_32), &l).id, FRZ_LONG);
     assert_int_equal(type_of_elem(ELEM(PQ_INT64, PQ_CT_UINT_64), &l).id, FRZ_LONG);
     assert_false(l.signed_stats);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT32, PQ_CT_UINT_16), &l).id, FRZ_INT);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT32, PQ_CT_INT_8), &l).id, FRZ_INT);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT64, PQ_CT_INT_8), &l).id, FRZ_NULL);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT32, PQ_CT_TIME_MILLIS), &l).id, FRZ_TIME);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT64, PQ_CT_TIME_MICROS), &l).id, FRZ_TIME);
+    assert_int_equal(type_of_elem(ELEM(PQ_INT64, PQ_CT_TIME_MILLIS), &l).id, FRZ_NULL);
+    assert_int_equal(type_of_elem(ELEM(PQ_BYTE_ARRAY, PQ_CT_BSON), &l).id, FRZ_BINARY);
+    assert_int_equal(type_of_elem(ELEM_DECIMAL(PQ_BYTE_ARRAY, -1, 9, 1), &l).id, FRZ_DECIMAL);
+    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_INT64, -1, .id = PQ_LT_TIME, .unit = PQ_NANOS), &l).id, FRZ_TIME);
+    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_INT64, -1, .id = PQ_LT_TIMESTAMP, .unit = 9), &l).id, FRZ_NULL);
+    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_BYTE_ARRAY, -1, .id = PQ_LT_BSON), &l).id, FRZ_BINARY);
+    assert_int_equal(type_of_elem(ELEM_LOGICAL(PQ_BYTE_ARRAY, -1, .id = PQ_LT_GEOMETRY), &l).id, FRZ_BINARY);
     assert_int_equal(type_of_elem(ELEM_DECIMAL(PQ_INT32, -1, 9, -1), &l).scale, 0);
     assert_int_equal(type_of_elem(ELEM_DECIMAL(PQ_BYTE_ARRAY, -1, 39, 1), &l).id, FRZ_NULL);
     assert_int_equal(type_of_elem(ELEM_DECIMAL(PQ_FLBA, 0, 9, 1), &l).id, FRZ_NULL);
@@ -606,6 +618,48 @@ TEST(pq_schema, refuses_what_is_no_tree)
     f.elem_count = 0;
     FAILS(frz__pq_schema_read(&ar, &f, &leaves, &n, &err), FRZ_CORRUPT, &err);
     frz__arena_clear(&ar);
+}
+
+TEST(pq_convert, times_of_the_day_and_numbers_without_a_sign)
+{
+    struct pq_leaf l;
+    struct pq_plan plan;
+    frz_error err;
+    uint8_t in[32] = {0}, out[32];
+    double d;
+    (void)type_of_elem(ELEM(PQ_INT32, PQ_CT_TIME_MILLIS), &l);
+    OK(frz__pq_plan(&l, (frz_type){.id = FRZ_TIME}, &plan, &err), &err);
+    store_u32(in, 86399999);
+    store_u32(in + 4, 1);
+    OK(frz__pq_convert(&plan, in, 2, out, &err), &err);
+    assert_true(load_u64(out) == 86399999000 && load_u64(out + 8) == 1000);
+
+    (void)type_of_elem(ELEM_LOGICAL(PQ_INT64, -1, .id = PQ_LT_TIME, .unit = PQ_NANOS), &l);
+    OK(frz__pq_plan(&l, (frz_type){.id = FRZ_TIME}, &plan, &err), &err);
+    store_u64(in, 86399999999000);
+    store_u64(in + 8, 0);
+    OK(frz__pq_convert(&plan, in, 2, out, &err), &err);
+    assert_true(load_u64(out) == 86399999999 && load_u64(out + 8) == 0);
+    store_u64(in + 8, 999);
+    FAILS(frz__pq_convert(&plan, in, 2, out, &err), FRZ_UNSUPPORTED, &err); /* never cut */
+
+    (void)type_of_elem(ELEM(PQ_INT32, PQ_CT_UINT_32), &l);
+    OK(frz__pq_plan(&l, (frz_type){.id = FRZ_LONG}, &plan, &err), &err);
+    store_u32(in, UINT32_MAX);
+    OK(frz__pq_convert(&plan, in, 1, out, &err), &err);
+    assert_true(load_u64(out) == UINT32_MAX);
+    (void)type_of_elem(ELEM(PQ_INT64, PQ_CT_UINT_64), &l);
+    OK(frz__pq_plan(&l, (frz_type){.id = FRZ_LONG}, &plan, &err), &err);
+    store_u64(in, INT64_MAX);
+    OK(frz__pq_convert(&plan, in, 1, out, &err), &err);
+    assert_true(load_u64(out) == INT64_MAX);
+
+    (void)type_of_elem(ELEM_LOGICAL(PQ_FLBA, 2, .id = PQ_LT_FLOAT16), &l);
+    OK(frz__pq_plan(&l, (frz_type){.id = FRZ_DOUBLE}, &plan, &err), &err);
+    store_u16(in, 0xc248); /* -3.140625 */
+    OK(frz__pq_convert(&plan, in, 1, out, &err), &err);
+    memcpy(&d, out, 8);
+    assert_true(d == -3.140625);
 }
 
 TEST(pq_convert, old_timestamps_halves_and_long_decimals)
