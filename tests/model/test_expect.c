@@ -265,7 +265,7 @@ TEST(expect, of_many_who_insert_a_key_in_two_tables_one_wins_both)
     assert_int_equal(s.won, KEYS);
     assert_int_equal(s.lost, KEYS * (THREADS - 1));
     for (int64_t k = 0; k < KEYS; k++) {
-        int64_t a, b, none;
+        int64_t a = 0, b = 0, none = 0;
         assert_true(get(&f, f.t, k, &a, &none) && get(&f, f.u, k, &b, &none));
         assert_int_equal(a, b); /* of the same batch */
     }
