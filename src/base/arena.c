@@ -11,6 +11,15 @@ struct arena_block {
 
 #define HEAD_MAX (sizeof(struct arena_block) + 64) /* with the first piece's alignment */
 
+static void free_blocks(const allocator *a, struct arena_block *blocks)
+{
+    while (blocks) {
+        struct arena_block *next = blocks->next;
+        frz__free_large(a, blocks, blocks->bytes);
+        blocks = next;
+    }
+}
+
 int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_error *err)
 {
     if (r->count >= count && r->bytes >= bytes) return FRZ_OK;
@@ -30,11 +39,8 @@ int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_
 
 void frz__arena_reserve_clear(struct arena_reserve *r)
 {
-    while (r->blocks) {
-        struct arena_block *next = r->blocks->next;
-        frz__free_large(r->a, r->blocks, r->blocks->bytes);
-        r->blocks = next;
-    }
+    free_blocks(r->a, r->blocks);
+    r->blocks = NULL;
     r->count = r->bytes = 0;
 }
 
@@ -44,15 +50,6 @@ void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t
 {
     *s = (struct arena_spares){.a = a, .max = (size_t)(bytes / BLOCK_BYTES_MAX)};
     frz__mutex_init(&s->mu, RANK_LEAF, "arena spares");
-}
-
-static void free_blocks(const allocator *a, struct arena_block *blocks)
-{
-    while (blocks) {
-        struct arena_block *next = blocks->next;
-        frz__free_large(a, blocks, blocks->bytes);
-        blocks = next;
-    }
 }
 
 void frz__arena_spares_trim(struct arena_spares *s)

@@ -107,7 +107,7 @@ static int rotate_leading(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
     CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
-    mem_use_spares(fresh, &db->spares);
+    mem_use(fresh, &db->spares, &db->reserve);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
     mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);
@@ -414,7 +414,6 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
             TRY(frz__batch_next(&p, end, &op, err));
             struct table *t = w->batch->ops[k].t;
             struct mem *m = t->active;
-            mem_use_reserve(m, &t->db->reserve);
             if (mem_versions(m) == 0) m->log_segment = segment;
             TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
             stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);

@@ -55,9 +55,12 @@ FRZ_NODISCARD int frz__mem_add(struct mem *m, uint64_t seq, enum op_kind op, sli
  * an order of keys that is made to split a leaf each. */
 #define MEM_OPS_BOUND 128
 size_t frz__mem_need(const struct mem *m, size_t ops, size_t bytes);
-/* Before the first operation. S lives longer than M. */
-static inline void mem_use_spares(struct mem *m, struct arena_spares *s) { m->arena.spares = m->nodes.spares = s; }
-static inline void mem_use_reserve(struct mem *m, struct arena_reserve *r) { m->arena.reserve = m->nodes.reserve = r; }
+/* Before the first operation. Where its blocks come from beside the allocator; both live longer than M. */
+static inline void mem_use(struct mem *m, struct arena_spares *spares, struct arena_reserve *reserve)
+{
+    m->arena.spares = m->nodes.spares = spares;
+    m->arena.reserve = m->nodes.reserve = reserve;
+}
 /* The newest version ≤ SEQ; NULL = none. Lives as long as the memtable. */
 const struct mem_version *frz__mem_get(const struct mem *m, slice key, uint64_t seq);
 static inline enum op_kind mem_version_op(const struct mem_version *v) { return (enum op_kind)(v->seq_op & 0xFF); }

@@ -14,7 +14,6 @@ struct wal_segment {
     struct wal_header h;
     uint64_t end;    /* of the records that count */
     uint64_t synced; /* end of what is on stable storage, 0 = nothing */
-    uint64_t bytes;  /* the file's size, as far as it was reserved */
     bool failed;     /* a sync of it failed: never again */
     bool void_;      /* all that counts of it was written again: not of the chain */
     unsigned pins;   /* syncs under way */

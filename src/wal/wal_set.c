@@ -57,7 +57,6 @@ static int segment_file(struct wal *w, struct wal_segment *s, frz_error *err)
     if (rc != FRZ_NO_SPACE) return rc;
     /* A disk that is nearly full: a few records more, such as the drop that would make room. A segment may grow beyond what was reserved, and one of this size is never used again. */
     TRY(frz__file_truncate(s->file, 0, err));
-    s->bytes = SEGMENT_BYTES_LEAST;
     return frz__file_allocate(s->file, SEGMENT_BYTES_LEAST, err);
 }
 
@@ -166,7 +165,6 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     if (w->number_next > WAL_NUMBER_MAX) return frz__err(err, FRZ_TOO_LARGE, "log: all %u segment numbers are used", WAL_NUMBER_MAX);
     TRY(ALLOC_NEW(&s, w->a, struct wal_segment, err));
     s->number = w->number_next++; /* never twice, even after a failure */
-    s->bytes = w->segment_bytes;
     s->h = (struct wal_header){.segment = s->number, .epoch = w->epoch};
     memcpy(s->h.log_uuid, w->uuid, 16);
     frz__mutex_lock(&w->mu);

@@ -10,6 +10,7 @@
 #include "api/handle.h"
 #include "base/rand.h"
 #include "io/fs_fault.h"
+#include "table_kit.h"
 
 struct rig {
     struct fs *fs;
@@ -83,33 +84,9 @@ static inline void rig_reboot(struct rig *r, uint64_t seed)
     OK(frz__fs_fault_reboot(old, seed, &r->fs, &r->e), &r->e);
     frz__fs_free(old);
 }
-static inline int try_put(struct rig *r, int64_t id, const char *v)
-{
-    frz_row *row;
-    frz_error e;
-    OK(frz_row_new(r->t, &row, &e), &e);
-    OK(frz_row_set_long(row, 0, id, &e), &e);
-    OK(frz_row_set_string(row, 1, v, strlen(v), &e), &e);
-    int rc = frz_put(r->t, row, NULL, &r->e);
-    frz_row_free(row);
-    return rc;
-}
+static inline int try_put(struct rig *r, int64_t id, const char *v) { return table_put(r->t, id, v, &r->e); }
 static inline void put(struct rig *r, int64_t id, const char *v) { RC(try_put(r, id, v), FRZ_OK, &r->e); }
-static inline void has(struct rig *r, int64_t id, const char *v)
-{
-    frz_row *row;
-    frz_error e;
-    frz_value key = {.type = FRZ_LONG, .as.i64 = id};
-    OK(frz_row_new(r->t, &row, &e), &e);
-    RC(frz_get(r->t, NULL, &key, 1, row, &e), v ? FRZ_OK : FRZ_NOT_FOUND, &e);
-    if (v) {
-        size_t n;
-        const char *got = frz_row_bytes(row, 1, &n);
-        assert_int_equal(n, strlen(v));
-        assert_memory_equal(got, v, n);
-    }
-    frz_row_free(row);
-}
+static inline void has(struct rig *r, int64_t id, const char *v) { table_has(r->t, id, v); }
 static inline frz_stats stats(struct rig *r)
 {
     frz_stats s = {.struct_size = sizeof s};

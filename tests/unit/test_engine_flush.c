@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "io/fs_fault.h"
+#include "table_kit.h"
 
 struct rig {
     struct fs *fs;
@@ -65,42 +66,16 @@ static void rig_clear(struct rig *r)
     frz__fs_free(r->fs);
 }
 
-static int put_rc(frz_table *t, int64_t id, const char *v, frz_error *e)
-{
-    frz_row *row;
-    OK(frz_row_new(t, &row, e), e);
-    OK(frz_row_set_long(row, 0, id, e), e);
-    OK(frz_row_set_string(row, 1, v, strlen(v), e), e);
-    int rc = frz_put(t, row, NULL, e);
-    frz_row_free(row);
-    return rc;
-}
 static void put(frz_table *t, int64_t id, const char *v)
 {
     frz_error e;
-    OK(put_rc(t, id, v, &e), &e);
+    OK(table_put(t, id, v, &e), &e);
 }
 static void del(frz_table *t, int64_t id)
 {
     frz_error e;
     frz_value key = {.type = FRZ_LONG, .as.i64 = id};
     OK(frz_delete(t, &key, 1, NULL, &e), &e);
-}
-/* V NULL: absent */
-static void has(frz_table *t, int64_t id, const char *v)
-{
-    frz_error e;
-    frz_row *row;
-    frz_value key = {.type = FRZ_LONG, .as.i64 = id};
-    OK(frz_row_new(t, &row, &e), &e);
-    RC(frz_get(t, NULL, &key, 1, row, &e), v ? FRZ_OK : FRZ_NOT_FOUND, &e);
-    if (v) {
-        size_t n;
-        const char *got = frz_row_bytes(row, 1, &n);
-        assert_int_equal(n, strlen(v));
-        assert_memory_equal(got, v, n);
-    }
-    frz_row_free(row);
 }
 static uint64_t count(frz_table *t)
 {
@@ -154,7 +129,7 @@ static void *load_thread(void *p)
     struct load *l = (struct load *)p;
     frz_error e;
     for (int64_t i = 0; !atomic_load(&l->stop); i++) {
-        int rc = put_rc(l->t, i % 500, l->v, &e);
+        int rc = table_put(l->t, i % 500, l->v, &e);
         if (rc == FRZ_OK) atomic_fetch_add(&l->done, 1);
         else {
             RC(rc, FRZ_NOT_FOUND, &e);
@@ -176,7 +151,7 @@ TEST(options, memtable_bytes_makes_files_appear)
         put(r.t, i, v);
         if (i % 500 == 499) { /* readable during it */
             snprintf(v, sizeof v, "row %lld %0150d", (long long)i / 2, 7);
-            has(r.t, i / 2, v);
+            table_has(r.t, i / 2, v);
             assert_int_equal(count(r.t), i + 1);
         }
     }
@@ -190,7 +165,7 @@ TEST(options, memtable_bytes_makes_files_appear)
     assert_int_equal(count(r.t), 3000);
     for (int64_t i = 0; i < 3000; i += 7) {
         snprintf(v, sizeof v, "row %lld %0150d", (long long)i, 7);
-        has(r.t, i, v);
+        table_has(r.t, i, v);
     }
     verify(r.db);
     rig_clear(&r);
@@ -334,8 +309,8 @@ TEST(write, deletes_of_absent_keys_are_harmless)
     del(r.t, 3);
     del(r.t, 3);
     OK(frz_table_flush(r.t, &r.e), &r.e);
-    has(r.t, 2, "two");
-    has(r.t, 3, NULL);
+    table_has(r.t, 2, "two");
+    table_has(r.t, 3, NULL);
     assert_int_equal(count(r.t), 1);
     del(r.t, 2);
     put(r.t, 2, "again");
@@ -390,9 +365,9 @@ static const struct { const char *point; uint64_t failures, flushes; } points[] 
 
 static void has_new(frz_table *t)
 {
-    has(t, 1, "new");
-    has(t, 2, NULL);
-    has(t, 3, "three");
+    table_has(t, 1, "new");
+    table_has(t, 2, NULL);
+    table_has(t, 3, "three");
 }
 
 TEST(flush, however_long_does_not_hold_up_the_interval_of_the_log)
@@ -463,8 +438,8 @@ TEST(flush, one_that_fails_is_retried_and_its_rows_stay_readable_and_logged)
         verify(r.db);
         rig_close(&r);
         rig_reopen(&r);
-        has(r.t, 1, "new");
-        has(r.t, 2, NULL);
+        table_has(r.t, 1, "new");
+        table_has(r.t, 2, NULL);
         assert_int_equal(count(r.t), 2);
         verify(r.db);
         rig_clear(&r);
@@ -500,8 +475,8 @@ TEST(flush, a_crash_at_each_point_replays_to_the_same_state)
             struct rig other = {.o = r.o};
             OK(frz__fs_fault_reboot(r.fs, seed, &other.fs, &other.e), &other.e);
             rig_reopen(&other);
-            for (int64_t i = 0; i < 50; i++) has(other.t, i, i % 5 == 0 ? NULL : i % 2 == 0 ? "second" : "first");
-            has(other.t, 100, "third");
+            for (int64_t i = 0; i < 50; i++) table_has(other.t, i, i % 5 == 0 ? NULL : i % 2 == 0 ? "second" : "first");
+            table_has(other.t, 100, "third");
             assert_int_equal(count(other.t), 41);
             verify(other.db);
             bool orphan = strcmp(all[p], "flush.after_data") == 0 && seed == 1; /* all that was written survived */
@@ -614,7 +589,7 @@ TEST(idle, databases_still_clean_up)
         OK(frz_table_flush(r.t, &r.e), &r.e);
     }
     SOON(stats(&r).files_removed >= 5, 200);
-    has(r.t, 1, "a");
+    table_has(r.t, 1, "a");
     rig_clear(&r);
 }
 
@@ -671,9 +646,9 @@ TEST(hazard_24, rows_of_a_dropped_table_do_not_come_back_in_a_new_one)
         rig_close(&r);
         rig_reopen(&r);
         OK(frz_table_open(r.db, "u", &u, &r.e), &r.e);
-        has(u, 1, NULL);
-        has(u, 2, "of the second");
-        has(r.t, 1, "t");
+        table_has(u, 1, NULL);
+        table_has(u, 2, "of the second");
+        table_has(r.t, 1, "t");
     }
     rig_clear(&r);
 }
@@ -695,16 +670,16 @@ TEST(hazard_24, a_drop_that_the_disk_refuses_is_a_drop_all_the_same)
             RC(frz_table_open(r.db, "u", &u, &e), FRZ_NOT_FOUND, &e);
         } else {
             assert_true(rc < 0);
-            int put_result = put_rc(u, 2, "after", &e);
+            int put_result = table_put(u, 2, "after", &e);
             opens = put_result == FRZ_OK; /* nothing happened: it is there, whole */
-            if (opens) has(u, 1, "u");
+            if (opens) table_has(u, 1, "u");
             else RC(put_result, FRZ_NOT_FOUND, &e);
         }
         rig_close(&r);
         rig_reopen(&r);
         rc = frz_table_open(r.db, "u", &u, &e);
         RC(rc, opens ? FRZ_OK : FRZ_NOT_FOUND, &e);
-        if (opens) has(u, 2, "after");
+        if (opens) table_has(u, 2, "after");
         else rig_create(&r, "u", 2, &u);
         verify(r.db);
         rig_clear(&r);
@@ -745,8 +720,8 @@ TEST(recover, rows_of_a_broken_table_stay_in_the_log_until_it_can_be_opened)
     OK(frz__fs_rename(r.fs, "main/u/metadata/aside", "main/u/metadata/v2.metadata.json", &r.e), &r.e);
     rig_reopen(&r);
     OK(frz_table_open(r.db, "u", &u, &r.e), &r.e);
-    has(u, 1, "published");
-    has(u, 2, "logged");
+    table_has(u, 1, "published");
+    table_has(u, 2, "logged");
     assert_int_equal(count(r.t), 200);
     verify(r.db);
     rig_clear(&r);

@@ -1,0 +1,35 @@
+/* table_kit.h — the words for a table `id long, v string?`: one row in, one row looked at. */
+#ifndef TABLE_KIT_H
+#define TABLE_KIT_H
+#include "frz_test.h"
+
+#include <string.h>
+
+/* The put's result; E: its error. */
+static inline int table_put(frz_table *t, int64_t id, const char *v, frz_error *e)
+{
+    frz_row *row;
+    OK(frz_row_new(t, &row, e), e);
+    OK(frz_row_set_long(row, 0, id, e), e);
+    OK(frz_row_set_string(row, 1, v, strlen(v), e), e);
+    int rc = frz_put(t, row, NULL, e);
+    frz_row_free(row);
+    return rc;
+}
+/* V NULL: absent */
+static inline void table_has(frz_table *t, int64_t id, const char *v)
+{
+    frz_error e;
+    frz_row *row;
+    frz_value key = {.type = FRZ_LONG, .as.i64 = id};
+    OK(frz_row_new(t, &row, &e), &e);
+    RC(frz_get(t, NULL, &key, 1, row, &e), v ? FRZ_OK : FRZ_NOT_FOUND, &e);
+    if (v) {
+        size_t n;
+        const char *got = frz_row_bytes(row, 1, &n);
+        assert_int_equal(n, strlen(v));
+        assert_memory_equal(got, v, n);
+    }
+    frz_row_free(row);
+}
+#endif
