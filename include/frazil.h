@@ -224,6 +224,50 @@ typedef enum frz_durability {
 enum frz_log_level { FRZ_LOG_ERROR = 1, FRZ_LOG_WARN = 2, FRZ_LOG_INFO = 3, FRZ_LOG_DEBUG = 4 };
 typedef void (*frz_log_fn)(void *ctx, int level, const char *message);
 
+/* What happened. A begin is followed by its end or its failure. */
+enum frz_event_kind {
+    FRZ_EVENT_OPEN = 1,              /* the database is open: bytes_in, rows_in: of the log, brought back; rows_in counts batches */
+    FRZ_EVENT_CLOSE = 2,             /* the last one */
+    FRZ_EVENT_FLUSH_BEGIN = 3,
+    FRZ_EVENT_FLUSH_END = 4,         /* files_in: small files taken in; rows_in: keys written since the last; files_out, rows_out, bytes_out: the data files made */
+    FRZ_EVENT_FLUSH_FAILED = 5,      /* the rows stay readable and logged, and it is tried again: see frz_db_health */
+    FRZ_EVENT_COMPACTION_BEGIN = 6,  /* reason: why these files */
+    FRZ_EVENT_COMPACTION_END = 7,
+    FRZ_EVENT_COMPACTION_FAILED = 8, /* nothing has changed */
+    FRZ_EVENT_COMMIT = 9,            /* a new version of the table's metadata */
+    FRZ_EVENT_CONFLICT = 10,         /* somebody else committed first: it is tried again on top of that */
+    FRZ_EVENT_FOREIGN_COMMIT = 11,   /* the metadata on disk is not what we committed last, and was taken up: another engine's, or (reason in-doubt) perhaps one of ours that a failure left open */
+    FRZ_EVENT_SNAPSHOTS_EXPIRED = 12, /* rows_in: how many */
+    FRZ_EVENT_FILES_REMOVED = 13,    /* files_in: that nobody needs any more */
+    FRZ_EVENT_STALL_BEGIN = 14,      /* writers wait; reason: for what */
+    FRZ_EVENT_STALL_END = 15,
+    FRZ_EVENT_HEALTH = 16,           /* frz_db_health says something else than before; reason: the class, "ok" once all is well */
+    FRZ_EVENT_TABLE_CREATED = 17,
+    FRZ_EVENT_TABLE_DROPPED = 18,
+    FRZ_EVENT_TABLE_ALTERED = 19,    /* a property, the schema, or the format's version */
+    FRZ_EVENT_TABLE_BROKEN = 20,     /* it can't be read: message says why */
+    FRZ_EVENT_ROWS_LOST = 21,        /* rows that were published are gone, or the log has rows of a table that is gone */
+    FRZ_EVENT_CORRUPTION = 22,       /* a read or a job met bytes that are not what was written */
+    FRZ_EVENT_LOG_TROUBLE = 23       /* the log can't be written, synced or recycled */
+};
+typedef struct frz_event {
+    uint32_t struct_size;
+    int32_t kind;            /* enum frz_event_kind */
+    uint64_t number;         /* 1, 2, 3 …: a gap is what came faster than it was taken out */
+    int64_t timestamp_us;    /* since 1970 */
+    const char *table;       /* "main.flights"; NULL = the database. As the two below: borrowed for the call */
+    uint64_t duration_us;    /* of what ended */
+    uint64_t files_in, files_out, bytes_in, bytes_out, rows_in, rows_out; /* 0 where it does not apply */
+    int32_t status;          /* enum frz_status; 0 = it went well */
+    int32_t reserved;
+    const char *reason;      /* a word for machines, or "" */
+    const char *message;     /* a sentence for people, or "" */
+} frz_event;
+FRZ_API const char *frz_event_name(int kind); /* "flush-end"; "unknown" for a number that is none. Static. */
+/* Called from a thread that the database has for it alone, one event at a time, in order, with no lock held: it may call anything of this library but frz_db_close (which answers FRZ_MISUSE there), and writers
+ * do not wait for it. May be called before frz_db_open returns; not after frz_db_close has. */
+typedef void (*frz_event_fn)(void *ctx, const frz_event *event);
+
 typedef struct frz_db_options {
     uint32_t struct_size;
     bool create;              /* make the directory and the warehouse where there is none */
@@ -238,6 +282,9 @@ typedef struct frz_db_options {
     frz_log_fn log;
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+    uint32_t events_kept;     /* how many of the last events frz_db_events can tell; 0 = 256 */
+    frz_event_fn event;       /* NULL = none */
+    void *event_ctx;
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -255,6 +302,10 @@ FRZ_API FRZ_NODISCARD int frz_db_sync(frz_db *, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_db_flush(frz_db *, frz_error *);
 /* Calls FN with each table's full name ("main.flights") in order; a result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_db_tables(frz_db *, int (*fn)(void *ctx, const char *name), void *ctx, frz_error *);
+
+/* The events with numbers above SINCE (0 = all) of the last `events_kept`, oldest first. EVENT is borrowed for the call; a result of FN other than 0 stops and is returned. FN may call anything but
+ * frz_db_close. A number above SINCE + 1 in the first one means that those between are gone. */
+FRZ_API FRZ_NODISCARD int frz_db_events(frz_db *, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *);
 
 typedef struct frz_stats {
     uint32_t struct_size;

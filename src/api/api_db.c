@@ -59,6 +59,7 @@ int frz_db_close(frz_db *h, frz_error *err)
     if (!h) return FRZ_OK;
     int rc = frz__shell_db(h, &db, err);
     if (rc < 0) return rc;
+    if (frz__events_inside(db->events)) return frz__err(err, FRZ_MISUSE, "%s can't be closed from its own event callback", db->root);
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
@@ -127,6 +128,14 @@ int frz_db_tables(frz_db *h, int (*fn)(void *ctx, const char *name), void *ctx, 
         frz__table_release(t);
         if (rc) return rc;
     }
+}
+
+int frz_db_events(frz_db *h, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    return frz__events_read(db->events, since, fn, ctx);
 }
 
 static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)

@@ -122,6 +122,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     frz_error hint_error;
     if (frz__hint_move(t, next->number, &hint_error) < 0)
         frz__log(&db->log, FRZ_LOG_WARN, "%s: version-hint.text stays behind version %" PRId64 ": %s", t->name, next->number, hint_error.message);
+    if (res.expired_snapshot_count) frz__event(db, t, FRZ_EVENT_SNAPSHOTS_EXPIRED, &(struct event_info){.rows_in = res.expired_snapshot_count});
     drop_old_metadata(t, &res);
     expire_metadata(t, base, next, &res);
     r->number = next->number;
@@ -156,6 +157,7 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         }
         if (rc != FRZ_EXISTS) break;
         stat_add(&t->commit_conflicts, 1);
+        frz__event(t->db, t, FRZ_EVENT_CONFLICT, &(struct event_info){.rows_in = (uint64_t)tries + 1});
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
         if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
@@ -172,6 +174,7 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         stat_add(&t->commits, 1);
         stat_add(&t->commit_us_total, us);
         stat_max(&t->commit_us_max, us);
+        frz__event(t->db, t, FRZ_EVENT_COMMIT, &(struct event_info){.duration_us = us, .files_in = r->edit.removed_count, .files_out = r->edit.added_count});
     }
     return rc;
 }

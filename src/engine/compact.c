@@ -211,10 +211,20 @@ static void clear(struct compaction *c)
     frz__version_release(c->version);
 }
 
+static void tell_end(const struct compaction *c, int rc, int64_t since, const frz_error *err)
+{
+    struct event_info i = {.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .files_in = c->plan.count, .files_out = c->change.output_count, .bytes_in = c->plan.input_bytes, .bytes_out = c->change.bytes,
+                           .rows_out = c->change.rows, .status = rc, .reason = frz__plan_reason_name(c->plan.reason), .message = rc == FRZ_OK ? NULL : err->message};
+    frz__event(c->t->db, c->t, rc == FRZ_OK ? FRZ_EVENT_COMPACTION_END : FRZ_EVENT_COMPACTION_FAILED, &i);
+}
+
 int frz__compact(struct table *t, const struct plan_options *o, struct compact_result *out, frz_error *err)
 {
     struct compaction c = {.t = t};
     int64_t since = frz__clock_mono_ns();
+    bool began = false;
+    frz_error own = {0};
+    if (!err) err = &own; /* its words are the event's */
     int rc = frz__table_usable(t, true, err);
     if (rc != FRZ_OK) return rc;
     rc = plan(&c, o, err);
@@ -225,6 +235,8 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     c.changing = true;
     CHECK(frz__change_init(&c.change, t, frz__view_acquire(c.view), c.version, err));
     CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
+    frz__event(t->db, t, FRZ_EVENT_COMPACTION_BEGIN, &(struct event_info){.files_in = c.plan.count, .bytes_in = c.plan.input_bytes, .reason = frz__plan_reason_name(c.plan.reason)});
+    began = true;
     FAILPOINT_CHECK("compact.begin", err);
     CHECK(rewrite(&c, err));
     FAILPOINT_CHECK("compact.after_data", err);
@@ -237,6 +249,7 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     if (out) *out = (struct compact_result){c.plan.reason, c.plan.count, c.change.output_count, c.plan.input_bytes, c.change.bytes, c.change.rows, c.plan.level};
     rc = FRZ_OK;
 done:
+    if (began) tell_end(&c, rc, since, err);
     clear(&c);
     return rc;
 }

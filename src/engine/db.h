@@ -30,6 +30,7 @@
 #include "base/pool.h"
 #include "base/rand.h"
 #include "base/sync.h"
+#include "engine/event.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
 #include "io/durable.h"
@@ -111,6 +112,7 @@ struct db {
     frz_allocator host; /* const, as all up to fork_page: open's */
     const allocator *a;
     struct logger log;
+    struct events *events; /* its own lock */
     struct fs *fs;
     bool fs_borrowed; /* frz__db_open_fs's caller frees it */
     char *root;      /* absolute, no slash at the end */
@@ -179,7 +181,7 @@ void frz__lock_release(struct db *db);
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
-void frz__tables_tell_broken(const struct db *db); /* to the log callback, of each that could not be loaded */
+void frz__tables_tell_broken(struct db *db); /* to the log callback and as an event, of each that could not be loaded */
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);

@@ -32,8 +32,15 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
-/* One try; flush_mu held. *DID: something was published. */
-static int flush_once(struct table *t, bool *did, frz_error *err)
+struct lane { bool began, did; struct event_info end; }; /* did: something was published */
+
+static struct event_info numbers(const struct flush *f)
+{
+    return (struct event_info){.files_in = f->absorbed, .files_out = f->change.output_count, .bytes_out = f->change.bytes, .rows_in = f->entry_count, .rows_out = f->change.rows};
+}
+
+/* One try; flush_mu held. */
+static int flush_once(struct table *t, struct lane *lane, frz_error *err)
 {
     struct flush f = {.t = t};
     int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
@@ -41,6 +48,8 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(frz__flush_take(&f, err));
     if (f.mem_count == 0) goto done;
+    if (!lane->began) frz__event(t->db, t, FRZ_EVENT_FLUSH_BEGIN, NULL);
+    lane->began = true;
     f.changing = true;
     CHECK(frz__change_init(&f.change, t, frz__view_acquire(f.view), t->version, err));
     f.change.writer_options.seq_last = f.flushed_seq;
@@ -57,8 +66,9 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
+    lane->end = numbers(&f);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
-    *did = true;
+    lane->did = true;
 done:
     clear(&f);
     return rc;
@@ -68,12 +78,12 @@ static int flush_lane(struct table *t, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
-    bool did = false;
+    struct lane lane = {0};
     frz_error own = {0};
     FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        rc = flush_once(t, &did, &own);
+        rc = flush_once(t, &lane, &own);
         if (rc != FRZ_CONFLICT) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
@@ -81,13 +91,18 @@ static int flush_lane(struct table *t, frz_error *err)
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
-    if (rc >= 0 && did) { /* else another flush took what this one came for */
+    lane.end.duration_us = us;
+    if (rc >= 0 && lane.did) { /* else another flush took what this one came for */
         stat_add(&t->flushes, 1);
         stat_add(&t->flush_us_total, us);
         stat_max(&t->flush_us_max, us);
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_END, &lane.end);
     } else if (rc < 0) {
         stat_add(&t->flush_failures, 1);
         frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: flush failed, its rows stay readable and logged: %s", t->name, own.message);
+        lane.end.status = rc;
+        lane.end.message = own.message;
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_FAILED, &lane.end);
     }
     frz__mutex_lock(&t->view_mu);
     t->flush_error = rc < 0 ? own : (frz_error){0};

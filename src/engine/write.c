@@ -550,11 +550,14 @@ static int wait_for_room(struct table *t, frz_error *err)
                 rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
             } else {
                 if (!stalled) stat_add(&t->stalls, 1);
+                if (!stalled) frz__event(t->db, t, FRZ_EVENT_STALL_BEGIN, &(struct event_info){.reason = "memtables"});
                 stalled = true;
                 frz__cond_wait(&t->room, &t->view_mu);
             }
         }
-        if (stalled) stat_add(&t->stall_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+        uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
+        if (stalled) stat_add(&t->stall_us_total, us);
+        if (stalled) frz__event(t->db, t, FRZ_EVENT_STALL_END, &(struct event_info){.reason = "memtables", .duration_us = us});
     }
     frz__mutex_unlock(&t->view_mu);
     return rc;
