@@ -303,6 +303,49 @@ FRZ_API FRZ_NODISCARD int frz_db_flush(frz_db *, frz_error *);
 /* Calls FN with each table's full name ("main.flights") in order; a result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_db_tables(frz_db *, int (*fn)(void *ctx, const char *name), void *ctx, frz_error *);
 
+/* How bad it is. Worse ones include what better ones say. */
+enum frz_severity {
+    FRZ_HEALTH_OK = 0,
+    FRZ_HEALTH_DEGRADED = 1,       /* something in the background fails; writes and reads go on */
+    FRZ_HEALTH_WRITES_STOPPED = 2, /* writes are refused or fail, with the message below; reads go on */
+    FRZ_HEALTH_READ_ONLY = 3,      /* as above, and only opening the database again helps */
+    FRZ_HEALTH_UNUSABLE = 4        /* the table can't be read either */
+};
+enum frz_error_class {
+    FRZ_CLASS_NONE = 0,
+    FRZ_CLASS_NO_SPACE = 1,
+    FRZ_CLASS_IO = 2,
+    FRZ_CLASS_READ_ONLY = 3,
+    FRZ_CLASS_CORRUPTION = 4,
+    FRZ_CLASS_CONFLICT = 5,
+    FRZ_CLASS_MEMORY = 6,
+    FRZ_CLASS_FORMAT = 7, /* a table that this version can't handle */
+    FRZ_CLASS_BUG = 8,
+    FRZ_CLASS_OTHER = 9
+};
+FRZ_API const char *frz_severity_name(int severity); /* "writes-stopped". Static, as the next */
+FRZ_API const char *frz_class_name(int error_class);   /* "no-space"; "ok" for FRZ_CLASS_NONE */
+typedef struct frz_health {
+    uint32_t struct_size;
+    int32_t severity;     /* enum frz_severity */
+    int32_t error_class;  /* enum frz_error_class */
+    int32_t status;       /* enum frz_status */
+    int32_t os_errno;
+    uint32_t tries;       /* failures in a row */
+    bool in_doubt;        /* whether the last commit took place is not known; it is found out before the next */
+    int64_t since_us;     /* the first failure, since 1970 */
+    int64_t next_try_us;  /* when it is tried again by itself; 0 = it is not, or not by time */
+    const char *part;     /* what fails: log, replay, log-recycling, flush, compaction, read, table; static, as `advice` */
+    const char *advice;   /* what to do */
+    char table[208];      /* of which table; "" = the database */
+    char message[512];
+} frz_health;
+/* The worst of TABLE and what it needs of the database; TABLE NULL: of all. OUT begins with FRZ_INIT(frz_health). Cheap where all is well. Failures that may pass (no space, I/O, a read-only file system, conflicts,
+ * memory) are tried again by themselves, after 1 s, 2 s, 4 s … 30 s; others (corruption, format, a defect) stop the writes to their table until frz_db_resume or a flush asked for succeeds. */
+FRZ_API FRZ_NODISCARD int frz_db_health(frz_db *, frz_table *table, frz_health *out, frz_error *);
+/* Tries all that failed again, now, in this thread. 0 if all is well after it; else the error of what is not, as frz_db_health has it. A reading database is refreshed. */
+FRZ_API FRZ_NODISCARD int frz_db_resume(frz_db *, frz_error *);
+
 /* The events with numbers above SINCE (0 = all) of the last `events_kept`, oldest first. EVENT is borrowed for the call; a result of FN other than 0 stops and is returned. FN may call anything but
  * frz_db_close. A number above SINCE + 1 in the first one means that those between are gone. */
 FRZ_API FRZ_NODISCARD int frz_db_events(frz_db *, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *);

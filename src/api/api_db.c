@@ -138,6 +138,26 @@ int frz_db_events(frz_db *h, uint64_t since, int (*fn)(void *ctx, const frz_even
     return frz__events_read(db->events, since, fn, ctx);
 }
 
+int frz_db_health(frz_db *h, frz_table *table, frz_health *out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__sized_check(out, "frz_health", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    frz__health_get(db, t, out);
+    return FRZ_OK;
+}
+
+int frz_db_resume(frz_db *h, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    return frz__health_resume(db, err);
+}
+
 static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     struct db *db;

@@ -250,6 +250,8 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     rc = FRZ_OK;
 done:
     if (began) tell_end(&c, rc, since, err);
+    if (rc == FRZ_OK) frz__health_ok(t->db, t, HEALTH_COMPACTION);
+    else if (rc < 0 && rc != FRZ_MISUSE && rc != FRZ_CANCELLED) (void)frz__health_fail(t->db, t, HEALTH_COMPACTION, err); /* not that it was stopped */
     clear(&c);
     return rc;
 }

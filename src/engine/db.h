@@ -31,6 +31,7 @@
 #include "base/rand.h"
 #include "base/sync.h"
 #include "engine/event.h"
+#include "engine/health.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
 #include "io/durable.h"
@@ -79,7 +80,8 @@ struct table {
     uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings; /* flush_mu + view_mu */
     _Atomic int format_version; /* changes under flush_mu */
-    bool in_doubt;         /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
+    struct health health;  /* its own lock */
+    _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
     _Atomic bool dropped;  /* no use to anybody; or not yet */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
@@ -113,6 +115,7 @@ struct db {
     const allocator *a;
     struct logger log;
     struct events *events; /* its own lock */
+    struct health health;  /* its own lock */
     struct fs *fs;
     bool fs_borrowed; /* frz__db_open_fs's caller frees it */
     char *root;      /* absolute, no slash at the end */
@@ -221,6 +224,7 @@ FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
 /* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
+FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it failed: whether the log can be written again. The health says so */
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */

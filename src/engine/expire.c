@@ -36,14 +36,16 @@ void frz__expire_run(struct table *t)
             frz_error err;
             int rc = frz__fs_unlink(t->db->fs, p->path, &err);
             if (rc < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep: %s", t->name, p->path, err.message);
-            else removed++;
+            else {
+                stat_add(&t->files_removed, 1);
+                removed++;
+            }
             frz__free(t->a, p->path);
             continue;
         }
         t->pending[k++] = *p;
     }
     t->pending_count = k;
-    stat_add(&t->files_removed, removed);
     if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});
     frz__version_release(v);
 }

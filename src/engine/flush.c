@@ -74,6 +74,18 @@ done:
     return rc;
 }
 
+/* What writers that wait for room, the clock and the host learn of it. */
+static void settle(struct table *t, int rc, const frz_error *why)
+{
+    int64_t retry_at = rc < 0 ? frz__health_fail(t->db, t, HEALTH_FLUSH, why) : 0;
+    if (rc >= 0) frz__health_ok(t->db, t, HEALTH_FLUSH);
+    frz__mutex_lock(&t->view_mu);
+    t->flush_error = rc < 0 ? *why : (frz_error){0};
+    t->retry_at_ns = retry_at;
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
+}
+
 static int flush_lane(struct table *t, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
@@ -104,11 +116,7 @@ static int flush_lane(struct table *t, frz_error *err)
         lane.end.message = own.message;
         frz__event(t->db, t, FRZ_EVENT_FLUSH_FAILED, &lane.end);
     }
-    frz__mutex_lock(&t->view_mu);
-    t->flush_error = rc < 0 ? own : (frz_error){0};
-    t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
-    frz__cond_broadcast(&t->room);
-    frz__mutex_unlock(&t->view_mu);
+    settle(t, rc, &own);
     if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
     if (rc != FRZ_OK && err) *err = own;
@@ -132,7 +140,9 @@ int frz__flush(struct table *t, frz_error *err)
         (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
         return rotated;
     }
-    return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;
+    if (has_immutables(t)) return flush_lane(t, err);
+    if (frz__health_bad(t->db, t, HEALTH_FLUSH)) settle(t, FRZ_OK, NULL); /* what failed once is published, or gone with a table that was read again */
+    return FRZ_OK;
 }
 
 /* ── in the background ── */

@@ -56,6 +56,9 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         }
         next = min64(next, *synced_at + interval);
     }
+    int64_t probe = next;
+    if (!frz__health_due(db, NULL, HEALTH_LOG, now, &probe)) next = min64(next, probe);
+    else if (frz__health_bad(db, NULL, HEALTH_LOG) && !atomic_load(&db->closing)) (void)!frz__log_probe(db, NULL); /* the health keeps what it finds */
     for (size_t i = 0;; i++) { /* tables may come and go while one is tended */
         frz__mutex_lock(&db->tables_mu);
         struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;
