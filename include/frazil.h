@@ -366,11 +366,30 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
-} frz_stats;
+    uint64_t put_bytes, delete_bytes_written, metadata_bytes_written;
+    uint64_t compactions, compaction_failures, compaction_bytes_in, compaction_bytes_out, compaction_us_total, compaction_us_max;
+    uint64_t flush_us_p50, flush_us_p99, compaction_us_p50, compaction_us_p99, commit_us_p50, commit_us_p99; /* to a factor of two */
+    uint64_t rows_dead, delete_bytes, live_bytes, metadata_bytes, manifests, snapshots, files_pending;
+    uint64_t publish_lag_us;
+    uint64_t files_probed, pins, oldest_pin_us, oldest_pin_seq, events;
+    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
+} frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);
 /* One `name value` a line. JSON: one object. */
 FRZ_API FRZ_NODISCARD int frz_db_stats_text(frz_db *, frz_table *table, bool json, frz_blob **out, frz_error *);
+/* OpenMetrics text (application/openmetrics-text; version=1.0.0): the same numbers as metric families, with labels `table` and `level`, histograms of flushes, compactions and commits, and the health. TABLE NULL = the
+ * database and each of its tables. */
+FRZ_API FRZ_NODISCARD int frz_db_metrics(frz_db *, frz_table *table, frz_blob **out, frz_error *);
+
+typedef struct frz_level {
+    uint32_t struct_size;
+    uint32_t level;      /* 0: what flushes leave */
+    uint64_t files, rows, rows_dead, bytes;
+    uint64_t runs;       /* sorted runs: how many files at most a key may be looked for in */
+} frz_level;
+/* The data files of TABLE by the level that they were written for, lowest first; levels without files are left out. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_levels(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *);
 
 /* ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 

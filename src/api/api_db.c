@@ -188,6 +188,41 @@ int frz_db_stats_text(frz_db *h, frz_table *table, bool json, frz_blob **out, fr
     return rc;
 }
 
+int frz_db_metrics(frz_db *h, frz_table *table, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    int rc = frz__metrics(db, t, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_db_levels(frz_db *h, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *err)
+{
+    struct db *db;
+    struct table *t;
+    frz_level levels[LEVELS_MAX];
+    size_t count = 0;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_need(table, "table", err));
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_table(table, &t, err));
+    if (t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    MUST(frz__table_usable(t, false, err));
+    TRY(frz__levels(t, levels, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        int rc = fn(ctx, &levels[i]);
+        if (rc) return rc;
+    }
+    return FRZ_OK;
+}
+
 /* ── tables ── */
 
 int frz_table_create(frz_db *h, const char *name, frz_schema *schema, const frz_table_options *o, frz_table **out, frz_error *err)

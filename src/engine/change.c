@@ -181,6 +181,9 @@ static void expire_gone(struct change *c)
     }
 }
 
+/* A puffin file holds many vectors, each with an entry of its own. */
+static uint64_t delete_bytes(const struct ice_file *f) { return (uint64_t)(f->content_size > 0 ? f->content_size : f->file_size); }
+
 int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
 {
     struct table *t = c->t;
@@ -215,6 +218,7 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
         r.edit.no_snapshot = added == 0 && removed == 0 && d->removed_dv_count == 0;
         r.data_files = files;
         r.data_file_count = open;
+        for (size_t i = 0; i < d->added_count; i++) stat_add(&t->delete_bytes_written, delete_bytes(&d->added[i]));
         rc = frz__commit(t, &r, err);
         c->committed = rc >= 0;
         c->in_doubt = r.in_doubt;

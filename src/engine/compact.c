@@ -243,15 +243,18 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     CHECK(frz__change_readers(&c.change, err));
     CHECK(publish(&c, err));
     stat_add(&t->compactions, 1);
-    stat_add(&t->compact_bytes_in, c.plan.input_bytes);
-    stat_add(&t->compact_bytes_out, c.change.bytes);
-    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    stat_add(&t->compaction_bytes_in, c.plan.input_bytes);
+    stat_add(&t->compaction_bytes_out, c.change.bytes);
+    latency_add(&t->compaction_latency, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
     if (out) *out = (struct compact_result){c.plan.reason, c.plan.count, c.change.output_count, c.plan.input_bytes, c.change.bytes, c.change.rows, c.plan.level};
     rc = FRZ_OK;
 done:
     if (began) tell_end(&c, rc, since, err);
     if (rc == FRZ_OK) frz__health_ok(t->db, t, HEALTH_COMPACTION);
-    else if (rc < 0 && rc != FRZ_MISUSE && rc != FRZ_CANCELLED) (void)frz__health_fail(t->db, t, HEALTH_COMPACTION, err); /* not that it was stopped */
+    else if (rc < 0 && rc != FRZ_MISUSE && rc != FRZ_CANCELLED) { /* not that it was stopped */
+        stat_add(&t->compaction_failures, 1);
+        (void)frz__health_fail(t->db, t, HEALTH_COMPACTION, err);
+    }
     clear(&c);
     return rc;
 }

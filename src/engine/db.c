@@ -63,16 +63,28 @@ void frz__codec_give(struct db *db, struct codec_ctx *c)
     frz__codec_ctx_free(c);
 }
 
-void frz__db_pin(struct db *db)
+void frz__db_pin_locked(struct db *db, struct pin *p, uint64_t seq)
+{
+    FRZ_ASSERT_HELD(&db->tables_mu);
+    *p = (struct pin){.next = db->pin_list, .since_ns = frz__clock_mono_ns(), .seq = seq};
+    if (p->next) p->next->prev = p;
+    db->pin_list = p;
+    db->pins++;
+}
+
+void frz__db_pin(struct db *db, struct pin *p, uint64_t seq)
 {
     frz__mutex_lock(&db->tables_mu);
-    db->pins++;
+    frz__db_pin_locked(db, p, seq);
     frz__mutex_unlock(&db->tables_mu);
 }
 
-void frz__db_unpin(struct db *db)
+void frz__db_unpin(struct db *db, struct pin *p)
 {
     frz__mutex_lock(&db->tables_mu);
+    if (p->prev) p->prev->next = p->next;
+    else db->pin_list = p->next;
+    if (p->next) p->next->prev = p->prev;
     db->pins--;
     frz__mutex_unlock(&db->tables_mu);
 }

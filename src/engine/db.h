@@ -27,6 +27,7 @@
 #include "base/epoch.h"
 #include "base/failpoint.h"
 #include "base/hash.h"
+#include "base/latency.h"
 #include "base/pool.h"
 #include "base/rand.h"
 #include "base/sync.h"
@@ -46,6 +47,7 @@ struct version {
     int64_t number; /* N of vN.metadata.json */
     struct ice_meta *meta;
     struct ice_tree tree;
+    uint64_t metadata_bytes; /* of metadata.json */
 };
 /* A live position-delete file (v2) or deletion vector (v3) and the data files that it masks. */
 struct delfile {
@@ -104,10 +106,15 @@ struct table {
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table */
 
-    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
-        files_absorbed, files_removed, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
+    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
+        files_absorbed, files_removed, compactions, compaction_failures, compaction_bytes_in, compaction_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
+        metadata_bytes_written, files_pending;
+    struct latency flush_latency, commit_latency, compaction_latency;
 };
 static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
+
+/* Somebody who may go on reading what he saw: part of a snapshot, a cursor, a stream. All under tables_mu. */
+struct pin { struct pin *next, *prev; int64_t since_ns; uint64_t seq; };
 
 struct writer; /* write.c */
 struct db {
@@ -132,7 +139,8 @@ struct db {
     struct table **tables; /* tables_mu, to pins */
     size_t table_count, table_cap;
     uint64_t next_table_no;
-    size_t pins; /* open snapshots, cursors, streams */
+    struct pin *pin_list; /* open snapshots, cursors, streams: youngest first */
+    size_t pins; /* of them */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -174,8 +182,9 @@ FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */
 FRZ_NODISCARD int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err);
 void frz__codec_give(struct db *db, struct codec_ctx *c);
-void frz__db_pin(struct db *db);
-void frz__db_unpin(struct db *db);
+void frz__db_pin(struct db *db, struct pin *p, uint64_t seq);
+void frz__db_pin_locked(struct db *db, struct pin *p, uint64_t seq); /* tables_mu */
+void frz__db_unpin(struct db *db, struct pin *p);
 /* A new name, never used before in this warehouse: "<epoch>-<version>-<n>-<random>" */
 void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
@@ -257,8 +266,13 @@ void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
 void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
 /* ── stats.c ── */
-void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
+void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all; OUT->struct_size is set */
+#define LEVELS_MAX 256
+/* LEVELS: room for LEVELS_MAX; *COUNT of them have files. */
+FRZ_NODISCARD int frz__levels(struct table *t, frz_level *levels, size_t *count, frz_error *err);
+/* ── metrics.c: stats as text, JSON, OpenMetrics ── */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);
+FRZ_NODISCARD int frz__metrics(struct db *db, struct table *only, struct buf *out, frz_error *err);
 static inline void stat_add(_Atomic uint64_t *c, uint64_t n) { atomic_fetch_add_explicit(c, n, memory_order_relaxed); }
 static inline uint64_t stat_get(_Atomic uint64_t *c) { return atomic_load_explicit(c, memory_order_relaxed); }
 static inline void stat_max(_Atomic uint64_t *c, uint64_t n)

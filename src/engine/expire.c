@@ -10,6 +10,7 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
         return rc;
     }
     t->pending[t->pending_count++] = (struct pending_file){.path = path, .added = added, .removed = removed};
+    atomic_store(&t->files_pending, t->pending_count);
     return FRZ_OK;
 }
 
@@ -46,6 +47,7 @@ void frz__expire_run(struct table *t)
         t->pending[k++] = *p;
     }
     t->pending_count = k;
+    atomic_store(&t->files_pending, k);
     if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});
     frz__version_release(v);
 }

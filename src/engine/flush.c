@@ -106,8 +106,7 @@ static int flush_lane(struct table *t, frz_error *err)
     lane.end.duration_us = us;
     if (rc >= 0 && lane.did) { /* else another flush took what this one came for */
         stat_add(&t->flushes, 1);
-        stat_add(&t->flush_us_total, us);
-        stat_max(&t->flush_us_max, us);
+        latency_add(&t->flush_latency, us);
         frz__event(t->db, t, FRZ_EVENT_FLUSH_END, &lane.end);
     } else if (rc < 0) {
         stat_add(&t->flush_failures, 1);

@@ -78,7 +78,10 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
         db->seq_next = seq;
         TRY(frz__rotate(t, NULL, err));
     }
-    if (mem_versions(t->active) == 0) t->active->log_segment = segment;
+    if (mem_versions(t->active) == 0) {
+        t->active->log_segment = segment;
+        atomic_store(&t->active->since_ns, frz__clock_mono_ns());
+    }
     TRY(frz__mem_add(t->active, seq, op->kind, op->key, row, err));
     atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
     return FRZ_OK;

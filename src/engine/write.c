@@ -471,9 +471,13 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
             TRY(frz__batch_next(&p, end, &op, err));
             struct table *t = w->batch->ops[k].t;
             struct mem *m = t->active;
-            if (mem_versions(m) == 0) m->log_segment = segment;
+            if (mem_versions(m) == 0) {
+                m->log_segment = segment;
+                atomic_store(&m->since_ns, frz__clock_mono_ns());
+            }
             TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
             stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);
+            stat_add(&t->put_bytes, op.key.len + op.row.len);
             if (!atomic_load_explicit(&t->dirty_since_ns, memory_order_relaxed)) {
                 atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
                 frz__sched_wake(t->db);
