@@ -391,6 +391,25 @@ typedef struct frz_level {
 /* The data files of TABLE by the level that they were written for, lowest first; levels without files are left out. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_db_levels(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *);
 
+/* What runs in the background now. */
+typedef struct frz_job {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *kind;   /* "flush", "compaction"; static, as reason and phase */
+    const char *table;  /* borrowed for the call */
+    const char *reason; /* "" or why */
+    const char *phase;  /* where it is: "collect", "write", "commit" … */
+    uint64_t duration_us, rows_done, rows_total, bytes_in; /* so far; rows_total 0 = not known yet */
+} frz_job;
+/* Oldest first; a result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_jobs(frz_db *, int (*fn)(void *ctx, const frz_job *job), void *ctx, frz_error *);
+/* One JSON object of all that is to be seen at a glance: `stats`, `health`, `tables` (each with stats, health, levels), `jobs`, the last `events`. docs/operations.md has its fields. */
+FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
+/* The same of the process that writes the warehouse at PATH, whichever that is: asks it (by touching .frazil/watch; without the permission to do so, it is not asked) and gives what it said last. It says so within a
+ * second or two of being asked, then every second, until nobody has asked for ten. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, it seems, and has not
+ * answered yet. */
+FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
+
 /* ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct frz_table_options {

@@ -5,6 +5,7 @@
 #include "api/handle.h"
 #include "base/blob.h"
 #include "base/sized.h"
+#include "engine/watch.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
@@ -200,6 +201,41 @@ int frz_db_metrics(frz_db *h, frz_table *table, frz_blob **out, frz_error *err)
     int rc = frz__metrics(db, t, &text, err);
     if (rc >= 0) rc = frz__blob_take(&text, out, err);
     buf_clear(&text);
+    return rc;
+}
+
+int frz_db_jobs(frz_db *h, int (*fn)(void *ctx, const frz_job *job), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_db(h, &db, err));
+    return frz__running_jobs(db, fn, ctx, err);
+}
+
+int frz_db_report(frz_db *h, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    int rc = frz__report(db, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_watch(const char *path, frz_blob **out, frz_error *err)
+{
+    struct fs *fs = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_need(path, "path", err));
+    int rc = frz__fs_posix_new(NULL, path, FS_POSIX_ALLOW_REMOTE, &fs, err);
+    if (rc != FRZ_OK) return rc;
+    rc = frz__watch_read(fs, &text, err);
+    if (rc == FRZ_OK) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    frz__fs_free(fs);
     return rc;
 }
 

@@ -20,6 +20,7 @@ struct compaction {
     struct reloc reloc;
     struct change change;
     bool changing;
+    struct running job;
     int64_t base_sequence;
 };
 
@@ -116,6 +117,7 @@ static int rewrite(struct compaction *c, frz_error *err)
         int64_t row_id = -1, updated = -1;
         size_t files = c->change.output_count;
         if (rows++ % LOOK_ROWS == 0) {
+            atomic_store(&c->job.rows_done, rows - 1);
             rc = still_wanted(c, err);
             if (rc != FRZ_OK) goto done;
         }
@@ -237,10 +239,15 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
     frz__event(t->db, t, FRZ_EVENT_COMPACTION_BEGIN, &(struct event_info){.files_in = c.plan.count, .bytes_in = c.plan.input_bytes, .reason = frz__plan_reason_name(c.plan.reason)});
     began = true;
+    frz__running_begin(t->db, &c.job, t, "compaction", frz__plan_reason_name(c.plan.reason));
+    atomic_store(&c.job.bytes_in, c.plan.input_bytes);
+    for (size_t i = 0; i < c.plan.count; i++) atomic_fetch_add(&c.job.rows_total, c.inputs[i]->sst->rows - frz__mask_count(c.inputs[i]->mask));
+    frz__running_phase(t->db, &c.job, "write");
     FAILPOINT_CHECK("compact.begin", err);
     CHECK(rewrite(&c, err));
     FAILPOINT_CHECK("compact.after_data", err);
     CHECK(frz__change_readers(&c.change, err));
+    frz__running_phase(t->db, &c.job, "commit");
     CHECK(publish(&c, err));
     stat_add(&t->compactions, 1);
     stat_add(&t->compaction_bytes_in, c.plan.input_bytes);
@@ -249,6 +256,7 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     if (out) *out = (struct compact_result){c.plan.reason, c.plan.count, c.change.output_count, c.plan.input_bytes, c.change.bytes, c.change.rows, c.plan.level};
     rc = FRZ_OK;
 done:
+    if (began) frz__running_end(t->db, &c.job);
     if (began) tell_end(&c, rc, since, err);
     if (rc == FRZ_OK) frz__health_ok(t->db, t, HEALTH_COMPACTION);
     else if (rc < 0 && rc != FRZ_MISUSE && rc != FRZ_CANCELLED) { /* not that it was stopped */

@@ -263,6 +263,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->log_mu);
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
+    frz__mutex_clear(&db->jobs_mu);
     frz__cond_clear(&db->tick);
     frz__events_free(db->events);
     frz__health_clear(&db->health);
@@ -295,10 +296,12 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
+    frz__mutex_init(&db->jobs_mu, RANK_LEAF, "db.jobs");
     frz__cond_init(&db->tick);
     frz__health_init(&db->health);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
+    if (fs) db->set.watch = false; /* no other process sees the caller's own */
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
     if (rc == FRZ_OK) rc = make_parts(db, o, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);

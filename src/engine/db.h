@@ -33,6 +33,7 @@
 #include "base/sync.h"
 #include "engine/event.h"
 #include "engine/health.h"
+#include "engine/running.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
 #include "io/durable.h"
@@ -163,6 +164,10 @@ struct db {
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
+    int64_t watched_at_ns;    /* the clock's: when it last looked whether somebody watches */
+    struct mutex jobs_mu;     /* a leaf: the three below */
+    struct running *first_job, *last_job;
+    size_t job_count;
     bool tick_woken; /* tick_mu */
     _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
     _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
@@ -190,6 +195,7 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
+bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
@@ -273,6 +279,8 @@ FRZ_NODISCARD int frz__levels(struct table *t, frz_level *levels, size_t *count,
 /* ── metrics.c: stats as text, JSON, OpenMetrics ── */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);
 FRZ_NODISCARD int frz__metrics(struct db *db, struct table *only, struct buf *out, frz_error *err);
+/* ── report.c ── */
+FRZ_NODISCARD int frz__report(struct db *db, struct buf *out, frz_error *err); /* one JSON object */
 static inline void stat_add(_Atomic uint64_t *c, uint64_t n) { atomic_fetch_add_explicit(c, n, memory_order_relaxed); }
 static inline uint64_t stat_get(_Atomic uint64_t *c) { return atomic_load_explicit(c, memory_order_relaxed); }
 static inline void stat_max(_Atomic uint64_t *c, uint64_t n)

@@ -32,7 +32,7 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
-struct lane { bool began, did; struct event_info end; }; /* did: something was published */
+struct lane { bool began, did; struct event_info end; struct running job; }; /* did: something was published */
 
 static struct event_info numbers(const struct flush *f)
 {
@@ -42,24 +42,32 @@ static struct event_info numbers(const struct flush *f)
 /* One try; flush_mu held. */
 static int flush_once(struct table *t, struct lane *lane, frz_error *err)
 {
-    struct flush f = {.t = t};
+    struct flush f = {.t = t, .job = &lane->job};
     int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
     if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(frz__flush_take(&f, err));
     if (f.mem_count == 0) goto done;
-    if (!lane->began) frz__event(t->db, t, FRZ_EVENT_FLUSH_BEGIN, NULL);
+    if (!lane->began) {
+        frz__running_begin(t->db, &lane->job, t, "flush", "");
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_BEGIN, NULL);
+    }
     lane->began = true;
     f.changing = true;
     CHECK(frz__change_init(&f.change, t, frz__view_acquire(f.view), t->version, err));
     f.change.writer_options.seq_last = f.flushed_seq;
     CHECK(frz__codec_take(t->db, &f.codec, err));
     FAILPOINT_CHECK("flush.begin", err);
+    frz__running_phase(t->db, f.job, "collect");
     CHECK(frz__flush_collect(&f, err));
+    atomic_store(&f.job->rows_total, f.put_count);
     CHECK(frz__write_sync(t->db, err)); /* no publish gets ahead of the log: half a batch over two tables must not survive (hazards 7) */
+    frz__running_phase(t->db, f.job, "locate");
     CHECK(frz__flush_locate(&f, err));
     CHECK(frz__flush_choose_absorbed(&f, err));
+    frz__running_phase(t->db, f.job, "write");
     CHECK(frz__flush_write_rows(&f, err));
+    frz__running_phase(t->db, f.job, "commit");
     FAILPOINT_CHECK("flush.after_data", err);
     CHECK(frz__change_readers(&f.change, err));
     CHECK(frz__change_masks(&f.change, err));
@@ -102,6 +110,7 @@ static int flush_lane(struct table *t, frz_error *err)
     }
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
+    if (lane.began) frz__running_end(t->db, &lane.job);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     lane.end.duration_us = us;
     if (rc >= 0 && lane.did) { /* else another flush took what this one came for */

@@ -5,6 +5,7 @@
 
 struct db_settings {
     bool create, read_only, no_close_flush;
+    bool watch; /* who asks in .frazil is told: see watch.h */
     int durability;
     uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms, events_kept;
 };

@@ -1,5 +1,5 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
-#include "engine/db.h"
+#include "engine/watch.h"
 
 #define IDLE_NS ((int64_t)1000000000)
 
@@ -73,6 +73,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         *expired_at = now;
     }
     frz__epoch_collect(db->epochs);
+    frz__watch_tick(db, now);
     return next;
 }
 
