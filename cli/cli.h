@@ -38,7 +38,7 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stde
 
 /* ── session.c: an open database and table ── */
 struct session { frz_db *db; frz_table *table; frz_schema *schema; };
-enum mode { MODE_READ, MODE_WRITE, MODE_CREATE };
+enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT }; /* files are compacted beside an import; what takes moments begins none of that */
 /* words[0] is the database, words[1] the table where NEED_TABLE. Exit code; 0 = open. */
 int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table);
 int session_close(struct session *s, int code); /* CODE, or that of a failed close */
