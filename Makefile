@@ -78,7 +78,7 @@ coverage: setup
 
 tidy: setup
 	@scripts/setup.sh debian clang-tidy
-	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'
+	@cmake --preset tidy >/dev/null && run-clang-tidy -quiet -p build/tidy 'src/.*\.c'
 
 docs: build
 	@python3 scripts/options_doc.py && python3 scripts/cli_doc.py build/release/cli/frazil && ls docs/*.md docs/man/*
