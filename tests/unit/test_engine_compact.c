@@ -283,6 +283,7 @@ TEST(compact, that_fails_is_tried_again_later_and_not_at_once)
     struct rig r;
     uint64_t dead;
     rig_init(&r, 2);
+    set(&r, "write.target-file-size-bytes", "536870912"); /* one file, one job */
     make_work(&r);
     if (frz__test_failpoint("compact.after_data", "nospace:1:2")) {
         set(&r, "frazil.compaction-enabled", "1");
