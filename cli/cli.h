@@ -51,7 +51,7 @@ int session_columns(struct session *s, const char *list, size_t **columns, size_
 /* ── out.c: rows and objects as text ── */
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSONL };
 struct writer;
-/* COLUMNS of S in this order; NULL = all. */
+/* COLUMNS of S in this order; NULL = all. NULL: no memory, said. */
 struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count);
 int writer_row(struct writer *w, const frz_row *row, frz_error *err); /* rc */
 int writer_end(struct writer *w); /* flushes what a table holds back; frees; 0 or EXIT_ERROR */
