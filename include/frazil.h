@@ -240,6 +240,7 @@ typedef struct frz_db_options {
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
     uint32_t reserved;
     uint32_t compaction_threads; /* of the database's own; 0 = half of the cores, at most 4 */
+    uint64_t compaction_bytes_per_second; /* read and written, together, by all of them; 0 = no limit */
     bool no_compaction;       /* compact nothing without being asked; a table alone: its property frazil.compaction-enabled = 0 */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)

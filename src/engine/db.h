@@ -29,6 +29,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/rand.h"
+#include "base/rate.h"
 #include "base/sync.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -151,6 +152,8 @@ struct db {
     _Atomic uint64_t next_file_no, name_counter;
     struct pool *pool;       /* the clock's, and flushes */
     struct pool *compactors; /* NULL = nothing is compacted by itself */
+    struct rate compact_rate; /* its own lock */
+    _Atomic unsigned compacting; /* jobs */
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
