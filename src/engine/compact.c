@@ -13,6 +13,8 @@
 
 struct compaction {
     struct table *t;
+    struct compact_watch *watch; /* NULL = nobody looks on */
+    uint64_t rows_total;
     struct version *version;
     struct view *view;     /* of the plan */
     struct plan plan;
@@ -37,14 +39,22 @@ void frz__compact_options(struct table *t, struct plan_options *out)
 
 /* ── 1 ── */
 
-static int describe(const struct view *v, struct plan_file *files)
+static bool made_by(const struct compact_watch *w, uint64_t file_no)
+{
+    for (size_t i = 0; i < w->made_count; i++)
+        if (w->made[i] == file_no) return true;
+    return false;
+}
+
+void frz__compact_describe(const struct view *v, const struct compact_watch *watch, struct plan_file *files)
 {
     for (size_t i = 0; i < v->file_count; i++) {
         const struct vfile *f = v->files[i];
+        bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && made_by(watch, f->sst->file_no);
         files[i] = (struct plan_file){.bytes = (uint64_t)f->file_size, .rows = f->sst->rows, .dead = frz__mask_count(f->mask), .first = f->sst->first_key, .last = f->sst->last_key, .level = f->sst->level_hint,
-                                      .busy = atomic_load(&f->sst->claimed), .foreign = !f->sst->sorted};
+                                      .busy = atomic_load(&f->sst->claimed), .foreign = !f->sst->sorted || (later && !made)};
+        if (made) files[i].dead = 0;
     }
-    return FRZ_OK;
 }
 
 static int plan(struct compaction *c, const struct plan_options *o, frz_error *err)
@@ -52,14 +62,23 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     struct table *t = c->t;
     struct plan_file *files = NULL;
     int rc = FRZ_OK;
+    c->watch = o->watch;
     c->version = frz__version_acquire(t); /* before the view: what the view knows beyond it is masked in the view */
     c->base_sequence = c->version->meta->last_sequence_number;
     frz__mutex_lock(&t->view_mu);
     c->view = frz__view_acquire(atomic_load(&t->view));
     files = (struct plan_file *)frz__alloc_array(t->a, c->view->file_count + 1, sizeof *files);
-    rc = files ? describe(c->view, files) : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    rc = files ? FRZ_OK : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    if (rc >= 0) frz__compact_describe(c->view, c->watch, files);
     if (rc >= 0) rc = frz__plan_pick(t->a, files, c->view->file_count, o, &c->plan, err);
-    for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
+    for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) {
+        atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
+        c->rows_total += vfile_live(c->view->files[c->plan.inputs[i]]);
+    }
+    if (c->watch) {
+        c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
+        c->watch->releases = t->claims_released;
+    }
     frz__mutex_unlock(&t->view_mu);
     frz__free(t->a, files);
     return rc < 0 ? rc : c->plan.count ? FRZ_OK : FRZ_DONE;
@@ -69,6 +88,8 @@ static void unclaim(struct compaction *c)
 {
     frz__mutex_lock(&c->t->view_mu);
     for (size_t i = 0; i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, false);
+    c->t->claims_released++;
+    frz__cond_broadcast(&c->t->room); /* who waits for these files */
     frz__mutex_unlock(&c->t->view_mu);
 }
 
@@ -96,10 +117,11 @@ static int merge_of(struct compaction *c, struct iter **out, frz_error *err)
     return rc;
 }
 
-static int still_wanted(const struct compaction *c, frz_error *err)
+static int still_wanted(const struct compaction *c, uint64_t rows, frz_error *err)
 {
     if (atomic_load(&c->t->db->closing)) return frz__err(err, FRZ_MISUSE, "the database is being closed");
-    return atomic_load(&c->t->dropped) ? frz__err(err, FRZ_NOT_FOUND, "%s was dropped", c->t->name) : FRZ_OK;
+    if (atomic_load(&c->t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "%s was dropped", c->t->name);
+    return c->watch ? c->watch->look(c->watch->ctx, &c->plan, rows, c->rows_total, err) : FRZ_OK;
 }
 
 static int rewrite(struct compaction *c, frz_error *err)
@@ -116,7 +138,7 @@ static int rewrite(struct compaction *c, frz_error *err)
         int64_t row_id = -1, updated = -1;
         size_t files = c->change.output_count;
         if (rows++ % LOOK_ROWS == 0) {
-            rc = still_wanted(c, err);
+            rc = still_wanted(c, rows - 1, err);
             if (rc != FRZ_OK) goto done;
         }
         CHECK(frz__change_room(&c->change, err));
@@ -183,10 +205,34 @@ static int publish_once(struct compaction *c, frz_error *err)
     return frz__change_install(&c->change, 0, 0, err);
 }
 
+/* Before the commit: what fails for want of memory fails there. */
+static int tell_made(struct compaction *c, frz_error *err)
+{
+    struct compact_watch *w = c->watch;
+    if (!w) return FRZ_OK;
+    MUST(still_wanted(c, c->rows_total, err));
+    for (size_t i = 0; i < c->change.output_count; i++) {
+        TRY(frz__grow(c->t->a, (void **)&w->made, w->made_count, &w->made_cap, sizeof *w->made, err));
+        w->made[w->made_count++] = c->change.outputs[i].sst->file_no;
+    }
+    return FRZ_OK;
+}
+
+static void tell_done(struct compaction *c)
+{
+    for (size_t i = 0; i < c->plan.count; i++) {
+        const struct vfile *f = c->inputs[i];
+        c->watch->rows_in += f->sst->rows;
+        c->watch->bytes_in += (uint64_t)f->file_size;
+        c->watch->masked_dropped += frz__mask_count(f->mask);
+    }
+}
+
 static int publish(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
-    int rc = FRZ_OK;
+    int rc = tell_made(c, err);
+    if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = publish_once(c, err);
@@ -195,6 +241,7 @@ static int publish(struct compaction *c, frz_error *err)
         if (rc < 0) break;
     }
     frz__mutex_unlock(&t->flush_mu);
+    if (rc == FRZ_OK && c->watch) tell_done(c);
     return rc;
 }
 
@@ -226,10 +273,12 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     CHECK(frz__change_init(&c.change, t, frz__view_acquire(c.view), c.version, err));
     CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
     FAILPOINT_CHECK("compact.begin", err);
-    CHECK(rewrite(&c, err));
+    rc = rewrite(&c, err);
+    if (rc != FRZ_OK) goto done;
     FAILPOINT_CHECK("compact.after_data", err);
     CHECK(frz__change_readers(&c.change, err));
-    CHECK(publish(&c, err));
+    rc = publish(&c, err);
+    if (rc != FRZ_OK) goto done;
     stat_add(&t->compactions, 1);
     stat_add(&t->compact_bytes_in, c.plan.input_bytes);
     stat_add(&t->compact_bytes_out, c.change.bytes);

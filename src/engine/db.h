@@ -95,6 +95,7 @@ struct table {
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
+    uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
     struct pool_job flush_job;
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
@@ -128,6 +129,9 @@ struct db {
     size_t table_count, table_cap;
     uint64_t next_table_no;
     size_t pins; /* open snapshots, cursors, streams */
+    size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
+    struct cond manual_gone;
+    _Atomic bool manual_stop; /* set under tables_mu */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -250,6 +254,8 @@ FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
 void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
+/* ── compact_manual.c ── */
+void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

@@ -32,6 +32,7 @@ struct plan_options {
     /* A manual compaction: one run, nothing dead, nothing as it was flushed, within [from, to) (data NULL = open) */
     bool whole;
     slice from, to;
+    struct compact_watch *watch; /* the job's, who carries it out: nothing to the planner */
 };
 enum plan_reason { PLAN_NOTHING, PLAN_RUNS, PLAN_SIZE, PLAN_MASKED, PLAN_SMALL, PLAN_MANUAL };
 struct plan {
@@ -49,8 +50,8 @@ static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->ro
 FRZ_NODISCARD int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err);
 /* plan_whole.c: the same for `whole`, into OUT, whose `inputs` has room; LEVEL: of the outputs. */
 FRZ_NODISCARD int frz__plan_whole(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, uint8_t level, struct plan *out, frz_error *err);
-/* Why a manual compaction would rewrite each file, busy ones with them; PLAN_NOTHING = it would not. */
-FRZ_NODISCARD int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *by_file, frz_error *err);
+/* What a manual compaction would rewrite, busy files with the others: *N indexes in key order in ORDER, and why, by index, in WHY (PLAN_NOTHING = it would not); both have room for COUNT. */
+FRZ_NODISCARD int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *why, size_t *order, size_t *n, frz_error *err);
 /* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
 unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
 const char *frz__plan_reason_name(enum plan_reason r);

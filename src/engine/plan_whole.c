@@ -138,7 +138,7 @@ static void pick(const struct whole *w, struct plan *out)
     for (size_t i = 0; i < w->group_count; i++) {
         if (!w->groups[i].joined) continue;
         for (size_t k = 0; k < w->groups[i].joined; k++) take(w, &w->groups[i + k], out);
-        out->output_bytes = w->o->target_bytes > UINT64_MAX / 2 ? UINT64_MAX : w->o->target_bytes * 2; /* one file, surely */
+        out->output_bytes = UINT64_MAX; /* one file, whatever a writer thinks of its size on the way: so that it ends */
         return;
     }
 }
@@ -158,13 +158,17 @@ int frz__plan_whole(const allocator *a, const struct plan_file *files, size_t co
     return rc;
 }
 
-int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *by_file, frz_error *err)
+int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *why, size_t *order, size_t *n, frz_error *err)
 {
     struct whole w;
     int rc = whole_init(&w, a, files, count, o, err);
-    for (size_t k = 0; k < count; k++) by_file[k] = PLAN_NOTHING;
+    *n = 0;
+    for (size_t k = 0; k < count; k++) why[k] = PLAN_NOTHING;
     for (size_t i = 0; rc >= 0 && i < w.group_count; i++)
-        for (size_t k = w.groups[i].from; k < w.groups[i].end; k++) by_file[w.order[k].file] = w.groups[i].reason;
+        for (size_t k = w.groups[i].from; k < w.groups[i].end && w.groups[i].reason != PLAN_NOTHING; k++) {
+            why[w.order[k].file] = w.groups[i].reason;
+            order[(*n)++] = w.order[k].file;
+        }
     whole_clear(&w, a);
     return rc;
 }

@@ -225,6 +225,7 @@ TEST(plan, a_manual_compaction_says_what_it_would_rewrite_and_why)
     static struct sim s;
     static struct plan_file files[FILES_MAX];
     enum plan_reason why[8];
+    size_t order[8], planned;
     struct plan p;
     s = (struct sim){.o = options()};
     s.o.whole = true;
@@ -238,7 +239,9 @@ TEST(plan, a_manual_compaction_says_what_it_would_rewrite_and_why)
     add(&s, 6000, 6999, 10000, 3);
     s.files[2].busy = true;
     size_t n = describe(&s, files);
-    OK(frz__plan_scope(NULL, files, n, &s.o, why, &err), &err);
+    OK(frz__plan_scope(NULL, files, n, &s.o, why, order, &planned, &err), &err);
+    assert_int_equal(planned, 6);
+    for (size_t i = 0; i < planned; i++) assert_int_equal(order[i], i + 1);
     static const enum plan_reason wanted[] = {PLAN_NOTHING, PLAN_MASKED, PLAN_RUNS, PLAN_RUNS, PLAN_MANUAL, PLAN_SMALL, PLAN_SMALL};
     for (size_t i = 0; i < n; i++) assert_int_equal(why[i], wanted[i]);
     OK(frz__plan_pick(NULL, files, n, &s.o, &p, &err), &err);
