@@ -328,7 +328,7 @@ typedef struct frz_compact_file {
 } frz_compact_file;
 typedef struct frz_compact_options {
     uint32_t struct_size;
-    bool dry_run;          /* nothing is published or rewritten: FILE hears of each file that would be, and the result counts them. Memtables are left out */
+    bool dry_run;          /* nothing is published or rewritten: FILE hears of each file that would be, and the result counts them. Memtables are left out. A read-only handle may */
     bool no_flush;         /* take the files as they are; else what is visible when it begins is in */
     const frz_value *from; /* of the key, or of a prefix of a composite one; NULL = from the first. Files with keys in [from, to] are rewritten, whole. A count of 0 beside a pointer is FRZ_INVALID */
     size_t from_count;

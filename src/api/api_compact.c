@@ -22,7 +22,7 @@ int frz_table_compact(frz_table *table, const frz_compact_options *options, frz_
     if (out) TRY(frz__sized_check(out, "frz_compact_result", err));
     TRY(frz__sized_take(options, "frz_compact_options", &o, sizeof o, err));
     TRY(frz__shell_table(table, &t, err));
-    MUST(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, !o.dry_run, err));
     frz_schema *schema = frz__table_schema(t);
     struct buf first = BUF_INIT(t->a, 0), last = BUF_INIT(t->a, 0);
     int rc = bound(schema, o.from, o.from_count, false, "from", &first, &from, err);

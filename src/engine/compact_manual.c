@@ -197,7 +197,7 @@ int frz__compact_manual(struct table *t, slice from, slice to, const frz_compact
 {
     struct manual m = {.t = t, .o = o, .out = out, .since_ns = frz__clock_mono_ns()};
     m.progress.struct_size = sizeof m.progress;
-    MUST(frz__table_usable(t, true, err));
+    MUST(frz__table_usable(t, !o->dry_run, err));
     TRY(begin(t, err));
     frz__compact_options(t, &m.plan);
     m.plan.whole = true;

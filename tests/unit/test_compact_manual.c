@@ -401,6 +401,10 @@ TEST(compact_manual, is_refused_by_who_only_reads)
     OK(frz__test_db_open(r.fs, &o, &db, &r.e), &r.e);
     OK(frz_table_open(db, "t", &t, &r.e), &r.e);
     RC(frz_table_compact(t, NULL, NULL, &r.e), FRZ_READ_ONLY, &r.e);
+    newer.dry_run = true;
+    frz_compact_result res = FRZ_INIT(frz_compact_result);
+    OK(frz_table_compact(t, &newer, &res, &r.e), &r.e); /* to look is allowed */
+    assert_int_equal(res.files_in, 1);
     OK(frz_db_close(db, &r.e), &r.e);
     newer.struct_size = 0;
     RC(frz_table_compact(r.t, &newer, NULL, &r.e), FRZ_INVALID, &r.e);
