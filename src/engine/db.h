@@ -50,6 +50,7 @@ struct delfile {
     char *path; /* Iceberg's: file:///… */
     uint64_t positions;
     size_t target_count; /* live data files */
+    size_t named;        /* data files it names, dead ones with them */
     char **targets;      /* their Iceberg paths */
 };
 /* A file that no current snapshot needs; goes when no retained one does and its grace is over. */
