@@ -66,8 +66,8 @@ static void add_table(struct table *t, struct gathered *g)
     frz_stats *s = &g->s;
 #define ADD(field) s->field += stat_get(&t->field)
     ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(rows_masked); ADD(commits); ADD(commit_conflicts); ADD(stalls); ADD(stall_us_total);
-    ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(put_bytes); ADD(delete_bytes_written); ADD(metadata_bytes_written); ADD(compactions); ADD(compaction_failures);
-    ADD(compaction_bytes_in); ADD(compaction_bytes_out); ADD(files_pending);
+    ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(put_bytes); ADD(delete_bytes_written); ADD(metadata_bytes_written); ADD(compactions); ADD(compact_failures);
+    ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(files_pending);
 #undef ADD
     latency_see(&t->flush_latency, &g->flush);
     latency_see(&t->commit_latency, &g->commit);
@@ -118,8 +118,8 @@ static void derive(struct gathered *g, bool whole)
     uint64_t log = whole ? s->log_bytes : s->put_bytes;
     take_latency(&g->flush, &s->flush_us_total, &s->flush_us_max, &s->flush_us_p50, &s->flush_us_p99);
     take_latency(&g->commit, &s->commit_us_total, &s->commit_us_max, &s->commit_us_p50, &s->commit_us_p99);
-    take_latency(&g->compaction, &s->compaction_us_total, &s->compaction_us_max, &s->compaction_us_p50, &s->compaction_us_p99);
-    s->write_amplification = ratio(log + s->flush_bytes + s->compaction_bytes_out + s->delete_bytes_written + s->metadata_bytes_written, s->put_bytes);
+    take_latency(&g->compaction, &s->compact_us_total, &s->compact_us_max, &s->compact_us_p50, &s->compact_us_p99);
+    s->write_amplification = ratio(log + s->flush_bytes + s->compact_bytes_out + s->delete_bytes_written + s->metadata_bytes_written, s->put_bytes);
     s->space_amplification = ratio(s->data_bytes + s->delete_bytes, s->live_bytes);
     s->files_per_get = ratio(s->files_probed, s->gets);
     s->pages_per_get = ratio(s->key_pages_read + s->value_pages_read, s->gets);

@@ -144,10 +144,10 @@ TEST(metrics, amplification_is_what_was_written_and_kept_over_what_was_put)
         OK(frz__compact(r.t->t, &o, NULL, &r.e), &r.e);
         s = stats(&r, r.t);
         assert_int_equal(s.compactions, 1);
-        assert_true(s.compaction_bytes_in > 0 && s.compaction_bytes_out == s.data_bytes);
+        assert_true(s.compact_bytes_in > 0 && s.compact_bytes_out == s.data_bytes);
         assert_true(s.space_amplification == 1 && s.rows_dead == 0);
-        assert_true(s.compaction_us_p50 <= s.compaction_us_p99 && s.compaction_us_p99 <= s.compaction_us_max && s.compaction_us_max <= s.compaction_us_total);
-        assert_int_equal(s.compaction_us_p50, s.compaction_us_max); /* of one */
+        assert_true(s.compact_us_p50 <= s.compact_us_p99 && s.compact_us_p99 <= s.compact_us_max && s.compact_us_max <= s.compact_us_total);
+        assert_int_equal(s.compact_us_p50, s.compact_us_max); /* of one */
         assert_true(s.flush_us_p99 <= s.flush_us_max && s.flush_us_max <= s.flush_us_total && s.commit_us_p99 <= s.commit_us_max);
         rig_clear(&r);
     }
