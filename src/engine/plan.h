@@ -27,6 +27,7 @@ struct plan_options {
     unsigned small_files;     /* so many neighbours that fit into one file are merged; 0 = never */
     uint64_t base_bytes;      /* level i holds base × ratio^i */
     uint64_t target_bytes;    /* of a file of the last level */
+    uint64_t target_rows;     /* where a file is ended, whatever its size; 0 = nowhere */
     uint64_t input_bytes_max;
     size_t files_max;         /* ≤ RELOC_INPUTS_MAX */
     /* A manual compaction: one run, nothing dead, nothing as it was flushed, within [from, to) (data NULL = open) */
@@ -43,6 +44,7 @@ struct plan {
     uint8_t level;          /* of the outputs */
     uint64_t output_bytes;  /* a file is ended near this size */
     bool last;              /* nothing lies deeper: the profile for scans */
+    bool one_file;          /* the output is one: whatever a writer thinks of its size on the way, so that joining files ends */
     bool blocked;           /* of a manual one: there is more to do, and it is busy */
 };
 static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }
