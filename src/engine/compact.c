@@ -40,11 +40,11 @@ void frz__compact_options(struct table *t, struct plan_options *out)
 {
     frz__mutex_lock(&t->view_mu);
     const struct table_settings *s = &t->settings;
-    uint64_t puts = stat_get(&t->rows_put) + stat_get(&t->rows_deleted), gets = stat_get(&t->db->gets);
+    frz__mix_look(&t->mix, stat_get(&t->gets), stat_get(&t->rows_put) + stat_get(&t->rows_deleted), frz__clock_mono_ns());
     *out = (struct plan_options){.ratio = (unsigned)s->frazil_level_ratio, .level0_runs_max = (unsigned)s->frazil_level0_runs_max, .masked_percent = (unsigned)s->frazil_compaction_masked_percent,
         .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
         .input_bytes_max = s->frazil_compaction_input_bytes_max};
-    out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max(gets, puts, out->ratio);
+    out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max((uint64_t)t->mix.gets, (uint64_t)t->mix.puts, out->ratio);
     frz__mutex_unlock(&t->view_mu);
     bound_by_memory(t, out);
 }

@@ -34,6 +34,7 @@
 #include "base/sync.h"
 #include "engine/event.h"
 #include "engine/health.h"
+#include "engine/mix.h"
 #include "engine/running.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -108,12 +109,13 @@ struct table {
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns; /* view_mu: after a failure; 0 = the last one went well */
     struct pool_job compact_job;
+    struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table */
 
-    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
+    _Atomic uint64_t gets, rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
         files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
         metadata_bytes_written, files_pending;
     struct latency flush_latency, commit_latency, compaction_latency;
