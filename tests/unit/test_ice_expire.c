@@ -101,7 +101,7 @@ TEST(ice_expire, leaves_what_each_row_of_the_table_says)
         size_t expired_count, before, n = 0;
         build(&rows[i], &ar, &m, "", "");
         before = m->snapshot_count;
-        OK(frz__ice_expire(NULL, &ar, &tmp, m, rows[i].now_ms, &expired, &expired_count, &err), &err);
+        OK(frz__ice_expire(NULL, &ar, &tmp, m, rows[i].now_ms, NULL, &expired, &expired_count, &err), &err);
         ids_of(m, left, sizeof left);
         for (size_t r = 0; r < m->ref_count; r++) n += (size_t)snprintf(refs + n, sizeof refs - n, "%s%.*s", r ? " " : "", (int)m->refs[r].name.len, (const char *)m->refs[r].name.data);
         if (strcmp(left, rows[i].left) != 0 || strcmp(refs, rows[i].left_refs) != 0) fail_msg("row %zu: left \"%s\", refs \"%s\"; expected \"%s\", \"%s\"", i, left, refs, rows[i].left, rows[i].left_refs);
@@ -126,7 +126,7 @@ TEST(ice_expire, trims_the_log_before_what_went_and_statistics_of_it)
 #define STATS(id) "{\"snapshot-id\":" #id ",\"statistics-path\":\"s\",\"f\":1.5}"
     /* 4 was current, then rolled back to 2, which goes: what is before that is no history any more */
     build(&r, &ar, &m, AT(1, 100) "," AT(4, 210) "," AT(2, 220) "," AT(4, 400) "," AT(5, 500), STATS(1) "," STATS(4) "," STATS(77));
-    OK(frz__ice_expire(NULL, &ar, &tmp, m, r.now_ms, &expired, &count, &err), &err);
+    OK(frz__ice_expire(NULL, &ar, &tmp, m, r.now_ms, NULL, &expired, &count, &err), &err);
     assert_int_equal(count, 3);
     assert_int_equal(m->snapshot_log_count, 2);
     assert_int_equal(m->snapshot_log[0].timestamp_ms, 400);
