@@ -82,7 +82,7 @@ static int merge_of(struct compaction *c, struct iter **out, frz_error *err)
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
     for (; rc >= 0 && n < c->plan.count; n++) {
         const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = c->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
+        struct sst_scan_options o = {.lineage = c->version->meta->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
         c->reloc.inputs[n].rows = v->sst->rows;
         c->reloc.inputs[n].mask = v->mask;
         rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
@@ -107,7 +107,7 @@ static int rewrite(struct compaction *c, frz_error *err)
     struct iter *it = NULL;
     uint64_t rows = 0;
     int rc = FRZ_OK;
-    bool v3 = c->t->format_version >= 3;
+    bool v3 = c->version->meta->format_version >= 3;
     c->change.writer_options.lineage = v3;
     c->change.writer_options.level_hint = c->plan.level;
     c->change.file_bytes_max = c->plan.output_bytes;
@@ -164,6 +164,16 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
     return rc;
 }
 
+/* The table was upgraded meanwhile, or its first snapshot since gave row ids to what the inputs hold: the outputs don't have them. */
+static bool lineage_began(const struct compaction *c, const struct view *now)
+{
+    if (c->t->version->meta->format_version != c->version->meta->format_version) return true;
+    for (size_t k = 0; k < c->plan.count; k++)
+        for (size_t i = 0; i < now->file_count; i++)
+            if (now->files[i]->first_row_id >= 0 && c->inputs[k]->first_row_id < 0 && strcmp(now->files[i]->iceberg_path, c->inputs[k]->iceberg_path) == 0) return true;
+    return false;
+}
+
 static int publish_once(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
@@ -175,6 +185,10 @@ static int publish_once(struct compaction *c, frz_error *err)
     if (now->schema->schema_id != c->view->schema->schema_id) {
         frz__view_release(now);
         return frz__err(err, FRZ_CONFLICT, "%s: its schema changed while files were rewritten", t->name);
+    }
+    if (lineage_began(c, now)) {
+        frz__view_release(now);
+        return frz__err(err, FRZ_CONFLICT, "%s: its rows were given row ids while files were rewritten", t->name);
     }
     TRY(translate(c, now, err)); /* takes NOW's count */
     frz__change_drop_dead(&c->change);

@@ -331,16 +331,34 @@ static int make_v3(struct delete_plan *p, const struct delete_change *changes, s
 
 /* ── the whole ── */
 
-/* Delete files whose every data file is gone with this commit. A deletion vector goes with its data file in ice_apply. */
-static int drop_dead(struct delete_plan *p, const slice *gone, size_t gone_count, frz_error *err)
+static bool is_puffin(const struct delfile *d)
+{
+    size_t n = strlen(d->path);
+    return n > 7 && strcmp(d->path + n - 7, ".puffin") == 0;
+}
+
+/* A data file that has a deletion vector is masked by that alone. */
+static bool has_vector(const struct table *t, const struct delete_change *changes, size_t count, const char *target)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(changes[i].iceberg_path, target) == 0) return true;
+    return has_live_dv(t, target);
+}
+
+/* Delete files that mask nothing any more after this commit: every data file of theirs is gone or, in v3, has a deletion vector, which took up what they said. A vector itself goes with its data file in
+ * ice_apply. */
+static int drop_dead(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, frz_error *err)
 {
     struct table *t = p->t;
-    for (size_t i = 0; i < t->del_count && gone_count; i++) {
+    bool v3 = t->format_version >= 3;
+    for (size_t i = 0; i < t->del_count && (gone_count || (v3 && count)); i++) {
         size_t live = 0;
-        for (size_t k = 0; k < t->dels[i].target_count; k++) live += !among(gone, gone_count, t->dels[i].targets[k]);
-        size_t n = strlen(t->dels[i].path);
-        bool puffin = n > 7 && strcmp(t->dels[i].path + n - 7, ".puffin") == 0;
-        if (live == 0 && !puffin) TRY(remove_delfile(p, t->dels[i].path, err));
+        if (is_puffin(&t->dels[i])) continue;
+        for (size_t k = 0; k < t->dels[i].target_count; k++) {
+            const char *target = t->dels[i].targets[k];
+            live += !among(gone, gone_count, target) && !(v3 && has_vector(t, changes, count, target));
+        }
+        if (live == 0) TRY(remove_delfile(p, t->dels[i].path, err));
     }
     return FRZ_OK;
 }
@@ -350,7 +368,7 @@ int frz__deletes_make(struct delete_plan *p, const struct delete_change *changes
     struct codec_ctx *codec = NULL;
     int rc = FRZ_OK;
     CHECK(frz__codec_take(p->t->db, &codec, err));
-    CHECK(drop_dead(p, gone, gone_count, err));
+    CHECK(drop_dead(p, changes, count, gone, gone_count, err));
     if (count) CHECK(p->t->format_version >= 3 ? make_v3(p, changes, count, token, err) : make_v2(p, changes, count, gone, gone_count, codec, token, err));
 done:
     frz__codec_give(p->t->db, codec);
@@ -366,8 +384,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
         size_t live = 0;
         bool replaced = among(p->removed, p->removed_count, d->path);
         for (size_t j = 0; j < d->target_count; j++) {
-            size_t n = strlen(d->path);
-            bool dv = n > 7 && strcmp(d->path + n - 7, ".puffin") == 0;
+            bool dv = is_puffin(d);
             if (among(gone, gone_count, d->targets[j]) || (dv && among(p->removed_dvs, p->removed_dv_count, d->targets[j]))) frz__free(t->a, d->targets[j]);
             else d->targets[live++] = d->targets[j];
         }

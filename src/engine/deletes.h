@@ -2,7 +2,7 @@
  *
  * v2     fresh positions only, a file for each data file while at most 64 are touched, else one sorted file for all. A data file with more than four files of its own gets them merged; more than eight files
  *        for many are merged geometrically: the smaller ones first, while they are no larger than a few times what is written
- * v3     the whole mask of each touched file, in a Puffin file of its own
+ * v3     the whole mask of each touched file, in a Puffin file of its own; what position-delete files of the time before an upgrade say of it is in the mask, and they go when they are for no other file
  * A delete file whose data files are all gone goes in the same commit. */
 #ifndef FRZ_ENGINE_DELETES_H
 #define FRZ_ENGINE_DELETES_H
