@@ -125,9 +125,17 @@ static struct when when(int64_t ms)
     return w;
 }
 
+/* Without a log, which other writers may leave out: the current one since the metadata says so, and since it was made if none came after it. */
+static const struct ice_snapshot *by_now(const struct ice_meta *m, int64_t time_ms)
+{
+    const struct ice_snapshot *s = frz__ice_snapshot(m, m->current_snapshot_id);
+    bool last = s && s == &m->snapshots[m->snapshot_count - 1];
+    return s && (time_ms >= m->last_updated_ms || (last && time_ms >= s->timestamp_ms)) ? s : NULL;
+}
+
 const struct ice_snapshot *frz__ice_snapshot_at(const struct ice_meta *m, int64_t time_ms, frz_error *err)
 {
-    const struct ice_snapshot *s = by_log(m, time_ms), *before = NULL;
+    const struct ice_snapshot *s = m->snapshot_log_count ? by_log(m, time_ms) : by_now(m, time_ms), *before = NULL;
     if (s) return s;
     if (m->snapshot_count == 0) {
         (void)frz__err(err, FRZ_NOT_FOUND, "nothing is published yet");
