@@ -1,4 +1,5 @@
 """Tags, branches, time travel and upgraded tables, as other engines see them and as frazil sees theirs."""
+import itertools
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import readers
 from model import ALL, Case
 from test_lineage import lineage
 
+catalogs = itertools.count()
 KEEP = {"history.expire.max-snapshot-age-ms": "86400000"}
 
 
@@ -29,7 +31,7 @@ def spark_rows(c, **options):
 
 def spark_sql(c, sql):
     spark = readers.engine("spark").spark
-    name = "snaps%d" % abs(hash(str(c.db.path)))
+    name = f"snaps{next(catalogs)}"  # Spark remembers a catalog's tables, and paths come again
     spark.conf.set(f"spark.sql.catalog.{name}", "org.apache.iceberg.spark.SparkCatalog")
     spark.conf.set(f"spark.sql.catalog.{name}.type", "hadoop")
     spark.conf.set(f"spark.sql.catalog.{name}.warehouse", str(c.db.path))
@@ -181,6 +183,7 @@ def test_java_upgrades_and_frazil_follows(path):
     with Case(path, "id long, v string?", "id", 2, KEEP) as c:
         mixed(c)
         spark_table(c).updateProperties().set("format-version", "3").commit()
+        c.table.version = 3
         c.put([(11, "three"), (20000, "new")])
         c.delete([500])
         c.flush()
