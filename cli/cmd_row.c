@@ -48,6 +48,11 @@ int cmd_get(struct args *a)
         return session_close(&s, code);
     }
     struct writer *w = writer_new(stdout, format, s.schema, columns, count);
+    if (!w) {
+        free(columns);
+        frz_snapshot_close(snapshot);
+        return session_close(&s, EXIT_ERROR);
+    }
     rc = frz_row_new_schema(s.schema, &row, &e);
     for (int i = 2; rc == FRZ_OK && code == 0 && i < a->word_count; i++) {
         frz_value key[KEY_COLUMNS_MAX];

@@ -250,6 +250,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
+    frz__rate_clear(&db->compact_rate);
     frz__free(a, db->tables);
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
@@ -279,6 +280,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
+    frz__rate_init(&db->compact_rate, set.compaction_bytes_per_second, frz__clock_mono_ns());
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
