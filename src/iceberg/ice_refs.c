@@ -130,7 +130,7 @@ static const struct ice_snapshot *by_now(const struct ice_meta *m, int64_t time_
 {
     const struct ice_snapshot *s = frz__ice_snapshot(m, m->current_snapshot_id);
     bool last = s && s == &m->snapshots[m->snapshot_count - 1];
-    return s && (time_ms >= m->last_updated_ms || (last && time_ms >= s->timestamp_ms)) ? s : NULL;
+    return s && time_ms >= s->timestamp_ms && (last || time_ms >= m->last_updated_ms) ? s : NULL;
 }
 
 const struct ice_snapshot *frz__ice_snapshot_at(const struct ice_meta *m, int64_t time_ms, frz_error *err)
