@@ -28,7 +28,10 @@ static void bound_by_memory(struct table *t, struct plan_options *o)
         bytes += (uint64_t)v->files[i]->file_size;
         rows += v->files[i]->sst->rows;
     }
-    uint64_t row = bytes / rows + 1, pages = v->schema->count * t->settings.write_parquet_page_size_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
+    frz__mutex_lock(&t->view_mu);
+    uint64_t page = t->settings.write_parquet_page_size_bytes;
+    frz__mutex_unlock(&t->view_mu);
+    uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
     frz__view_release(v);
     o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
     o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
