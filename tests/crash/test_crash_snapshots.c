@@ -94,9 +94,10 @@ static bool is_expired(struct rig *r)
 }
 static bool is_set(struct rig *r)
 {
-    frz_blob *b = NULL;
-    int rc = frz_table_property(r->t, "owner", &b, &r->e), also = frz_table_property(r->t, "frazil.retention", &b, &r->e);
-    frz_blob_free(b);
+    frz_blob *owner = NULL, *ladder = NULL;
+    int rc = frz_table_property(r->t, "owner", &owner, &r->e), also = frz_table_property(r->t, "frazil.retention", &ladder, &r->e);
+    frz_blob_free(owner);
+    frz_blob_free(ladder);
     assert_int_equal(rc, also);
     return rc == FRZ_OK;
 }
