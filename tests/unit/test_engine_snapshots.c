@@ -458,6 +458,93 @@ TEST(engine_snapshots, a_ladder_thins_out_what_it_keeps_and_goes_over_age)
     rig_clear(&r);
 }
 
+/* ── the columns of its time ── */
+
+/* As another engine adds a column: metadata alone, found at the next open. */
+static void add_column(struct rig *r)
+{
+    struct version *v = frz__version_acquire(r->t->t);
+    frz_schema *now = frz__ice_schema(v->meta, v->meta->current_schema_id), *next;
+    frz_column c = FRZ_INIT(frz_column);
+    OK(frz_schema_parse("id long, v string?", "id", &next, &r->e), &r->e);
+    c.name = "w";
+    c.type.id = FRZ_LONG;
+    OK(frz_schema_add(next, &c, &r->e), &r->e);
+    OK(frz__schema_seal(next, true, &r->e), &r->e);
+    next->schema_id = now->schema_id + 1;
+    const struct ice_edit edit = {.no_snapshot = true, .schema = next};
+    OK(frz__table_edit(r->t->t, &edit, NULL, NULL, NULL, &r->e), &r->e);
+    frz_schema_free(next);
+    frz__version_release(v);
+    rig_reopen(r, false);
+}
+static void columns_are(struct rig *r, frz_snapshot *s, size_t count)
+{
+    frz_schema *schema;
+    if (s) OK(frz_snapshot_schema(s, r->t, &schema, &r->e), &r->e);
+    else OK(frz_table_schema(r->t, &schema, &r->e), &r->e);
+    assert_int_equal(frz_schema_column_count(schema), count);
+    frz_schema_free(schema);
+}
+
+TEST(engine_snapshots, a_snapshot_is_read_by_the_columns_of_its_time)
+{
+    struct rig r;
+    frz_schema *then;
+    frz_row *row, *other;
+    frz_value key = {.type = FRZ_LONG, .as.i64 = 3};
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    frz_cursor *c;
+    const frz_row *at;
+    uint64_t n;
+    size_t third = 2;
+    rig_init(&r, 2, NULL, NULL);
+    int64_t a = round_of(&r, 1);
+    OK(frz_table_tag(r.t, "a", NULL, &r.e), &r.e);
+    add_column(&r);
+    columns_are(&r, NULL, 3);
+    frz_snapshot *s = by_ref(&r, "a");
+    assert_int_equal(frz_snapshot_id(s), a);
+    columns_are(&r, s, 2);
+    o.snapshot = s;
+    OK(frz_snapshot_schema(s, r.t, &then, &r.e), &r.e);
+    OK(frz_row_new_schema(then, &row, &r.e), &r.e);
+    OK(frz_row_new(r.t, &other, &r.e), &r.e);
+    OK(frz_get(r.t, s, &key, 1, row, &r.e), &r.e);
+    assert_int_equal(frz_row_column_count(row), 2);
+    RC(frz_get(r.t, s, &key, 1, other, &r.e), FRZ_INVALID, &r.e); /* a row of other columns */
+    RC(frz_get(r.t, NULL, &key, 1, row, &r.e), FRZ_INVALID, &r.e);
+    OK(frz_get(r.t, NULL, &key, 1, other, &r.e), &r.e);
+    assert_true(frz_row_is_null(other, 2));
+    OK(frz_scan(r.t, &o, &c, &r.e), &r.e);
+    OK(frz_cursor_next(c, &at, &r.e), &r.e);
+    assert_int_equal(frz_row_column_count(at), 2);
+    frz_cursor_close(c);
+    o.where = "w = 1";
+    FAILS(frz_count(r.t, &o, &n, &r.e), FRZ_INVALID, &r.e);
+    o.where = NULL;
+    o.columns = &third;
+    o.column_count = 1;
+    FAILS(frz_scan(r.t, &o, &c, &r.e), FRZ_INVALID, &r.e);
+    OK(frz_row_set_long(other, 0, 3, &r.e), &r.e); /* and the table goes on with three */
+    OK(frz_row_set_long(other, 2, 33, &r.e), &r.e);
+    OK(frz_put(r.t, other, NULL, &r.e), &r.e);
+    OK(frz_table_flush(r.t, &r.e), &r.e);
+    OK(frz_get(r.t, s, &key, 1, row, &r.e), &r.e);
+    frz_snapshot_close(s);
+    s = by_id(&r, current(&r));
+    columns_are(&r, s, 3);
+    frz_snapshot_close(s);
+    s = by_id(&r, a);
+    columns_are(&r, s, 2);
+    frz_snapshot_close(s);
+    frz_schema_free(then);
+    frz_row_free(row);
+    frz_row_free(other);
+    verify(&r);
+    rig_clear(&r);
+}
+
 /* ── properties ── */
 
 static int64_t version_of(struct rig *r)
