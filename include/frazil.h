@@ -272,6 +272,8 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
+    uint64_t metadata_bytes, manifests, snapshots; /* of the newest metadata.json; manifests of the current snapshot; snapshots retained */
+    uint64_t files_pending;                        /* that no current snapshot needs and that are kept for others: older snapshots, views, reading processes, the grace of foreign readers */
 } frz_stats;
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);

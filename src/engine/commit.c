@@ -108,6 +108,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     next->meta = res.meta;
     next->tree = res.tree;
     next->number = base->number + 1;
+    next->bytes = res.metadata_json.len;
     FAILPOINT_CHECK("commit.before_files", err);
     CHECK(write_small_files(t, &res, r, err));
     FAILPOINT_CHECK("commit.before_link", err);

@@ -42,6 +42,7 @@ struct version {
     const allocator *a;
     struct arena ar;
     int64_t number; /* N of vN.metadata.json */
+    size_t bytes;   /* of it */
     struct ice_meta *meta;
     struct ice_tree tree;
 };
@@ -102,7 +103,7 @@ struct table {
     uint64_t reserve_round; /* place: the last round that counted this table */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
-        files_absorbed, files_removed, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
+        files_absorbed, files_removed, files_pending /* pending_count, for stats */, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
 };
 static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
 

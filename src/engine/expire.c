@@ -10,6 +10,7 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
         return rc;
     }
     t->pending[t->pending_count++] = (struct pending_file){.path = path, .added = added, .removed = removed};
+    atomic_store_explicit(&t->files_pending, t->pending_count, memory_order_relaxed);
     return FRZ_OK;
 }
 
@@ -43,5 +44,6 @@ void frz__expire_run(struct table *t)
         t->pending[k++] = *p;
     }
     t->pending_count = k;
+    atomic_store_explicit(&t->files_pending, k, memory_order_relaxed);
     frz__version_release(v);
 }

@@ -24,6 +24,10 @@ static void add_table(struct table *t, frz_stats *s)
     for (size_t m = 0; m < version->tree.count; m++)
         for (size_t i = 0; i < version->tree.manifests[m].entry_count; i++)
             s->delete_files += version->tree.manifests[m].content == 1 && version->tree.manifests[m].entries[i].status != ICE_DELETED;
+    s->metadata_bytes += version->bytes;
+    s->manifests += version->tree.count;
+    s->snapshots += version->meta->snapshot_count;
+    s->files_pending += stat_get(&t->files_pending);
     frz__version_release(version);
 }
 
@@ -69,7 +73,8 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     X(filter_checks) X(filter_rejects) X(filter_false_positives) X(key_pages_read) X(value_pages_read) X(cache_hits) X(cache_misses) X(cache_bytes) X(memtable_bytes)                \
     X(memtables_immutable) X(flushes) X(flush_failures) X(flush_rows) X(flush_bytes) X(flush_us_total) X(flush_us_max) X(rows_masked) X(commits) X(commit_conflicts)                 \
     X(commit_us_total) X(commit_us_max) X(stalls) X(stall_us_total) X(slowdowns) X(slowdown_us_total) X(data_files) X(delete_files) X(data_bytes) X(rows_live) X(files_absorbed)    \
-    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes)
+    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) X(metadata_bytes) X(manifests) X(snapshots)            \
+    X(files_pending)
 
 int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err)
 {
