@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/lease.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
@@ -72,6 +73,7 @@ void frz__db_pin(struct db *db)
 
 void frz__db_unpin(struct db *db)
 {
+    frz__lease_settle(db); /* before: with the last pin the database may go */
     frz__mutex_lock(&db->tables_mu);
     db->pins--;
     frz__mutex_unlock(&db->tables_mu);
@@ -162,6 +164,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__recover_tell_behind(db, &report, err));
     TRY(frz__trash_empty(db, err));
+    TRY(frz__leases_sweep(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
     TRY(open_log(db, &report, err));
@@ -233,6 +236,7 @@ static void free_db(struct db *db)
     const allocator *a = db->a ? &host : NULL;
     unload_tables(db);
     frz__epoch_free(db->epochs);
+    if (db->fs) frz__lease_close(db);
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
@@ -250,6 +254,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
+    frz__holds_clear(&db->holds);
     frz__free(a, db->tables);
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
@@ -279,11 +284,13 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
+    frz__holds_init(&db->holds);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
     if (rc == FRZ_OK) rc = make_parts(db, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);
+    if (rc == FRZ_OK && set.read_only) rc = frz__lease_open(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
         if (db->pool) frz__sched_stop(db);
@@ -388,5 +395,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     frz__free(db->a, old);
     frz__mutex_unlock(&db->tables_mu);
+    frz__epoch_collect(db->epochs); /* the views of before, unless somebody reads them */
+    frz__lease_settle(db);
     return FRZ_OK;
 }

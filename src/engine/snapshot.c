@@ -1,5 +1,6 @@
 /* snapshot.c — a reader's state: the table's view and a sequence that go together, and the views of several tables that go together. */
 #include "engine/snapshot.h"
+#include "engine/lease.h"
 
 /* Neither order alone is right (hazards 1): a flush between the two loads would show the future, a rotation would hide writes. So: load the view, load the sequence, and look whether the view is
  * still the one. */
@@ -71,14 +72,47 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
     return FRZ_OK;
 }
 
+/* A hold of snapshot ID of V that nobody overlooked: told first, then looked whether it is still retained. */
+static int hold_retained(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err)
+{
+    bool retained = true;
+    TRY(frz__version_hold(t, v, id, out, err));
+    if (!*out) return FRZ_OK; /* there is none, or the table is empty */
+    if (t->db->set.read_only) {
+        TRY(frz__lease_write(t->db, err));
+        TRY(frz__version_retains(t, v, id, &retained, err));
+    } else {
+        struct version *now = frz__version_acquire(t);
+        retained = frz__ice_snapshot(now->meta, id) != NULL;
+        frz__version_release(now);
+    }
+    if (retained) return FRZ_OK;
+    if (t->db->set.read_only) return frz__err(err, FRZ_SNAPSHOT_TOO_OLD, "%s: snapshot %" PRId64 " is gone: it expired since the last refresh", t->name, id);
+    return frz__err(err, FRZ_NOT_FOUND, "%s: no snapshot %" PRId64 " is retained", t->name, id);
+}
+
+/* A reader without a lease: a file is missing because the snapshot expired meanwhile, or because it is lost. */
+static int gone_or_corrupt(struct table *t, int64_t id, frz_error *err)
+{
+    struct version *v = frz__version_acquire(t);
+    bool retained = true;
+    int rc = frz__version_retains(t, v, id, &retained, NULL);
+    frz__version_release(v);
+    if (rc < 0 || retained) return FRZ_CORRUPT;
+    return frz__err(err, FRZ_SNAPSHOT_TOO_OLD, "%s: snapshot %" PRId64 " is gone: it expired since the last refresh, and this process has no lease in " LEASE_DIR " that would keep its files", t->name, id);
+}
+
 int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, frz_error *err)
 {
     struct db *db = t->db;
     struct snapshot *s = NULL;
     struct vfile **files = NULL;
+    struct hold *hold = NULL;
     size_t count = 0;
     int rc = FRZ_OK;
     struct version *v = frz__version_acquire(t);
+    rc = hold_retained(t, v, id, &hold, err);
+    if (rc != FRZ_OK) goto done;
     CHECK(ALLOC_NEW(&s, db->a, struct snapshot, err));
     s->db = db;
     atomic_store(&s->refs, 1);
@@ -91,6 +125,8 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
     rc = frz__version_files(t, v, id, &files, &count, NULL, NULL, err);
     if (rc != FRZ_OK) goto done;
     CHECK(frz__view_new(db->a, frz__ice_schema(v->meta, v->meta->current_schema_id), NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    s->views[0].view->hold = hold;
+    hold = NULL;
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
@@ -100,7 +136,10 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
 done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(db->a, files);
+    frz__hold_release(hold);
     frz__version_release(v);
+    if (rc == FRZ_CORRUPT && db->set.read_only) rc = gone_or_corrupt(t, id, err);
+    if (rc < 0) frz__lease_settle(db);
     if (s) {
         frz__free(db->a, s->views);
         frz__free(db->a, s);

@@ -306,6 +306,24 @@ TEST(options, grace_keeps_files)
     assert_true(left[1] >= 6);
 }
 
+TEST(options, foreign_reader_files_max_bounds_what_is_kept)
+{
+    for (int few = 0; few < 2; few++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.foreign-reader-files-max", few ? "5" : "1000");
+        OK(frz_table_set_property(f.t, "frazil.snapshots-max", "1", &f.e), &f.e);
+        for (int k = 0; k < 12; k++) { /* files of a grace of a quarter of an hour */
+            fix_put(&f, 0, 20, 10, true);
+            fix_flush(&f);
+        }
+        if (few) SOON(stats(&f).files_pending <= 5);
+        else assert_true(stats(&f).files_pending > 20);
+        assert_int_equal(stats(&f).files_removed > 0, few);
+        fix_close(&f);
+    }
+}
+
 TEST(options, filter_bits_change_file_size)
 {
     static const char *const bits[] = {"0", "10", "32"};
