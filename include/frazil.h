@@ -238,6 +238,9 @@ typedef struct frz_db_options {
     frz_log_fn log;
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+    uint32_t reserved;
+    uint32_t compaction_threads; /* of the database's own; 0 = half of the cores, at most 4 */
+    bool no_compaction;       /* compact nothing without being asked; a table alone: its property frazil.compaction-enabled = 0 */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -272,6 +275,7 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
+    uint64_t compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total; /* bytes: of live rows read; of files written */
     uint64_t metadata_bytes, manifests, snapshots; /* of the newest metadata.json; manifests of the current snapshot; snapshots retained */
     uint64_t files_pending;                        /* that no current snapshot needs and that are kept for others: older snapshots, views, reading processes, the grace of foreign readers */
 } frz_stats;

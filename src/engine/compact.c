@@ -9,7 +9,7 @@
 #include "view/reloc.h"
 
 #define TRIES_MAX 5
-#define LOOK_ROWS 4096 /* between looks at whether it is still wanted */
+#define LOOK_ROWS 256 /* between looks at whether it is still wanted */
 
 struct compaction {
     struct table *t;
@@ -200,8 +200,9 @@ static int publish(struct compaction *c, frz_error *err)
 
 /* ── the whole ── */
 
-static void clear(struct compaction *c)
+void frz__compact_end(struct compaction *c)
 {
+    if (!c) return;
     if (c->plan.count) unclaim(c);
     if (c->changing) frz__change_clear(&c->change);
     frz__reloc_clear(&c->reloc);
@@ -209,34 +210,52 @@ static void clear(struct compaction *c)
     frz__free(c->t->a, c->plan.inputs);
     frz__view_release(c->view);
     frz__version_release(c->version);
+    frz__free(c->t->a, c);
+}
+
+int frz__compact_begin(struct table *t, const struct plan_options *o, struct compaction **out, frz_error *err)
+{
+    struct compaction *c = NULL;
+    *out = NULL;
+    MUST(frz__table_usable(t, true, err));
+    TRY(ALLOC_NEW(&c, t->a, struct compaction, err));
+    c->t = t;
+    int rc = plan(c, o, err);
+    if (rc == FRZ_OK) {
+        c->inputs = (struct vfile **)frz__alloc_array(t->a, c->plan.count, sizeof *c->inputs);
+        if (!c->inputs) rc = frz__err_no_memory(err, c->plan.count * sizeof *c->inputs);
+    }
+    for (size_t i = 0; rc == FRZ_OK && i < c->plan.count; i++) c->inputs[i] = c->view->files[c->plan.inputs[i]];
+    if (rc == FRZ_OK) *out = c;
+    else frz__compact_end(c);
+    return rc;
+}
+
+int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+{
+    struct table *t = c->t;
+    int64_t since = frz__clock_mono_ns();
+    c->changing = true;
+    TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
+    TRY(frz__reloc_init(&c->reloc, t->a, c->plan.count, err));
+    FAILPOINT("compact.begin", err);
+    MUST(rewrite(c, err));
+    FAILPOINT("compact.after_data", err);
+    TRY(frz__change_readers(&c->change, err));
+    MUST(publish(c, err));
+    stat_add(&t->compactions, 1);
+    stat_add(&t->compact_bytes_in, c->plan.input_bytes);
+    stat_add(&t->compact_bytes_out, c->change.bytes);
+    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    if (out) *out = (struct compact_result){c->plan.reason, c->plan.count, c->change.output_count, c->plan.input_bytes, c->change.bytes, c->change.rows, c->plan.level};
+    return FRZ_OK;
 }
 
 int frz__compact(struct table *t, const struct plan_options *o, struct compact_result *out, frz_error *err)
 {
-    struct compaction c = {.t = t};
-    int64_t since = frz__clock_mono_ns();
-    int rc = frz__table_usable(t, true, err);
-    if (rc != FRZ_OK) return rc;
-    rc = plan(&c, o, err);
-    if (rc != FRZ_OK) goto done;
-    c.inputs = (struct vfile **)frz__alloc_array(t->a, c.plan.count, sizeof *c.inputs);
-    CHECK(c.inputs ? FRZ_OK : frz__err_no_memory(err, c.plan.count * sizeof *c.inputs));
-    for (size_t i = 0; i < c.plan.count; i++) c.inputs[i] = c.view->files[c.plan.inputs[i]];
-    c.changing = true;
-    CHECK(frz__change_init(&c.change, t, frz__view_acquire(c.view), c.version, err));
-    CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
-    FAILPOINT_CHECK("compact.begin", err);
-    CHECK(rewrite(&c, err));
-    FAILPOINT_CHECK("compact.after_data", err);
-    CHECK(frz__change_readers(&c.change, err));
-    CHECK(publish(&c, err));
-    stat_add(&t->compactions, 1);
-    stat_add(&t->compact_bytes_in, c.plan.input_bytes);
-    stat_add(&t->compact_bytes_out, c.change.bytes);
-    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
-    if (out) *out = (struct compact_result){c.plan.reason, c.plan.count, c.change.output_count, c.plan.input_bytes, c.change.bytes, c.change.rows, c.plan.level};
-    rc = FRZ_OK;
-done:
-    clear(&c);
+    struct compaction *c = NULL;
+    int rc = frz__compact_begin(t, o, &c, err);
+    if (rc == FRZ_OK) rc = frz__compact_run(c, out, err);
+    frz__compact_end(c);
     return rc;
 }
