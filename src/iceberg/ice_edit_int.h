@@ -56,6 +56,8 @@ FRZ_NODISCARD int frz__ice_props_apply(struct arena *ar, struct ice_meta *m, con
 FRZ_NODISCARD int frz__ice_props_flushed(struct arena *ar, struct ice_meta *m, const char *log, uint64_t seq, frz_error *err);
 /* ice_expire.c: refs, snapshots, snapshot log, statistics, as of NOW_MS. */
 FRZ_NODISCARD int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, int64_t **expired, size_t *expired_count, frz_error *err);
+/* ice_schemas.c: old schemas that no retained snapshot was written with go, the oldest first, while all together are large. */
+void frz__ice_schemas_trim(struct ice_meta *m);
 /* ice_copy.c. The copies share nothing with what they are of but the counted schemas; room for one more of each thing that an edit adds. */
 FRZ_NODISCARD int frz__ice_meta_copy(struct arena *ar, const struct ice_meta *from, struct ice_meta **out, frz_error *err);
 FRZ_NODISCARD int frz__ice_entry_copy(struct arena *ar, const struct ice_entry *from, struct ice_entry *out, frz_error *err);
