@@ -260,6 +260,7 @@ FRZ_NODISCARD int frz__hint_move(struct table *t, int64_t number, frz_error *err
 FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *err);
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
+FRZ_NODISCARD int frz__expire_path(struct table *t, const char *path, int64_t added, int64_t removed, frz_error *err); /* of a copy */
 void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
 /* flush_mu held: somebody else committed between OLD and NOW: what was to go may be in use again, and what OLD had and NOW has not is to go. */
 void frz__expire_rebase(struct table *t, const struct version *old, const struct version *now);

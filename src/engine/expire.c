@@ -19,6 +19,12 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
     return FRZ_OK;
 }
 
+int frz__expire_path(struct table *t, const char *path, int64_t added, int64_t removed, frz_error *err)
+{
+    char *copy = frz__strdup(t->a, path);
+    return copy ? frz__expire_add(t, copy, added, removed, err) : frz__err_no_memory(err, strlen(path));
+}
+
 /* ── who needs it ── */
 
 static bool retained(const struct ice_meta *m, const struct pending_file *p)
@@ -67,9 +73,9 @@ static void add_path(struct table *t, slice location, slice path, int64_t added,
 static int mark_tree(struct marks *s, const struct version *v, frz_error *err)
 {
     for (size_t m = 0; m < v->tree.count; m++) {
-        TRY(frz__marks_add(s, v->tree.manifests[m].path, NULL, err));
+        TRY(frz__marks_add(s, v->tree.manifests[m].path, err));
         for (size_t i = 0; i < v->tree.manifests[m].entry_count; i++)
-            if (v->tree.manifests[m].entries[i].status != ICE_DELETED) TRY(frz__marks_add(s, v->tree.manifests[m].entries[i].file.path, NULL, err));
+            if (v->tree.manifests[m].entries[i].status != ICE_DELETED) TRY(frz__marks_add(s, v->tree.manifests[m].entries[i].file.path, err));
     }
     return FRZ_OK;
 }

@@ -164,12 +164,12 @@ static int list_pending(struct gc *g, bool remove, struct gc_list *out, frz_erro
 
 static int mark_pending(struct table *t, struct marks *s, frz_error *err)
 {
-    for (size_t i = 0; i < t->pending_count; i++) TRY(frz__marks_add(s, slice_str(t->pending[i].path), NULL, err));
+    for (size_t i = 0; i < t->pending_count; i++) TRY(frz__marks_add(s, slice_str(t->pending[i].path), err));
     for (size_t m = 0; m < t->version->tree.count; m++) {
-        TRY(frz__marks_add(s, t->version->tree.manifests[m].path, NULL, err));
-        for (size_t i = 0; i < t->version->tree.manifests[m].entry_count; i++) TRY(frz__marks_add(s, t->version->tree.manifests[m].entries[i].file.path, NULL, err));
+        TRY(frz__marks_add(s, t->version->tree.manifests[m].path, err));
+        for (size_t i = 0; i < t->version->tree.manifests[m].entry_count; i++) TRY(frz__marks_add(s, t->version->tree.manifests[m].entries[i].file.path, err));
     }
-    for (size_t i = 0; i < t->version->meta->snapshot_count; i++) TRY(frz__marks_add(s, t->version->meta->snapshots[i].manifest_list, NULL, err));
+    for (size_t i = 0; i < t->version->meta->snapshot_count; i++) TRY(frz__marks_add(s, t->version->meta->snapshots[i].manifest_list, err));
     return FRZ_OK;
 }
 
@@ -188,8 +188,7 @@ static int judge(struct gc *g, const struct found *f, int64_t age_ms, bool remov
         if (!old) kept = FRZ_GC_BY_AGE;
         if (running) why = FRZ_GC_ORPHAN;
     } else if (f->kind == FRZ_GC_EXPIRED) { /* of an earlier process, and another engine's commit did away with it */
-        char *copy = frz__strdup(g->t->a, f->path);
-        TRY(copy ? frz__expire_add(g->t, copy, g->v->meta->last_sequence_number, g->v->meta->last_sequence_number, err) : frz__err_no_memory(err, strlen(f->path)));
+        TRY(frz__expire_path(g->t, f->path, g->v->meta->last_sequence_number, g->v->meta->last_sequence_number, err));
         kept = FRZ_GC_BY_GRACE;
         old_at = now_ms + (int64_t)g->t->settings.frazil_foreign_reader_grace_ms;
     }

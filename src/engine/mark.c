@@ -16,10 +16,10 @@ static slice base_name(slice path)
     return slice_of(path.data + skip, path.len - skip);
 }
 
-static slice *find_slot(slice *slots, size_t cap, slice name)
+static struct mark *find_slot(struct mark *slots, size_t cap, slice name)
 {
     size_t i = (size_t)frz__hash64(name) & (cap - 1);
-    while (slots[i].data && !slice_eq(slots[i], name)) i = (i + 1) & (cap - 1);
+    while (slots[i].name.data && !slice_eq(slots[i].name, name)) i = (i + 1) & (cap - 1);
     return &slots[i];
 }
 
@@ -27,32 +27,44 @@ static int make_room(struct marks *s, frz_error *err)
 {
     if (s->count * 2 < s->cap) return FRZ_OK;
     size_t cap = s->cap ? s->cap * 2 : 1024;
-    slice *slots = (slice *)frz__alloc_array(s->a, cap, sizeof *slots);
+    struct mark *slots = (struct mark *)frz__alloc_array(s->a, cap, sizeof *slots);
     if (!slots) return frz__err_no_memory(err, cap * sizeof *slots);
     memset(slots, 0, cap * sizeof *slots);
     for (size_t i = 0; i < s->cap; i++)
-        if (s->slots[i].data) *find_slot(slots, cap, s->slots[i]) = s->slots[i];
+        if (s->slots[i].name.data) *find_slot(slots, cap, s->slots[i].name) = s->slots[i];
     frz__free(s->a, s->slots);
     s->slots = slots;
     s->cap = cap;
     return FRZ_OK;
 }
 
-int frz__marks_add(struct marks *s, slice path, bool *fresh, frz_error *err)
+/* M's name is taken from PATH. What is there already stays as it is. */
+static int put(struct marks *s, slice path, struct mark m, bool *fresh, frz_error *err)
 {
     slice name = base_name(path);
     TRY(make_room(s, err));
-    slice *slot = find_slot(s->slots, s->cap, name);
-    if (fresh) *fresh = !slot->data;
-    if (slot->data || !name.len) return FRZ_OK;
+    struct mark *slot = find_slot(s->slots, s->cap, name);
+    *fresh = !slot->name.data;
+    if (slot->name.data || !name.len) return FRZ_OK;
     char *copy = frz__arena_strndup(&s->ar, (const char *)name.data, name.len);
     if (!copy) return frz__err_no_memory(err, name.len);
-    *slot = slice_of(copy, name.len);
+    *slot = m;
+    slot->name = slice_of(copy, name.len);
     s->count++;
     return FRZ_OK;
 }
 
-bool frz__marks_has(const struct marks *s, const char *name) { return s->count && find_slot(s->slots, s->cap, slice_str(name))->data; }
+int frz__marks_add(struct marks *s, slice path, frz_error *err)
+{
+    bool fresh;
+    return put(s, path, (struct mark){0}, &fresh, err);
+}
+
+const struct mark *frz__marks_find(const struct marks *s, const char *name)
+{
+    const struct mark *slot = s->count ? find_slot(s->slots, s->cap, slice_str(name)) : NULL;
+    return slot && slot->name.data ? slot : NULL;
+}
 
 void frz__marks_clear(struct marks *s)
 {
@@ -68,7 +80,11 @@ struct walk {
     slice location;
     struct marks *s;
     struct buf bytes;
+    const struct ice_snapshot *at; /* the snapshot at hand: the current one first, then the newest first: who sees a file first is the last that needs it */
+    bool current;
 };
+
+static struct mark mark_of(const struct walk *w, int64_t added) { return (struct mark){.added = added, .last = w->at->sequence_number, .current = w->current}; }
 
 /* FRZ_NOT_FOUND: it is not there; or it is outside of the table, where nothing is ours to remove. */
 static int read_path(struct walk *w, slice path, frz_error *err)
@@ -82,52 +98,60 @@ static int read_path(struct walk *w, slice path, frz_error *err)
     return rc;
 }
 
-static int mark_manifest(struct walk *w, struct ice_manifest *m, bool must, frz_error *err)
+static int mark_manifest(struct walk *w, struct ice_manifest *m, frz_error *err)
 {
     struct arena ar = ARENA_INIT(w->t->a);
     bool fresh = false;
-    int rc = frz__marks_add(w->s, m->path, &fresh, err);
+    int rc = put(w->s, m->path, mark_of(w, m->sequence_number), &fresh, err);
     if (rc < 0 || !fresh) goto done;
     rc = read_path(w, m->path, err);
     if (rc == FRZ_NOT_FOUND) {
-        rc = must ? frz__err_corrupt(err, "%s: manifest %.*s is missing", w->t->name, (int)m->path.len, m->path.data) : FRZ_OK;
+        rc = w->current ? frz__err_corrupt(err, "%s: manifest %.*s is missing", w->t->name, (int)m->path.len, m->path.data) : FRZ_OK;
         goto done;
     }
     CHECK(rc);
     CHECK_CTX(frz__ice_manifest_parse(w->t->a, &ar, buf_slice(&w->bytes), m, err), err, "%s: manifest %.*s", w->t->name, (int)m->path.len, m->path.data);
     for (size_t e = 0; e < m->entry_count; e++)
-        if (m->entries[e].status != ICE_DELETED) CHECK(frz__marks_add(w->s, m->entries[e].file.path, NULL, err));
+        if (m->entries[e].status != ICE_DELETED) CHECK(put(w->s, m->entries[e].file.path, mark_of(w, m->entries[e].sequence_number), &fresh, err));
 done:
     frz__arena_clear(&ar);
     return rc;
 }
 
-static int mark_snapshot(struct walk *w, const struct ice_snapshot *s, bool must, frz_error *err)
+static int mark_snapshot(struct walk *w, const struct ice_snapshot *s, frz_error *err)
 {
     struct arena ar = ARENA_INIT(w->t->a);
     struct ice_tree tree = {0};
     bool fresh = false;
-    int rc = frz__marks_add(w->s, s->manifest_list, &fresh, err);
+    w->at = s;
+    int rc = put(w->s, s->manifest_list, mark_of(w, s->sequence_number), &fresh, err);
     if (rc < 0 || !fresh) goto done;
     rc = read_path(w, s->manifest_list, err);
     if (rc == FRZ_NOT_FOUND) {
-        rc = must ? frz__err_corrupt(err, "%s: manifest list %.*s is missing", w->t->name, (int)s->manifest_list.len, s->manifest_list.data) : FRZ_OK;
+        rc = w->current ? frz__err_corrupt(err, "%s: manifest list %.*s is missing", w->t->name, (int)s->manifest_list.len, s->manifest_list.data) : FRZ_OK;
         goto done;
     }
     CHECK(rc);
     CHECK_CTX(frz__ice_list_parse(w->t->a, &ar, buf_slice(&w->bytes), &tree, err), err, "%s: manifest list %.*s", w->t->name, (int)s->manifest_list.len, s->manifest_list.data);
-    for (size_t k = 0; k < tree.count; k++) CHECK(mark_manifest(w, &tree.manifests[k], must, err));
+    for (size_t k = 0; k < tree.count; k++) CHECK(mark_manifest(w, &tree.manifests[k], err));
 done:
     frz__arena_clear(&ar);
     return rc;
 }
 
-static int mark_statistics(struct walk *w, slice json, frz_error *err)
+/* Of a snapshot; of none that is retained, they stay as long as they are named. */
+static int mark_statistics(struct walk *w, const struct ice_meta *m, slice json, frz_error *err)
 {
     struct json *list = NULL;
     if (!json.len) return FRZ_OK;
     int rc = frz__json_parse(json, &list, err);
-    for (size_t i = 0; rc >= 0 && i < frz__json_len(list); i++) rc = frz__marks_add(w->s, frz__json_str(frz__json_get(frz__json_at(list, i), "statistics-path")), NULL, err);
+    for (size_t i = 0; rc >= 0 && i < frz__json_len(list); i++) {
+        const struct json *one = frz__json_at(list, i);
+        bool fresh;
+        w->at = frz__ice_snapshot(m, frz__json_int(frz__json_get(one, "snapshot-id")));
+        w->current = !w->at || w->at->id == m->current_snapshot_id;
+        rc = put(w->s, frz__json_str(frz__json_get(one, "statistics-path")), w->at ? mark_of(w, w->at->sequence_number) : (struct mark){.current = true}, &fresh, err);
+    }
     frz__json_free(list);
     return rc;
 }
@@ -136,10 +160,14 @@ static int mark_meta(struct table *t, const struct ice_meta *m, bool is_newest, 
 {
     struct walk w = {.t = t, .location = m->location, .s = s, .bytes = BUF_INIT(t->a, METADATA_BYTES_MAX)};
     int rc = FRZ_OK;
-    CHECK(mark_statistics(&w, m->statistics, err));
-    CHECK(mark_statistics(&w, m->partition_statistics, err));
-    for (size_t i = 0; i < m->snapshot_count; i++)
-        if (m->snapshots[i].manifest_list.len) CHECK(mark_snapshot(&w, &m->snapshots[i], is_newest && m->snapshots[i].id == m->current_snapshot_id, err));
+    CHECK(mark_statistics(&w, m, m->statistics, err));
+    CHECK(mark_statistics(&w, m, m->partition_statistics, err));
+    const struct ice_snapshot *now = frz__ice_snapshot(m, m->current_snapshot_id);
+    w.current = is_newest;
+    if (now && now->manifest_list.len) CHECK(mark_snapshot(&w, now, err));
+    w.current = false;
+    for (size_t i = m->snapshot_count; i-- > 0;)
+        if (m->snapshots[i].manifest_list.len) CHECK(mark_snapshot(&w, &m->snapshots[i], err));
 done:
     buf_clear(&w.bytes);
     return rc;

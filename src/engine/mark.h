@@ -7,16 +7,22 @@
 #define FRZ_ENGINE_MARK_H
 #include "engine/db.h"
 
+struct mark {
+    slice name;          /* data NULL = a free slot */
+    int64_t added, last; /* of frz__mark_version: sequence numbers; no retained snapshot before `added` or behind `last` needs it, but the current one, where it does */
+    bool current;
+};
 struct marks {
     const allocator *a;
     struct arena ar;
-    slice *slots; /* open addressing; data NULL = free */
+    struct mark *slots; /* open addressing */
     size_t count, cap;
 };
 #define MARKS_INIT(a_) ((struct marks){.a = (a_), .ar = ARENA_INIT(a_)})
 void frz__marks_clear(struct marks *s);
-FRZ_NODISCARD int frz__marks_add(struct marks *s, slice path, bool *fresh, frz_error *err); /* the name behind its last slash. FRESH may be NULL */
-bool frz__marks_has(const struct marks *s, const char *name);
+FRZ_NODISCARD int frz__marks_add(struct marks *s, slice path, frz_error *err); /* the name behind its last slash */
+const struct mark *frz__marks_find(const struct marks *s, const char *name); /* NULL = it is not there */
+static inline bool frz__marks_has(const struct marks *s, const char *name) { return frz__marks_find(s, name) != NULL; }
 
 /* Every file that a retained snapshot of V needs: lists, manifests, data and delete files, statistics. */
 FRZ_NODISCARD int frz__mark_version(struct table *t, const struct version *v, struct marks *s, frz_error *err);

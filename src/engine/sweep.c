@@ -1,4 +1,4 @@
-/* sweep.c — orphans, at open: files of our own names, of earlier processes, that no retained snapshot names.
+/* sweep.c — orphans, at open: files of our own names, of earlier processes, that no retained snapshot names; and files that go with older snapshots, put on the list of those.
  *
  * A name carries the version that it was made for: one beyond the current version was never committed, and goes at once; one at or before it expired, and waits out the grace of foreign readers. Names that are
  * not ours may be another engine's, in flight: they are left alone; gc.c looks at those that are old. */
@@ -18,17 +18,21 @@ static int sweep_dir(struct table *t, const char *sub, const struct marks *neede
     for (size_t at = 0; rc >= 0 && (name = frz__names_next(&names, &at));) {
         struct own_name own;
         bool ours = frz__own_name(name, &own), temp = strncmp(name, ".tmp-", 5) == 0 || frz__metadata_is_old(t->version, name);
-        if (!temp && (!ours || frz__marks_has(needed, name))) continue;
+        const struct mark *mark = frz__marks_find(needed, name);
+        if (!temp && (mark ? mark->current : !ours)) continue;
         rc = frz__path(path, err, "%s/%s", dir, name);
         if (rc < 0) break;
+        if (mark && !temp) { /* older snapshots need it: it goes with them */
+            rc = frz__expire_path(t, path, mark->added, mark->last + 1, err);
+            continue;
+        }
         if (temp || own.version > t->version->number) {
             rc = frz__fs_unlink(t->db->fs, path, err);
             if (rc >= 0) stat_add(&t->db->orphans_removed, 1);
             frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s, which a crash left, is removed", t->name, path);
             continue;
         }
-        char *copy = frz__strdup(t->a, path);
-        rc = copy ? frz__expire_add(t, copy, m->last_sequence_number, m->last_sequence_number, err) : frz__err_no_memory(err, strlen(path)); /* no snapshot of now needs it; a reading process of before may */
+        rc = frz__expire_path(t, path, m->last_sequence_number, m->last_sequence_number, err); /* no snapshot of now needs it; a reading process of before may */
         if (rc >= 0) t->pending[t->pending_count - 1].since_us = now - (idle_us > 0 ? idle_us : 0) - 1; /* it has been unneeded since the last commit at the latest */
     }
     buf_clear(&names);
