@@ -11,11 +11,14 @@
 
 static bool wanted(struct table *t) { return !atomic_load(&t->db->closing) && !atomic_load(&t->dropped) && !table_is_broken(t); }
 
-static void leave_queue(struct table *t)
+/* False: the last one failed, and it is too early for the next. */
+static bool leave_queue(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);
     t->compact_queued = false;
+    bool due = t->compact_retry_at_ns <= frz__clock_mono_ns();
     frz__mutex_unlock(&t->view_mu);
+    return due;
 }
 
 static void failed(struct table *t, const frz_error *err)
@@ -45,9 +48,12 @@ static int compact_next(struct table *t, frz_error *err)
     struct compaction *c = NULL;
     struct compact_result r = {0};
     frz__compact_options(t, &o);
-    MUST(frz__compact_begin(t, &o, &c, err));
+    int rc = frz__compact_begin(t, &o, &c, err);
+    if (rc < 0 && wanted(t)) failed(t, err);
+    if (rc != FRZ_OK) return rc;
     frz__compact_schedule(t); /* what there is beside this */
-    int rc = frz__compact_run(c, &r, err);
+    rc = frz__compact_run(c, &r, err);
+    if (rc < 0 && wanted(t)) failed(t, err); /* while the files are still claimed: who is next in the queue must not try them at once */
     frz__compact_end(c);
     if (rc == FRZ_OK)
         frz__log(&t->db->log, FRZ_LOG_INFO, "%s: compacted for its %s: %zu files of %" PRIu64 " bytes to %zu of %" PRIu64 " on level %d", t->name, frz__plan_reason_name(r.reason), r.files_in, r.bytes_in,
@@ -59,12 +65,10 @@ static void compact_job(void *arg)
 {
     struct table *t = (struct table *)arg;
     frz_error err;
-    leave_queue(t);
-    if (wanted(t)) {
-        int rc = compact_next(t, &err);
-        if (rc == FRZ_OK) succeeded(t);
-        else if (rc < 0 && wanted(t)) failed(t, &err);
-        if (rc == FRZ_OK) frz__compact_schedule(t);
+    bool due = leave_queue(t);
+    if (due && wanted(t) && compact_next(t, &err) == FRZ_OK) {
+        succeeded(t);
+        frz__compact_schedule(t);
     }
     frz__table_release(t);
 }
@@ -73,7 +77,7 @@ static void compact_job(void *arg)
 static void compact_cancelled(void *arg)
 {
     struct table *t = (struct table *)arg;
-    leave_queue(t);
+    (void)leave_queue(t);
     frz__table_release(t);
 }
 

@@ -29,6 +29,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/rand.h"
+#include "base/rate.h"
 #include "base/sync.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -52,6 +53,7 @@ struct delfile {
     uint64_t positions;
     int64_t sequence;    /* of the snapshot that added it */
     size_t target_count; /* live data files */
+    size_t named;        /* data files it names, dead ones with them */
     char **targets;      /* their Iceberg paths */
 };
 /* A file that no current snapshot needs; goes when no retained one does and its grace is over. */
@@ -101,6 +103,7 @@ struct table {
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
+    uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
     struct pool_job flush_job;
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns, compact_backoff_ns; /* view_mu: after a failure; 0 = the last one went well */
@@ -137,6 +140,9 @@ struct db {
     size_t table_count, table_cap;
     uint64_t next_table_no;
     size_t pins; /* open snapshots, cursors, streams */
+    size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
+    struct cond manual_gone;
+    _Atomic bool manual_stop; /* set under tables_mu */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -159,6 +165,8 @@ struct db {
     _Atomic uint64_t next_file_no, name_counter;
     struct pool *pool;       /* the clock's, and flushes */
     struct pool *compactors; /* NULL = nothing is compacted by itself */
+    struct rate compact_rate; /* its own lock */
+    _Atomic unsigned compacting; /* jobs */
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
@@ -276,6 +284,8 @@ void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever t
 /* ── compact_auto.c ── */
 void frz__compact_schedule(struct table *t); /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
 int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what failed; when it wants to be asked again */
+/* ── compact_manual.c ── */
+void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

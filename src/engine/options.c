@@ -104,6 +104,7 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));
     TRY(bound("sync_interval_ms", o.sync_interval_ms, &out->sync_interval_ms, err));
     TRY(bound("compaction_threads", o.compaction_threads, &out->compaction_threads, err));
+    TRY(bound("compaction_bytes_per_second", o.compaction_bytes_per_second, &out->compaction_bytes_per_second, err));
     if (!out->compaction_threads) out->compaction_threads = default_compaction_threads(out->memory_bytes);
     if (!out->memtable_bytes) {
         out->memtable_bytes = out->memory_bytes / 4;

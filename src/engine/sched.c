@@ -117,6 +117,7 @@ int frz__sched_start(struct db *db, frz_error *err)
 void frz__sched_stop(struct db *db)
 {
     atomic_store(&db->closing, true);
+    frz__rate_stop(&db->compact_rate);
     frz__sched_wake(db);
     for (size_t i = 0; i < db->table_count; i++) { /* writers that wait for room learn of it */
         frz__mutex_lock(&db->tables[i]->view_mu);

@@ -319,39 +319,6 @@ TEST(options, row_group_bytes_cuts_groups)
     }
 }
 
-TEST(options, page_bytes_cuts_pages)
-{
-    uint64_t pages[2];
-    for (int large = 0; large < 2; large++) {
-        struct fix f;
-        frz_verify_report r = {.struct_size = sizeof r};
-        frz_db_options o = quick();
-        fix_open(&f, &o, "write.parquet.page-size-bytes", large ? "1048576" : "4096");
-        fix_put(&f, 0, 4000, 100, true);
-        fix_flush(&f);
-        OK(frz_verify(f.db, f.t, NULL, NULL, &r, &f.e), &f.e);
-        assert_int_equal(r.findings, 0);
-        pages[large] = r.pages;
-        fix_close(&f);
-    }
-    assert_true(pages[0] > pages[1] + 50);
-}
-
-TEST(options, compression_level_changes_size)
-{
-    uint64_t bytes[2];
-    for (int high = 0; high < 2; high++) {
-        struct fix f;
-        frz_db_options o = quick();
-        fix_open(&f, &o, "write.parquet.compression-level", high ? "19" : "1");
-        fix_put(&f, 0, 1000, 200, false);
-        fix_flush(&f);
-        bytes[high] = stats(&f).data_bytes;
-        fix_close(&f);
-    }
-    assert_true(bytes[1] != bytes[0]);
-}
-
 /* ── the table of options itself ── */
 
 static const struct { const char *kind, *name, *test; uint64_t def, min, max; } rows[] = {

@@ -98,6 +98,31 @@ TEST(options, compaction_threads_start)
     assert_int_equal(threads[2], threads[0] + 5);
 }
 
+TEST(options, compaction_bytes_per_second_slows_it)
+{
+    for (int slow = 0; slow < 2; slow++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.no_compaction = false;
+        o.compaction_bytes_per_second = slow ? 1024 : 1 << 30;
+        fix_open(&f, &o, "frazil.compaction-enabled", "0");
+        fix_put(&f, 0, 4000, 200, true);
+        fix_flush(&f);
+        delete_every(&f, 4000, 3);
+        fix_flush(&f);
+        set(&f, "frazil.compaction-enabled", "1");
+        if (slow) {
+            usleep(100000);
+            assert_int_equal(stats(&f).compactions, 0); /* half an hour to go */
+            fix_put(&f, 10000, 10100, 200, true);
+            fix_flush(&f); /* waits for none of it */
+        } else {
+            SOON(stats(&f).compactions == 1);
+        }
+        fix_close(&f); /* nor does this */
+    }
+}
+
 /* ── of a table ── */
 
 TEST(options, compaction_enabled_compacts)
@@ -246,6 +271,83 @@ TEST(options, compaction_input_bytes_max_bounds_a_job)
         uint64_t most = settle(&f);
         if (large) assert_true(most > 800000);
         else assert_true(most > 0 && most <= 400000);
+        fix_close(&f);
+    }
+}
+
+/* A table whose rows are all on the last level, or, as flushed, on none; under KEY = VALUE. Pages that verify reads; bytes. */
+static uint64_t pages_with(bool last, const char *key, const char *value, uint64_t *bytes)
+{
+    struct fix f;
+    frz_db_options o = quick();
+    frz_verify_report r = {.struct_size = sizeof r};
+    fix_open(&f, &o, key, value);
+    set(&f, "frazil.level0-runs-max", "1");
+    fix_put(&f, 0, 4000, 200, false);
+    fix_flush(&f);
+    if (last) {
+        fix_put(&f, 0, 300, 200, false);
+        fix_flush(&f);
+        settle(&f);
+        assert_int_equal(runs_of(&f, 0), 0);
+    }
+    OK(frz_verify(f.db, f.t, NULL, NULL, &r, &f.e), &f.e);
+    assert_int_equal(r.findings, 0);
+    *bytes = stats(&f).data_bytes;
+    fix_close(&f);
+    return r.pages;
+}
+
+TEST(options, page_bytes_cuts_pages)
+{
+    uint64_t bytes, small = pages_with(true, "write.parquet.page-size-bytes", "4096", &bytes), large = pages_with(true, "write.parquet.page-size-bytes", "1048576", &bytes);
+    assert_true(small > large + 50);
+    assert_int_equal(pages_with(false, "write.parquet.page-size-bytes", "4096", &bytes), pages_with(false, "write.parquet.page-size-bytes", "1048576", &bytes));
+}
+
+TEST(options, flush_page_bytes_cuts_pages)
+{
+    uint64_t bytes, small = pages_with(false, "frazil.flush-page-size-bytes", "4096", &bytes), large = pages_with(false, "frazil.flush-page-size-bytes", "1048576", &bytes);
+    assert_true(small > large + 50);
+    assert_int_equal(pages_with(true, "frazil.flush-page-size-bytes", "4096", &bytes), pages_with(true, "frazil.flush-page-size-bytes", "1048576", &bytes));
+}
+
+TEST(options, compression_level_changes_size)
+{
+    uint64_t low, high, flushed_low, flushed_high;
+    (void)pages_with(true, "write.parquet.compression-level", "1", &low);
+    (void)pages_with(true, "write.parquet.compression-level", "19", &high);
+    (void)pages_with(false, "write.parquet.compression-level", "1", &flushed_low);
+    (void)pages_with(false, "write.parquet.compression-level", "19", &flushed_high);
+    assert_true(low != high);
+    assert_int_equal(flushed_low, flushed_high);
+}
+
+TEST(options, flush_compression_level_changes_size)
+{
+    uint64_t low, high;
+    (void)pages_with(false, "frazil.flush-compression-level", "1", &low);
+    (void)pages_with(false, "frazil.flush-compression-level", "19", &high);
+    assert_true(low != high);
+}
+
+TEST(options, compaction_split_bytes_cuts_a_job)
+{
+    for (int cut = 0; cut < 2; cut++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.no_compaction = false;
+        o.compaction_threads = 3;
+        fix_open(&f, &o, "frazil.compaction-enabled", "0");
+        set(&f, "frazil.compaction-split-bytes", cut ? "65536" : "1099511627776");
+        fix_put(&f, 0, 6000, 200, true);
+        fix_flush(&f);
+        delete_every(&f, 6000, 3);
+        fix_flush(&f);
+        settle(&f);
+        assert_int_equal(stats(&f).data_files, cut ? 3 : 1); /* a file a piece */
+        assert_int_equal(stats(&f).rows_live, 4000);
+        assert_int_equal(dead(&f), 0);
         fix_close(&f);
     }
 }
