@@ -23,13 +23,15 @@ static int add(struct gc_list *l, const char *path, int32_t why, int32_t kept, u
     return FRZ_OK;
 }
 
-static void remove_item(struct db *db, struct gc_item *i)
+/* Whether it is gone now, by us or by the clock. */
+static bool remove_item(struct db *db, struct gc_item *i)
 {
     frz_error why;
     FAILPOINT_VOID("gc.unlink");
     int rc = frz__fs_unlink(db->fs, i->path, &why);
     i->removed = rc == FRZ_OK;
     if (rc < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s stays: %s", i->path, why.message);
+    return rc >= 0;
 }
 
 /* ── what a name is ── */
@@ -149,8 +151,7 @@ static int list_pending(struct gc *g, bool remove, struct gc_list *out, frz_erro
         if (rc >= 0) rc = frz__fs_stat(t->db->fs, p->path, &st, err);
         if (rc >= 0) rc = add(out, p->path, FRZ_GC_EXPIRED, kept_of(state), st.bytes, state == PENDING_GRACE ? wall_ms + (due - now) / 1000 : state == PENDING_DUE ? 0 : -1, err);
         if (rc >= 0) snprintf(out->at[out->count - 1].holder, sizeof out->at[0].holder, "%s", who);
-        if (rc >= 0 && remove && state == PENDING_DUE) {
-            remove_item(t->db, &out->at[out->count - 1]);
+        if (rc >= 0 && remove && state == PENDING_DUE && remove_item(t->db, &out->at[out->count - 1])) {
             if (out->at[out->count - 1].removed) stat_add(&t->files_removed, 1);
             frz__free(t->a, p->path);
             continue;
@@ -193,7 +194,7 @@ static int judge(struct gc *g, const struct found *f, int64_t age_ms, bool remov
         old_at = now_ms + (int64_t)g->t->settings.frazil_foreign_reader_grace_ms;
     }
     TRY(add(out, f->path, why, kept, f->st.bytes, kept == FRZ_GC_DUE ? 0 : kept == FRZ_GC_BY_WRITER ? -1 : old_at, err));
-    if (remove && kept == FRZ_GC_DUE) remove_item(db, &out->at[out->count - 1]);
+    if (remove && kept == FRZ_GC_DUE) (void)remove_item(db, &out->at[out->count - 1]);
     return FRZ_OK;
 }
 
