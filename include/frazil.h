@@ -76,7 +76,7 @@ enum frz_status {
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
     FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up; this version gives nothing up */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* it expired, and its files may be gone: refresh, and take a later one. Only of a read-only handle */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -227,7 +227,8 @@ typedef void (*frz_log_fn)(void *ctx, int level, const char *message);
 typedef struct frz_db_options {
     uint32_t struct_size;
     bool create;              /* make the directory and the warehouse where there is none */
-    bool read_only;           /* take no lock, write nothing; see what is published and what the log holds beyond it, as of open or refresh */
+    bool read_only;           /* take no lock on the warehouse; see what is published and what the log holds beyond it, as of open or refresh. The one thing written is a small file in .frazil/readers, where that may be: it keeps the
+                                 writer from removing files that this process reads, and goes at close, or when the process dies */
     bool no_close_flush;      /* do not publish at close; the log keeps it */
     int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
     uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
@@ -449,7 +450,8 @@ FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t n
 
 /* A state of the whole database that stays while writes and flushes go on. Opens in time by the number of tables, not of rows. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
-/* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
+/* A published snapshot of one table, by Iceberg's snapshot id; its files stay until it is closed, whatever expires. FRZ_NOT_FOUND if it is not retained; FRZ_SNAPSHOT_TOO_OLD if it expired since a read-only handle
+ * was opened or refreshed. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
 FRZ_API uint64_t frz_snapshot_seq(const frz_snapshot *);
 FRZ_API void frz_snapshot_close(frz_snapshot *);
