@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/gc.h"
 #include "engine/lease.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
@@ -152,6 +153,25 @@ static void unload_tables(struct db *db)
     db->table_count = 0;
 }
 
+/* Other engines' failed commits of long ago. What can't be looked at stays. */
+static void remove_old_orphans(struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct gc_list l = GC_LIST_INIT(db->a);
+        const frz_gc_options o = FRZ_GC_OPTIONS_INIT;
+        frz_error why;
+        if (!db->tables[i]->old_orphans) continue;
+        int rc = frz__gc_table(db->tables[i], &o, &l, &why);
+        for (size_t k = 0; k < l.count; k++) {
+            if (!l.at[k].removed || l.at[k].why == FRZ_GC_EXPIRED) continue;
+            stat_add(&db->orphans_removed, 1);
+            frz__log(&db->log, FRZ_LOG_INFO, "%s, another engine's, which no metadata has named for long, is removed", l.at[k].path);
+        }
+        if (rc < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: old orphans of other engines stay: %s", db->tables[i]->name, why.message);
+        frz__gc_list_clear(&l);
+    }
+}
+
 static int open_for_writing(struct db *db, frz_error *err)
 {
     struct wal_report report = {0};
@@ -167,6 +187,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__leases_sweep(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
+    remove_old_orphans(db);
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);

@@ -97,6 +97,7 @@ struct table {
     struct pending_file *pending;
     size_t pending_count, pending_cap;
     _Atomic uint64_t files_pending; /* pending_count, for stats */
+    bool old_orphans;       /* open's: its sweep saw other engines' files that are old and that nothing names */
     int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 

@@ -1,10 +1,17 @@
 /* sweep.c — orphans, at open: files of our own names, of earlier processes, that no retained snapshot names; and files that go with older snapshots, put on the list of those.
  *
  * A name carries the version that it was made for: one beyond the current version was never committed, and goes at once; one at or before it expired, and waits out the grace of foreign readers. Names that are
- * not ours may be another engine's, in flight: they are left alone; gc.c looks at those that are old. */
+ * not ours may be another engine's, in flight: they are left alone; that there are old ones is told, for gc.c to look at. */
+#include "engine/gc.h"
 #include "engine/mark.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
+
+static bool is_old(const struct table *t, const char *path)
+{
+    struct fs_stat st;
+    return frz__fs_stat(t->db->fs, path, &st, NULL) == FRZ_OK && frz__clock_wall_us() / 1000 - st.mtime_us / 1000 > (int64_t)t->settings.frazil_orphan_age_ms;
+}
 
 static int sweep_dir(struct table *t, const char *sub, const struct marks *needed, frz_error *err)
 {
@@ -19,6 +26,10 @@ static int sweep_dir(struct table *t, const char *sub, const struct marks *neede
         struct own_name own;
         bool ours = frz__own_name(name, &own), temp = strncmp(name, ".tmp-", 5) == 0 || frz__metadata_is_old(t->version, name);
         const struct mark *mark = frz__marks_find(needed, name);
+        if (!mark && !t->old_orphans && frz__gc_kind(t->version, name, strcmp(sub, "metadata") == 0) == FRZ_GC_FOREIGN_ORPHAN) {
+            rc = frz__path(path, err, "%s/%s", dir, name);
+            t->old_orphans = rc >= 0 && is_old(t, path);
+        }
         if (!temp && (mark ? mark->current : !ours)) continue;
         rc = frz__path(path, err, "%s/%s", dir, name);
         if (rc < 0) break;

@@ -238,6 +238,29 @@ TEST(hazard_20, orphans_of_other_engines_go_after_an_age_and_nothing_else_does)
     bed_clear();
 }
 
+TEST(hazard_20, old_orphans_of_other_engines_go_at_an_open_by_themselves_and_young_ones_stay)
+{
+    frz_stats s = FRZ_INIT(frz_stats);
+    bed_init("0", "2", 2);
+    round_of("x");
+    close_db();
+    lay("main/t/data/00000-1-old.parquet");
+    lay("main/t/metadata/old-m0.avro");
+    lay("main/t/data/notes.txt");
+    open_db(false);
+    assert_true(there("main/t/data/00000-1-old.parquet"));
+    close_db();
+    frz__test_clock_advance_ns((int64_t)(4 * DAY_MS) * 1000000);
+    lay("main/t/data/00000-1-young.parquet");
+    open_db(false);
+    assert_false(there("main/t/data/00000-1-old.parquet") || there("main/t/metadata/old-m0.avro"));
+    assert_true(there("main/t/data/00000-1-young.parquet") && there("main/t/data/notes.txt"));
+    OK(frz_db_stats(b.db, NULL, &s, &b.e), &b.e);
+    assert_int_equal(s.orphans_removed, 2);
+    table_has(b.t, 1, "x");
+    bed_clear();
+}
+
 /* v<N> with the first FROM behind MARK replaced by TO, as v<N + STEP>, or under NAME. */
 static void edit(int64_t n, const char *mark, const char *from, const char *to, const char *name)
 {
@@ -374,6 +397,39 @@ TEST(hazard_37, a_rollback_by_another_engine_brings_back_what_was_to_go)
     frz_verify_report rep = {.struct_size = sizeof rep};
     OK(frz_verify(b.db, NULL, NULL, NULL, &rep, &b.e), &b.e);
     assert_int_equal(rep.findings, 0);
+    bed_clear();
+}
+
+/* A version of another engine's names a file outside of the table, as one of a snapshot that expires. */
+TEST(hazard_23, what_lies_outside_of_the_table_is_never_removed)
+{
+    char from[200], to[200], name[64];
+    struct version *v;
+    bed_init("0", "2", 2);
+    OK(frz__fs_mkdir(b.fs, "main/other", &b.e), &b.e);
+    OK(frz__fs_mkdir(b.fs, "main/other/metadata", &b.e), &b.e);
+    lay("main/other/metadata/snap-1.avro");
+    round_of("one");
+    round_of("two");
+    v = frz__version_acquire(b.t->t);
+    const struct ice_snapshot *old = &v->meta->snapshots[0];
+    assert_true(v->meta->snapshot_count == 2 && old->id != v->meta->current_snapshot_id && old->manifest_list.len < 180);
+    snprintf(from, sizeof from, "%.*s", (int)old->manifest_list.len, (const char *)old->manifest_list.data);
+    snprintf(to, sizeof to, "file:///mem/main/other/metadata/snap-1.avro");
+    snprintf(name, sizeof name, "v%lld.metadata.json", (long long)v->number + 1);
+    edit(v->number, "{", from, to, name);
+    frz__version_release(v);
+    for (int i = 0; i < 6; i++) {
+        round_of(i % 2 ? "odd" : "even");
+        expire();
+    }
+    gc(false, 0);
+    assert_true(there("main/other/metadata/snap-1.avro"));
+    table_has(b.t, 1, "odd");
+    close_db();
+    open_db(false);
+    gc(false, 0);
+    assert_true(there("main/other/metadata/snap-1.avro"));
     bed_clear();
 }
 
