@@ -15,7 +15,7 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
         return rc;
     }
     t->pending[t->pending_count++] = (struct pending_file){.path = path, .added = added, .removed = removed};
-    atomic_store_explicit(&t->files_pending, t->pending_count, memory_order_relaxed);
+    atomic_store(&t->files_pending, t->pending_count);
     return FRZ_OK;
 }
 
@@ -134,13 +134,15 @@ static void make_sure(struct table *t, const struct version *v)
 
 /* ── the round ── */
 
-static void unlink_one(struct table *t, const char *path)
+/* Whether it is gone, by us. */
+static bool unlink_one(struct table *t, const char *path)
 {
     frz_error err;
     FAILPOINT_VOID("expire.unlink");
     int rc = frz__fs_unlink(t->db->fs, path, &err);
     if (rc < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep: %s", t->name, path, err.message);
     else if (rc == FRZ_OK) stat_add(&t->files_removed, 1);
+    return rc == FRZ_OK;
 }
 
 /* Whether there is anything for which it is worth to read the leases; and the unsure among it made sure. */
@@ -167,7 +169,7 @@ void frz__expire_run(struct table *t)
     frz_error why;
     struct version *v = frz__version_acquire(t);
     int64_t now = frz__clock_mono_ns() / 1000;
-    size_t k = 0, unlinked = 0, waiting = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN, crowd = frz__expire_crowd(t, v, now);
+    size_t k = 0, unlinked = 0, removed = 0, waiting = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN, crowd = frz__expire_crowd(t, v, now);
     frz__epoch_collect(t->db->epochs); /* views that nobody reads any more let go */
     if (!any_due(t, v, now, crowd)) goto done;
     if (frz__leases_read(t->db, false, false, &leases, &why) < 0) goto done; /* no memory: the next round */
@@ -179,14 +181,15 @@ void frz__expire_run(struct table *t)
         waiting += was && state != PENDING_RETAINED;
         if (state == PENDING_DUE && unlinked < unlinks_max) {
             unlinked++;
-            unlink_one(t, p->path);
+            removed += unlink_one(t, p->path);
             frz__free(t->a, p->path);
             continue;
         }
         t->pending[k++] = *p;
     }
     t->pending_count = k;
-    atomic_store_explicit(&t->files_pending, k, memory_order_relaxed);
+    atomic_store(&t->files_pending, k);
+    if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});
     frz__leases_clear(&leases);
 done:
     frz__version_release(v);

@@ -159,7 +159,7 @@ static int list_pending(struct gc *g, bool remove, struct gc_list *out, frz_erro
         t->pending[k++] = *p;
     }
     t->pending_count = k;
-    atomic_store_explicit(&t->files_pending, k, memory_order_relaxed);
+    atomic_store(&t->files_pending, k);
     return rc < 0 ? rc : FRZ_OK;
 }
 
