@@ -62,8 +62,9 @@ static int get_row(frz_table *table, frz_snapshot *snapshot, const frz_value *ke
     TRY(frz__shell_need(out, "out", err));
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
+    const frz_schema *fits;
     if (out->borrows) return frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
-    TRY(frz__shell_row_fits(t, out, err));
+    TRY(frz__shell_row_fits(t, out, &fits, err));
     buf_reset(&out->scratch);
     buf_reset(&out->wanted);
     int rc = frz__shell_key(out->schema, key, nkey, &out->wanted, err);
@@ -102,6 +103,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     TRY(frz__shell_need((const void *)rows, "rows", err));
     TRY(frz__shell_need(found, "found", err));
     frz_schema *schema = frz__table_schema(t);
+    const frz_schema *fits;
     struct buf encoded = BUF_INIT(t->a, 0);
     slice *slices = (slice *)frz__alloc_array(t->a, count, sizeof *slices);
     int rc = slices ? FRZ_OK : frz__err_no_memory(err, count * sizeof *slices);
@@ -109,7 +111,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
         size_t at = encoded.len;
         rc = frz__shell_need(rows[i], "rows[i]", err);
         if (rc >= 0 && rows[i]->borrows) rc = frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
-        if (rc >= 0) rc = frz__shell_row_fits(t, rows[i], err);
+        if (rc >= 0) rc = frz__shell_row_fits(t, rows[i], &fits, err);
         if (rc >= 0) rc = frz__shell_key(schema, keys + i * nkey, nkey, &encoded, err);
         slices[i].len = encoded.len - at;
     }

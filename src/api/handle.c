@@ -80,21 +80,10 @@ int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err)
     return FRZ_OK;
 }
 
-int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err)
+int frz__shell_row_fits(struct table *t, const frz_row *row, const frz_schema **schema, frz_error *err)
 {
-    const frz_schema *r = row->schema;
-    if (r == atomic_load_explicit(&t->view_schema, memory_order_acquire)) return FRZ_OK; /* while the row counts it, no other has its address */
-    frz_schema *s = frz__table_schema(t);
-    int rc = FRZ_OK;
-    if (r != s) {
-        bool same = r->count == s->count && r->key_count == s->key_count;
-        for (size_t i = 0; same && i < s->count; i++)
-            same = r->columns[i].name_len == s->columns[i].name_len && memcmp(r->columns[i].name, s->columns[i].name, s->columns[i].name_len) == 0 &&
-                   frz__type_eq(r->columns[i].type, s->columns[i].type) && r->columns[i].required == s->columns[i].required && r->columns[i].key_index == s->columns[i].key_index;
-        if (!same) rc = frz__err(err, FRZ_INVALID, "the row is not of table %s's schema: make it with frz_row_new of this table", t->name);
-    }
-    frz__schema_release(s);
-    return rc;
+    *schema = frz__table_schema_like(t, row->schema);
+    return *schema ? FRZ_OK : frz__err(err, FRZ_INVALID, "the row is not of table %s's schema: make it with frz_row_new of this table", t->name);
 }
 
 int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err)

@@ -5,7 +5,7 @@
  *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
  *   4  the hint moves
  * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot the edit goes on from there; with another one it is
- * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
+ * FRZ_CONFLICT, as it is with another schema: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
 #include <stdio.h>
 
 #include "engine/paths.h"
@@ -131,6 +131,13 @@ done:
     return rc;
 }
 
+/* Another schema needs another view: rows would be written by the old one, and it would never be taken up. */
+static bool same_schema(const struct ice_meta *a, const struct ice_meta *b)
+{
+    const frz_schema *x = frz__ice_schema(a, a->current_schema_id), *y = frz__ice_schema(b, b->current_schema_id);
+    return a->current_schema_id == b->current_schema_id && a->last_column_id == b->last_column_id && x && y && frz__schema_same(x, y);
+}
+
 int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
@@ -158,8 +165,9 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         stat_add(&t->commit_conflicts, 1);
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
-        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
-            rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
+        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || !same_schema(t->version->meta, theirs->meta) || tries == TRIES_MAX) {
+            rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " and schema %d was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id,
+                          theirs->meta->current_schema_id);
             frz__version_release(theirs);
             break;
         }

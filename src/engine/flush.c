@@ -16,6 +16,9 @@ static void clear(struct flush *f)
     const allocator *a = f->t->a;
     if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
+    for (size_t i = 0; f->convs && i < f->mem_count; i++) frz__row_conv_clear(&f->convs[i]);
+    frz__free(a, f->convs);
+    buf_clear(&f->run.made);
     frz__free_large(a, f->entries, f->entry_bytes);
     frz__free(a, f->row_ids);
     frz__codec_give(f->t->db, f->codec);
@@ -46,6 +49,7 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     f.change.writer_options.seq_last = f.flushed_seq;
     CHECK(frz__codec_take(t->db, &f.codec, err));
     FAILPOINT_CHECK("flush.begin", err);
+    CHECK(frz__flush_convert(&f, err));
     CHECK(frz__flush_collect(&f, err));
     CHECK(frz__write_sync(t->db, err)); /* no publish gets ahead of the log: half a batch over two tables must not survive (hazards 7) */
     CHECK(frz__flush_locate(&f, err));

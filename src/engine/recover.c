@@ -2,12 +2,14 @@
 #include "engine/recover.h"
 
 #include <stdio.h>
+#include "types/row_conv.h"
 
 struct bound_table {
     uint64_t table_no;
     uint8_t uuid[16];
     struct table *t;     /* NULL = gone */
     frz_schema *schema;  /* that its rows were written under */
+    struct row_conv conv; /* to the table's, once it was needed */
     char name[208];
 };
 struct replay {
@@ -37,6 +39,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
         TRY(frz__grow(r->db->a, (void **)&r->bound, r->count, &r->cap, sizeof *r->bound, err));
         b = &r->bound[r->count++];
     } else {
+        frz__row_conv_clear(&b->conv);
         frz__schema_release(b->schema);
     }
     *b = (struct bound_table){.table_no = line->table_no};
@@ -68,9 +71,10 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
     frz_schema *now = atomic_load(&t->view)->schema;
     if (op->kind == OP_PUT) {
         TRY(frz__row_check(b->schema, row, err));
-        if (b->schema->schema_id != now->schema_id) {
+        if (b->schema->schema_id != now->schema_id || !frz__schema_same_rows(b->schema, now)) {
             buf_reset(&r->migrated);
-            TRY(frz__row_migrate(b->schema, row, now, &r->migrated, err));
+            if (b->conv.to != now) TRY(frz__row_conv_init(&b->conv, db->a, b->schema, now, ROW_WRITTEN, err));
+            TRY(frz__row_conv(&b->conv, row, &r->migrated, err));
             row = buf_slice(&r->migrated);
         }
     }
@@ -247,7 +251,10 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     uint64_t gone = highest_gone(&r);
     bool tell = gone <= *strange;
     *strange = tell ? 0 : gone;
-    for (size_t i = 0; i < r.count; i++) frz__schema_release(r.bound[i].schema);
+    for (size_t i = 0; i < r.count; i++) {
+        frz__row_conv_clear(&r.bound[i].conv);
+        frz__schema_release(r.bound[i].schema);
+    }
     if (rc >= 0 && tell) keep_lost(db, r.lost, r.lost_count);
     atomic_store(&db->seq_visible, last);
     atomic_store(&db->seq_synced, last);

@@ -1,0 +1,372 @@
+/* Goal    a schema change reaches every row, wherever it is: in files, in memtables, in the log, in batches and rows that hosts hold; and what was opened before keeps its schema.
+ * Method  a database in memory; the same claims with the older rows in each of those places. */
+#include "frz_test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alter_kit.h"
+#include "api/handle.h"
+#include "base/failpoint.h"
+#include "engine/compact.h"
+#include "io/fs_fault.h"
+
+struct bed {
+    struct fs *fs;
+    frz_db *db;
+    frz_table *t;
+    frz_error e;
+    frz_db_options o;
+};
+
+static void bed_open(struct bed *b)
+{
+    OK(frz__test_db_open(b->fs, &b->o, &b->db, &b->e), &b->e);
+    OK(frz_table_open(b->db, "t", &b->t, &b->e), &b->e);
+}
+static void bed_close(struct bed *b) { OK(frz_db_close(b->db, &b->e), &b->e); }
+static void bed_reopen(struct bed *b)
+{
+    bed_close(b);
+    bed_open(b);
+}
+static void bed_init(struct bed *b, int format, const char *schema)
+{
+    static const char *const keys[] = {"frazil.publish-interval-ms"}, *const values[] = {"0"};
+    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
+    frz_schema *s;
+    *b = (struct bed){.o = FRZ_DB_OPTIONS_INIT};
+    b->o.create = true;
+    b->o.no_close_flush = true;
+    b->o.memory_bytes = 8 << 20;
+    b->o.log_level = FRZ_LOG_ERROR;
+    OK(frz__fs_fault_new(NULL, 1, &b->fs, &b->e), &b->e);
+    OK(frz__test_db_open(b->fs, &b->o, &b->db, &b->e), &b->e);
+    to.format_version = format;
+    to.property_keys = keys;
+    to.property_values = values;
+    to.property_count = 1;
+    OK(frz_schema_parse(schema, "id", &s, &b->e), &b->e);
+    OK(frz_table_create(b->db, "t", s, &to, &b->t, &b->e), &b->e);
+    frz_schema_free(s);
+}
+static void bed_verify(struct bed *b)
+{
+    frz_verify_report r = FRZ_INIT(frz_verify_report);
+    OK(frz_verify(b->db, NULL, NULL, NULL, &r, &b->e), &b->e);
+    assert_int_equal(r.findings, 0);
+}
+static void bed_clear(struct bed *b)
+{
+    bed_verify(b);
+    bed_close(b);
+    frz__fs_free(b->fs);
+}
+static void put(struct bed *b, const char *json) { OK(alter_put(b->t, json, &b->e), &b->e); }
+static void set(struct bed *b, frz_row *row, const char *json) { OK(frz_row_set_json(row, json, strlen(json), &b->e), &b->e); }
+static void flush(struct bed *b) { OK(frz_table_flush(b->t, &b->e), &b->e); }
+
+/* Every row as the cursor gives it, one JSON object a line. */
+static void scan_is(struct bed *b, frz_snapshot *s, const char *where, const char *want)
+{
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    frz_cursor *c;
+    const frz_row *row;
+    char text[4096] = "";
+    int rc;
+    o.snapshot = s;
+    o.where = where;
+    OK(frz_scan(b->t, &o, &c, &b->e), &b->e);
+    while ((rc = frz_cursor_next(c, &row, &b->e)) == FRZ_OK) {
+        frz_blob *j;
+        OK(frz_row_to_json(row, &j, &b->e), &b->e);
+        strcat(strcat(text, frz_blob_data(j)), "\n");
+        frz_blob_free(j);
+    }
+    assert_int_equal(rc, FRZ_DONE);
+    frz_cursor_close(c);
+    assert_string_equal(text, want);
+    uint64_t n = 0, lines = 0;
+    for (const char *p = want; *p; p++) lines += *p == '\n';
+    OK(frz_count(b->t, &o, &n, &b->e), &b->e);
+    assert_int_equal(n, lines);
+}
+/* The longs of column NAME over an Arrow stream: their sum, and how many are null. */
+static void arrow_sum(struct bed *b, const char *name, int64_t *sum, int64_t *nulls)
+{
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    int64_t column = -1;
+    OK(frz_scan_arrow(b->t, NULL, &stream, &b->e), &b->e);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    for (int64_t i = 0; i < schema.n_children; i++)
+        if (strcmp(schema.children[i]->name, name) == 0) column = i;
+    assert_true(column >= 0);
+    assert_string_equal(schema.children[column]->format, "l");
+    schema.release(&schema);
+    *sum = *nulls = 0;
+    for (;;) {
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        if (!array.release) break;
+        const struct ArrowArray *c = array.children[column];
+        for (int64_t i = 0; i < array.length; i++) {
+            const uint8_t *valid = (const uint8_t *)c->buffers[0];
+            int64_t at = i + c->offset;
+            if (valid && !(valid[at / 8] >> (at % 8) & 1)) (*nulls)++;
+            else *sum += ((const int64_t *)c->buffers[1])[at];
+        }
+        array.release(&array);
+    }
+    stream.release(&stream);
+}
+
+/* ── where the older rows are ── */
+
+enum where { IN_MEMTABLE, IN_IMMUTABLE, IN_FILES, IN_LOG, IN_COMPACTED, WHERES };
+static void bring(struct bed *b, enum where where)
+{
+    if (where == IN_FILES || where == IN_COMPACTED) flush(b);
+    if (where == IN_LOG) bed_reopen(b);
+    if (where == IN_IMMUTABLE) OK(frz__rotate(b->t->t, NULL, &b->e), &b->e);
+    if (where != IN_COMPACTED) return;
+    struct plan_options o;
+    frz__compact_options(b->t->t, &o);
+    o.masked_percent = 1;
+    RC(frz__compact(b->t->t, &o, NULL, &b->e), FRZ_DONE, &b->e); /* one small file: nothing to do, and nothing broken */
+}
+
+TEST(alter, shows_every_kind_of_change_wherever_the_older_rows_are)
+{
+    for (int format = 2; format <= 3; format++)
+        for (enum where where = 0; where < WHERES; where++) {
+            struct bed b;
+            bed_init(&b, format, "id long, n int, f float?, d decimal(5,2)?, s string, gone string?");
+            put(&b, "{\"id\":1,\"n\":7,\"f\":1.5,\"d\":\"123.45\",\"s\":\"x\",\"gone\":\"g\"}");
+            put(&b, "{\"id\":2,\"n\":-8,\"f\":null,\"d\":null,\"s\":\"\",\"gone\":null}");
+            bring(&b, where);
+            ALTER(b.t, &b.e, CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(TYPE, "f", .type = TYPE(FRZ_DOUBLE)), CHANGE(TYPE, "d", .type = DECIMAL(20, 2)), CHANGE(OPTIONAL, "s"), CHANGE(DROP, "gone"),
+                  CHANGE(RENAME, "id", .name = "key"), CHANGE(DOC, "key", .doc = "which"), ADD_AT(FRZ_PLACE_FIRST, NULL, "extra", .type = TYPE(FRZ_STRING)), CHANGE(MOVE, "s", .place = FRZ_PLACE_BEFORE, .other = "n"));
+            for (int round = 0; round < 4; round++) {
+                alter_schema_is(b.t, "extra string?, key long, s string?, n long, f double?, d decimal(20,2)?");
+                alter_get_is(b.t, NULL, 1, "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}");
+                scan_is(&b, NULL, NULL,
+                        "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}\n{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n");
+                scan_is(&b, NULL, "n < 0 AND extra IS NULL", "{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n");
+                scan_is(&b, NULL, "n > 3000000000", "");
+                scan_is(&b, NULL, "d = 123.45", "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}\n");
+                int64_t sum, nulls;
+                arrow_sum(&b, "n", &sum, &nulls);
+                assert_int_equal(sum, -1);
+                assert_int_equal(nulls, 0);
+                if (round == 0) flush(&b);
+                if (round == 1) bed_reopen(&b);
+                if (round == 2) bed_verify(&b);
+            }
+            put(&b, "{\"extra\":\"e\",\"key\":3,\"s\":null,\"n\":3000000000,\"f\":0.1,\"d\":\"123456789012345678.90\"}");
+            put(&b, "{\"extra\":\"new\",\"key\":1,\"s\":\"y\",\"n\":5,\"f\":null,\"d\":null}");
+            for (int round = 0; round < 2; round++) {
+                scan_is(&b, NULL, NULL,
+                        "{\"extra\":\"new\",\"key\":1,\"s\":\"y\",\"n\":5,\"f\":null,\"d\":null}\n{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n"
+                        "{\"extra\":\"e\",\"key\":3,\"s\":null,\"n\":3000000000,\"f\":0.1,\"d\":\"123456789012345678.90\"}\n");
+                flush(&b);
+            }
+            bed_clear(&b);
+        }
+}
+
+TEST(alter, gives_older_rows_the_initial_default_and_newer_ones_the_write_default)
+{
+    for (enum where where = 0; where < WHERES; where++) {
+        struct bed b;
+        bed_init(&b, 3, "id long, v string?");
+        put(&b, "{\"id\":1,\"v\":\"a\"}");
+        bring(&b, where);
+        ALTER(b.t, &b.e, ADD("n", .type = TYPE(FRZ_LONG), .required = true, .initial = LONG_VALUE(5)), ADD("s", .type = TYPE(FRZ_STRING), .initial = STRING_VALUE("old"), .write = STRING_VALUE("new")),
+              ADD("w", .type = TYPE(FRZ_INT), .write = INT_VALUE(9)));
+        put(&b, "{\"id\":2,\"v\":\"b\"}");
+        ALTER(b.t, &b.e, CHANGE(DEFAULT, "n", .value = LONG_VALUE(6)), CHANGE(DEFAULT, "w"));
+        put(&b, "{\"id\":3}");
+        for (int round = 0; round < 3; round++) {
+            scan_is(&b, NULL, NULL,
+                    "{\"id\":1,\"v\":\"a\",\"n\":5,\"s\":\"old\",\"w\":null}\n{\"id\":2,\"v\":\"b\",\"n\":5,\"s\":\"new\",\"w\":9}\n{\"id\":3,\"v\":null,\"n\":6,\"s\":\"new\",\"w\":null}\n");
+            scan_is(&b, NULL, "s = 'old' AND n = 5", "{\"id\":1,\"v\":\"a\",\"n\":5,\"s\":\"old\",\"w\":null}\n");
+            scan_is(&b, NULL, "s = 'other'", "");
+            if (round == 0) flush(&b);
+            else bed_reopen(&b);
+        }
+        bed_clear(&b);
+    }
+}
+
+TEST(alter, of_a_dropped_name_makes_another_column)
+{
+    for (enum where where = 0; where < WHERES; where++) {
+        struct bed b;
+        bed_init(&b, 2, "id long, v string?");
+        put(&b, "{\"id\":1,\"v\":\"a\"}");
+        bring(&b, where);
+        ALTER(b.t, &b.e, CHANGE(DROP, "v"), ADD("v", .type = TYPE(FRZ_LONG)));
+        frz_schema *s;
+        frz_column c = FRZ_INIT(frz_column);
+        OK(frz_table_schema(b.t, &s, &b.e), &b.e);
+        assert_int_equal(frz_schema_column(s, 1, &c), FRZ_OK);
+        assert_int_equal(c.field_id, 3);
+        frz_schema_free(s);
+        alter_get_is(b.t, NULL, 1, "{\"id\":1,\"v\":null}");
+        ALTER(b.t, &b.e, CHANGE(DROP, "v"));
+        ALTER(b.t, &b.e, ADD("v", .type = TYPE(FRZ_STRING)));
+        flush(&b);
+        alter_get_is(b.t, NULL, 1, "{\"id\":1,\"v\":null}");
+        bed_clear(&b);
+    }
+}
+
+/* ── what was opened before ── */
+
+TEST(readers, opened_before_a_change_keep_their_schema)
+{
+    struct bed b;
+    frz_snapshot *snap;
+    frz_cursor *c;
+    const frz_row *row;
+    struct ArrowArrayStream stream;
+    struct ArrowSchema schema;
+    bed_init(&b, 2, "id long, n int, s string?");
+    put(&b, "{\"id\":1,\"n\":1,\"s\":\"a\"}");
+    flush(&b);
+    put(&b, "{\"id\":2,\"n\":2,\"s\":\"b\"}");
+    OK(frz_snapshot_open(b.db, &snap, &b.e), &b.e);
+    OK(frz_scan(b.t, NULL, &c, &b.e), &b.e);
+    OK(frz_scan_arrow(b.t, NULL, &stream, &b.e), &b.e);
+    ALTER(b.t, &b.e, CHANGE(DROP, "s"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(RENAME, "n", .name = "m"), CHANGE(MOVE, "m", .place = FRZ_PLACE_FIRST));
+    put(&b, "{\"m\":5000000000,\"id\":1}");
+    flush(&b);
+    for (int i = 1; i <= 2; i++) {
+        OK(frz_cursor_next(c, &row, &b.e), &b.e);
+        alter_row_is(row, i == 1 ? "{\"id\":1,\"n\":1,\"s\":\"a\"}" : "{\"id\":2,\"n\":2,\"s\":\"b\"}");
+        frz_schema *s;
+        frz_blob *text;
+        OK(frz_row_schema(row, &s, &b.e), &b.e);
+        OK(frz_schema_to_text(s, &text, &b.e), &b.e);
+        assert_string_equal(frz_blob_data(text), "id long, n int, s string?");
+        frz_blob_free(text);
+        frz_schema_free(s);
+    }
+    RC(frz_cursor_next(c, &row, &b.e), FRZ_DONE, &b.e);
+    frz_cursor_close(c);
+    assert_int_equal(stream.get_schema(&stream, &schema), 0);
+    assert_int_equal(schema.n_children, 3);
+    assert_string_equal(schema.children[1]->name, "n");
+    assert_string_equal(schema.children[1]->format, "i");
+    schema.release(&schema);
+    stream.release(&stream);
+    scan_is(&b, snap, NULL, "{\"id\":1,\"n\":1,\"s\":\"a\"}\n{\"id\":2,\"n\":2,\"s\":\"b\"}\n");
+    alter_get_is(b.t, snap, 1, "{\"m\":1,\"id\":1}"); /* a row of today's schema, filled from a state of before */
+    frz_snapshot_close(snap);
+    scan_is(&b, NULL, NULL, "{\"m\":5000000000,\"id\":1}\n{\"m\":2,\"id\":2}\n");
+    bed_clear(&b);
+}
+
+TEST(columns, of_a_scan_are_those_of_the_schema_that_it_names_or_it_says_so)
+{
+    struct bed b;
+    frz_schema *before;
+    frz_cursor *c;
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    const size_t second = 1;
+    bed_init(&b, 2, "id long, a int?, b int?");
+    put(&b, "{\"id\":1,\"a\":10,\"b\":20}");
+    OK(frz_table_schema(b.t, &before, &b.e), &b.e);
+    o.columns = &second;
+    o.column_count = 1;
+    o.schema = before;
+    ALTER(b.t, &b.e, CHANGE(RENAME, "a", .name = "x"));
+    OK(frz_scan(b.t, &o, &c, &b.e), &b.e); /* the columns are where they were */
+    frz_cursor_close(c);
+    ALTER(b.t, &b.e, CHANGE(MOVE, "b", .place = FRZ_PLACE_AFTER, .other = "id"));
+    FAILS(frz_scan(b.t, &o, &c, &b.e), FRZ_CONFLICT, &b.e);
+    o.schema = NULL;
+    OK(frz_scan(b.t, &o, &c, &b.e), &b.e);
+    const frz_row *row;
+    OK(frz_cursor_next(c, &row, &b.e), &b.e);
+    alter_row_is(row, "{\"b\":20}");
+    frz_cursor_close(c);
+    frz_schema_free(before);
+    bed_clear(&b);
+}
+
+/* ── what hosts hold ── */
+
+TEST(rows, made_before_a_change_are_put_after_it)
+{
+    struct bed b;
+    frz_row *row, *patch;
+    frz_batch *batch;
+    const frz_value key = LONG_VALUE(1), other = LONG_VALUE(3);
+    bed_init(&b, 3, "id long, n int, s string?, gone string?");
+    put(&b, "{\"id\":3,\"n\":30,\"s\":\"three\",\"gone\":\"x\"}");
+    OK(frz_row_new(b.t, &row, &b.e), &b.e);
+    OK(frz_row_new(b.t, &patch, &b.e), &b.e);
+    OK(frz_batch_new(b.db, &batch, &b.e), &b.e);
+    set(&b, row, "{\"id\":1,\"n\":1,\"s\":\"a\",\"gone\":\"g\"}");
+    set(&b, patch, "{\"id\":3,\"n\":31,\"gone\":\"y\"}");
+    OK(frz_batch_put(batch, b.t, row, &b.e), &b.e);
+    OK(frz_batch_update(batch, b.t, patch, &b.e), &b.e);
+    ALTER(b.t, &b.e, CHANGE(DROP, "gone"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(MOVE, "n", .place = FRZ_PLACE_FIRST),
+          ADD("w", .type = TYPE(FRZ_STRING), .initial = STRING_VALUE("old"), .write = STRING_VALUE("new")));
+    OK(frz_put(b.t, row, NULL, &b.e), &b.e);
+    alter_get_is(b.t, NULL, 1, "{\"n\":1,\"id\":1,\"s\":\"a\",\"w\":\"new\"}");
+    OK(frz_delete(b.t, &key, 1, NULL, &b.e), &b.e);
+    OK(frz_batch_update(batch, b.t, patch, &b.e), &b.e); /* one more, of the older schema too */
+    OK(frz_batch_delete(batch, b.t, &other, 1, &b.e), &b.e);
+    FAILS(frz_update(b.t, row, NULL, &b.e), FRZ_NOT_FOUND, &b.e);
+    OK(frz_insert(b.t, row, NULL, &b.e), &b.e);
+    FAILS(frz_insert(b.t, row, NULL, &b.e), FRZ_EXISTS, &b.e);
+    OK(frz_update(b.t, patch, NULL, &b.e), &b.e);
+    alter_get_is(b.t, NULL, 3, "{\"n\":31,\"id\":3,\"s\":\"three\",\"w\":\"old\"}");
+    OK(frz_write(b.db, batch, NULL, NULL, &b.e), &b.e);
+    alter_get_is(b.t, NULL, 1, "{\"n\":1,\"id\":1,\"s\":\"a\",\"w\":\"new\"}");
+    alter_get_is(b.t, NULL, 3, NULL);
+    /* a get into a row of the older schema */
+    OK(frz_get(b.t, NULL, &key, 1, row, &b.e), &b.e);
+    alter_row_is(row, "{\"id\":1,\"n\":1,\"s\":\"a\"}");
+    put(&b, "{\"n\":5000000000,\"id\":1,\"s\":\"b\"}");
+    FAILS(frz_get(b.t, NULL, &key, 1, row, &b.e), FRZ_INVALID, &b.e);
+    ALTER(b.t, &b.e, CHANGE(DROP, "s"));
+    set(&b, row, "{\"id\":9,\"n\":9,\"s\":\"z\",\"gone\":\"g\"}");
+    frz_batch_clear(batch);
+    OK(frz_batch_put(batch, b.t, row, &b.e), &b.e);
+    OK(frz_write(b.db, batch, NULL, NULL, &b.e), &b.e);
+    OK(frz_write(b.db, batch, NULL, NULL, &b.e), &b.e);
+    alter_get_is(b.t, NULL, 9, "{\"n\":9,\"id\":9,\"w\":\"new\"}");
+    frz_row_free(row);
+    frz_row_free(patch);
+    frz_batch_free(batch);
+    bed_clear(&b);
+}
+
+/* ── what is refused ── */
+
+TEST(refusal, comes_before_anything_is_written)
+{
+    struct bed b;
+    bed_init(&b, 2, "id long, n int, s string?");
+    put(&b, "{\"id\":1,\"n\":1}");
+    flush(&b);
+    int64_t version = b.t->t->version->number;
+    ALTER_FAILS(b.t, FRZ_INVALID, "widen", &b.e, ADD("ok", .type = TYPE(FRZ_INT)), CHANGE(TYPE, "n", .type = TYPE(FRZ_STRING)));
+    ALTER_FAILS(b.t, FRZ_INVALID, "primary key", &b.e, CHANGE(TYPE, "id", .type = TYPE(FRZ_DOUBLE)));
+    ALTER_FAILS(b.t, FRZ_INVALID, "no column is named", &b.e, CHANGE(DROP, "nope"));
+    assert_int_equal(b.t->t->version->number, version);
+    alter_schema_is(b.t, "id long, n int, s string?");
+    ALTER(b.t, &b.e, CHANGE(DOC, "n")); /* has none: nothing to do */
+    assert_int_equal(b.t->t->version->number, version);
+    b.o.read_only = true;
+    b.o.create = false;
+    bed_reopen(&b);
+    ALTER_FAILS(b.t, FRZ_READ_ONLY, "reading only", &b.e, CHANGE(DROP, "s"));
+    bed_clear(&b);
+}
