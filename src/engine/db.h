@@ -231,7 +231,7 @@ FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
 void frz__log_release(struct db *db); /* recycles what every table has published */
-/* ── evolve.c ── */
+/* ── alter.c ── */
 FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err);
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */

@@ -1,4 +1,4 @@
-/* evolve.c — the journey of a schema change, with writers and readers at work.
+/* alter.c — the journey of a schema change, with writers and readers at work.
  *
  *   1  the next schema, or why not: a pure function of the table's and the changes (types/evolve.h)
  *   2  the table's files are opened under it: one that can't be read by it is found before anything is written
@@ -81,10 +81,10 @@ static int alter_once(struct table *t, const frz_alter *changes, size_t count, f
     CHECK(next_schema(&x, changes, count, err));
     if (!x.next) goto done;
     CHECK(open_files(&x, err));
-    FAILPOINT_CHECK("evolve.before_commit", err);
+    FAILPOINT_CHECK("alter.before_commit", err);
     r.edit = (struct ice_edit){.schema = x.next, .no_snapshot = t->version->meta->current_snapshot_id <= 0};
     CHECK(frz__commit(t, &r, err));
-    FAILPOINT_VOID("evolve.after_commit");
+    FAILPOINT_VOID("alter.after_commit");
     rc = frz__rotate_schema(t, x.next, x.files, x.count, x.now->flushed_seq, r.snapshot_id >= 0 ? r.snapshot_id : x.now->snapshot_id, err);
     if (rc < 0) { /* no memory, or no log: the schema is there, and will be taken up by whoever comes next */
         t->in_doubt = true;
