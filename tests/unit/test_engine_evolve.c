@@ -370,3 +370,164 @@ TEST(refusal, comes_before_anything_is_written)
     ALTER_FAILS(b.t, FRZ_READ_ONLY, "reading only", &b.e, CHANGE(DROP, "s"));
     bed_clear(&b);
 }
+
+/* ── changes of others ── */
+
+/* The newest version with the first FROM behind MARK (NULL = the first of all) replaced by TO, and again so for each further triple, becomes the next one. */
+static void foreign(struct bed *b, const char *const (*edits)[3], size_t count)
+{
+    char path[128];
+    struct buf text = BUF_INIT(NULL, 0), out = BUF_INIT(NULL, 0);
+    struct file *f;
+    int64_t version = b->t->t->version->number;
+    snprintf(path, sizeof path, "main/t/metadata/v%lld.metadata.json", (long long)version);
+    OK(frz__fs_read_file(b->fs, path, 1 << 20, &text, &b->e), &b->e);
+    for (size_t i = 0; i < count; i++) {
+        OK(buf_append_byte(&text, 0, &b->e), &b->e);
+        char *at = edits[i][0] ? strstr((char *)text.data, edits[i][0]) : (char *)text.data;
+        assert_non_null(at);
+        at = strstr(at, edits[i][1]);
+        assert_non_null(at);
+        buf_reset(&out);
+        OK(frz__buf_printf(&out, &b->e, "%.*s%s%s", (int)(at - (char *)text.data), (char *)text.data, edits[i][2], at + strlen(edits[i][1])), &b->e);
+        buf_reset(&text);
+        OK(buf_append_slice(&text, buf_slice(&out), &b->e), &b->e);
+    }
+    snprintf(path, sizeof path, "main/t/metadata/v%lld.metadata.json", (long long)version + 1);
+    OK(frz__fs_open(b->fs, path, FS_OPEN_CREATE_NEW, &f, &b->e), &b->e);
+    OK(frz__file_write(f, 0, out.data, out.len, &b->e), &b->e);
+    OK(frz__file_close(f, &b->e), &b->e);
+    buf_clear(&text);
+    buf_clear(&out);
+}
+#define FOREIGN(b, ...)                                                                                                                    \
+    do {                                                                                                                                   \
+        static const char *const edits[][3] = {__VA_ARGS__};                                                                               \
+        foreign((b), edits, FRZ_ARRAY_LEN(edits));                                                                                         \
+    } while (0)
+#define SCHEMAS "\"schemas\""
+/* `id long, n int, v string?` becomes schema 1, `label, id, n long, extra`, and the older one is gone from the metadata. */
+#define FOREIGN_CHANGE                                                                                                                     \
+    {NULL, "\"current-schema-id\":0", "\"current-schema-id\":1"}, {NULL, "\"last-column-id\":3", "\"last-column-id\":4"}, {SCHEMAS, "\"schema-id\":0", "\"schema-id\":1"},                            \
+        {SCHEMAS, "\"type\":\"int\"", "\"type\":\"long\""}, {SCHEMAS, "\"name\":\"v\"", "\"name\":\"label\""},                               \
+        {SCHEMAS, "\"fields\":[", "\"fields\":[{\"id\":4,\"name\":\"extra\",\"required\":false,\"type\":\"date\"},"}
+
+TEST(foreign_change, is_taken_up_by_a_flush_with_rows_of_every_place_and_batches_of_before)
+{
+    for (int format = 2; format <= 3; format++)
+        for (enum where where = 0; where < WHERES; where++) {
+            struct bed b;
+            frz_row *row;
+            frz_cursor *c;
+            const frz_row *seen;
+            bed_init(&b, format, "id long, n int, v string?");
+            put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
+            bring(&b, where);
+            put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
+            OK(frz_row_new(b.t, &row, &b.e), &b.e);
+            set(&b, row, "{\"id\":3,\"n\":3,\"v\":\"c\"}");
+            OK(frz_scan(b.t, NULL, &c, &b.e), &b.e);
+            FOREIGN(&b, FOREIGN_CHANGE);
+            flush(&b);
+            alter_schema_is(b.t, "extra date?, id long, n long, label string?");
+            OK(frz_put(b.t, row, NULL, &b.e), &b.e);
+            for (int round = 0; round < 3; round++) {
+                scan_is(&b, NULL, NULL,
+                        "{\"extra\":null,\"id\":1,\"n\":1,\"label\":\"a\"}\n{\"extra\":null,\"id\":2,\"n\":2,\"label\":\"b\"}\n{\"extra\":null,\"id\":3,\"n\":3,\"label\":\"c\"}\n");
+                if (round == 0) flush(&b);
+                if (round == 1) {
+                    OK(frz_cursor_next(c, &seen, &b.e), &b.e);
+                    alter_row_is(seen, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
+                    frz_cursor_close(c);
+                    frz_row_free(row);
+                    bed_reopen(&b);
+                }
+            }
+            bed_clear(&b);
+        }
+}
+
+TEST(foreign_change, while_nobody_looked_leaves_the_logs_rows_readable)
+{
+    struct bed b;
+    bed_init(&b, 2, "id long, n int, v string?");
+    put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
+    flush(&b);
+    put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
+    FOREIGN(&b, FOREIGN_CHANGE);
+    bed_reopen(&b);
+    scan_is(&b, NULL, NULL, "{\"extra\":null,\"id\":1,\"n\":1,\"label\":\"a\"}\n{\"extra\":null,\"id\":2,\"n\":2,\"label\":\"b\"}\n");
+    bed_clear(&b);
+}
+
+TEST(foreign_change, beside_a_change_of_ours_is_built_upon)
+{
+    struct bed b;
+    bed_init(&b, 2, "id long, n int, v string?");
+    put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
+    FOREIGN(&b, FOREIGN_CHANGE);
+    ALTER_FAILS(b.t, FRZ_INVALID, "no column is named \"v\"", &b.e, ADD("ours", .type = TYPE(FRZ_INT)), CHANGE(DROP, "v")); /* after a reload it is named otherwise */
+    ALTER(b.t, &b.e, ADD("ours", .type = TYPE(FRZ_INT)), CHANGE(DROP, "label"));
+    alter_get_is(b.t, NULL, 1, "{\"extra\":null,\"id\":1,\"n\":1,\"ours\":null}");
+    bed_clear(&b);
+}
+
+static void refused(struct bed *b, const char *why)
+{
+    FAILS(alter_put(b->t, "{\"id\":9,\"n\":9}", &b->e), FRZ_READ_ONLY, &b->e);
+    MESSAGE_HAS(&b->e, why);
+    ALTER_FAILS(b->t, FRZ_READ_ONLY, why, &b->e, CHANGE(DROP, "v"));
+    FAILS(frz_table_flush(b->t, &b->e), FRZ_READ_ONLY, &b->e);
+}
+
+TEST(foreign_change, of_the_key_leaves_the_table_to_be_read)
+{
+    static const char *const ways[][3] = {
+        {SCHEMAS, "\"identifier-field-ids\":[1]", "\"identifier-field-ids\":[2]"}, /* another column */
+        {SCHEMAS, "\"identifier-field-ids\":[1]", "\"identifier-field-ids\":[1,2]"},
+        {SCHEMAS, "\"identifier-field-ids\":[1]", "\"identifier-field-ids\":[]"},
+        {SCHEMAS, "\"type\":\"int\"", "\"type\":\"long\""}, /* its type: `id` is an int here */
+    };
+    for (size_t way = 0; way < FRZ_ARRAY_LEN(ways); way++) {
+        struct bed b;
+        bed_init(&b, 2, "id int, n int, v string?");
+        put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
+        flush(&b);
+        put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
+        const char *edits[2][3] = {{NULL, "\"current-schema-id\":0", "\"current-schema-id\":0"}, {ways[way][0], ways[way][1], ways[way][2]}};
+        foreign(&b, (const char *const(*)[3])edits, 2);
+        FAILS(frz_table_flush(b.t, &b.e), FRZ_READ_ONLY, &b.e);
+        refused(&b, "primary key");
+        const char *both = "{\"id\":1,\"n\":1,\"v\":\"a\"}\n{\"id\":2,\"n\":2,\"v\":\"b\"}\n";
+        scan_is(&b, NULL, NULL, both); /* what was written is readable until it is closed */
+        if (way == 2) { /* without a key it is no table of ours */
+            bed_close(&b);
+            frz__fs_free(b.fs);
+            continue;
+        }
+        bed_reopen(&b);
+        scan_is(&b, NULL, NULL, "{\"id\":1,\"n\":1,\"v\":\"a\"}\n");
+        refused(&b, "primary key");
+        const char *back[1][3] = {{ways[way][0], ways[way][2], ways[way][1]}}; /* set back: all is there again */
+        foreign(&b, (const char *const(*)[3])back, 1);
+        bed_reopen(&b);
+        scan_is(&b, NULL, NULL, both);
+        flush(&b);
+        bed_clear(&b);
+    }
+}
+
+TEST(foreign_change, that_unpublished_rows_cant_follow_leaves_the_table_to_be_read)
+{
+    struct bed b;
+    bed_init(&b, 2, "id long, n long, v string?");
+    put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
+    FOREIGN(&b, {NULL, "\"current-schema-id\":0", "\"current-schema-id\":1"}, {SCHEMAS, "\"schema-id\":0", "\"schema-id\":1"}, {SCHEMAS, "\"name\":\"n\",\"required\":true,\"type\":\"long\"", "\"name\":\"n\",\"required\":true,\"type\":\"int\""});
+    FAILS(frz_table_flush(b.t, &b.e), FRZ_READ_ONLY, &b.e);
+    refused(&b, "long cannot become int");
+    scan_is(&b, NULL, NULL, "{\"id\":2,\"n\":2,\"v\":\"b\"}\n");
+    bed_reopen(&b);
+    scan_is(&b, NULL, NULL, "");
+    refused(&b, "long cannot become int");
+    bed_clear(&b);
+}
