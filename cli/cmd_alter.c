@@ -97,7 +97,8 @@ static int type_of_column(const struct plan *p, const char *name, frz_type *out)
         *out = typed ? x->type : x->add->type;
         return EXIT_DONE;
     }
-    if (frz_schema_find(p->schema, name, &at) != FRZ_OK || frz_schema_column(p->schema, at, &c) != FRZ_OK) return say("no column is named \"%s\"", name), EXIT_ERROR;
+    if (frz_schema_find(p->schema, name, &at) != FRZ_OK || frz_schema_column(p->schema, at, &c) != FRZ_OK)
+        return say("no column is named \"%s\"", name), EXIT_ERROR;
     *out = c.type;
     return EXIT_DONE;
 }

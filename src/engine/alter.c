@@ -32,7 +32,11 @@ static int next_schema(struct alteration *x, const frz_alter *changes, size_t co
 {
     const struct ice_meta *m = x->t->version->meta;
     int32_t *sources = NULL;
-    struct evolve_base b = {.schema = frz__ice_schema(m, m->current_schema_id), .last_column_id = m->last_column_id, .format_version = m->format_version, .schemas = m->schemas, .ids = m->schema_ids,
+    struct evolve_base b = {.schema = frz__ice_schema(m, m->current_schema_id),
+                            .last_column_id = m->last_column_id,
+                            .format_version = m->format_version,
+                            .schemas = m->schemas,
+                            .ids = m->schema_ids,
                             .schema_count = m->schema_count};
     TRY(frz__ice_source_ids(x->t->a, m, &sources, &b.source_count, err));
     b.sources = sources;
@@ -48,9 +52,11 @@ static int open_file(struct alteration *x, struct vfile *v, struct vfile **out, 
     struct sst_env env = {t->a, t->db->fs, t->db->cache, &t->db->counters};
     struct sst *sst = NULL;
     int rc = frz__sst_open(&env, v->sst->path, atomic_fetch_add(&t->db->next_file_no, 1), x->next, v->sst->bytes, v->sst->rows, &sst, err);
-    if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: data file %s is missing: the table's metadata names it", t->name, v->sst->path);
+    if (rc == FRZ_NOT_FOUND)
+        rc = frz__err_corrupt(err, "%s: data file %s is missing: the table's metadata names it", t->name, v->sst->path);
     if (rc < 0) return rc;
-    return frz__vfile_new(t->a, sst, v->mask ? frz__mask_acquire(v->mask) : NULL, slice_str(v->iceberg_path), v->first_row_id, v->data_sequence, v->file_size, out, err);
+    return frz__vfile_new(t->a, sst, v->mask ? frz__mask_acquire(v->mask) : NULL, slice_str(v->iceberg_path), v->first_row_id,
+                          v->data_sequence, v->file_size, out, err);
 }
 
 static int open_files(struct alteration *x, frz_error *err)
@@ -85,7 +91,11 @@ static int alter_once(struct table *t, const frz_alter *changes, size_t count, f
     r.edit = (struct ice_edit){.schema = x.next, .no_snapshot = t->version->meta->current_snapshot_id <= 0};
     CHECK(frz__commit(t, &r, err));
     FAILPOINT_VOID("alter.after_commit");
-    rc = frz__rotate_schema(t, x.next, x.files, x.count, x.now->flushed_seq, r.snapshot_id >= 0 ? r.snapshot_id : x.now->snapshot_id, err);
+    if (r.snapshot_id < 0) r.snapshot_id = x.now->snapshot_id;
+    for (int tries = 0; tries < TRIES_MAX; tries++) { /* there is no way back: what fails now may go well at once */
+        rc = frz__rotate_schema(t, x.next, x.files, x.count, x.now->flushed_seq, r.snapshot_id, err);
+        if (rc >= 0) break;
+    }
     if (rc < 0) { /* no memory, or no log: the schema is there, and will be taken up by whoever comes next */
         t->in_doubt = true;
         frz__err_context(err, "%s: the change is committed, and is not in use here yet", t->name);

@@ -2,7 +2,10 @@
 #include "engine/write.h"
 #include "types/row_conv.h"
 
-static bool is_old(const struct write_op *o) { return o->schema && o->schema != atomic_load_explicit(&o->t->view_schema, memory_order_acquire); }
+static bool is_old(const struct write_op *o)
+{
+    return o->schema && o->schema != atomic_load_explicit(&o->t->view_schema, memory_order_acquire);
+}
 
 struct renewal {
     struct write_batch *b;
@@ -59,7 +62,8 @@ int frz__write_batch_renew(struct write_batch *b, frz_error *err)
     r.bytes = BUF_INIT(b->db->a, BATCH_BYTES_MAX);
     r.ops = (struct write_op *)frz__alloc_array(b->db->a, b->cap, sizeof *r.ops);
     if (!r.ops) return frz__err_no_memory(err, b->cap * sizeof *r.ops);
-    for (size_t i = 0; i < b->count; i++) CHECK(renew_op(&r, &b->ops[i], atomic_load_explicit(&b->ops[i].t->view_schema, memory_order_acquire), err));
+    for (size_t i = 0; i < b->count; i++)
+        CHECK(renew_op(&r, &b->ops[i], atomic_load_explicit(&b->ops[i].t->view_schema, memory_order_acquire), err));
     for (size_t i = 0; i < b->count; i++) {
         struct write_op was = b->ops[i];
         b->ops[i] = r.ops[i];

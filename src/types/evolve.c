@@ -20,7 +20,8 @@ struct work {
 
 bool frz__column_name_reserved(slice name)
 {
-    static const char *const reserved[] = {"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id", "_last_updated_sequence_number", "_change_type", "_change_ordinal", "_commit_snapshot_id"};
+    static const char *const reserved[] = {"_file", "_pos", "_deleted", "_spec_id", "_partition", "_row_id",
+                                           "_last_updated_sequence_number", "_change_type", "_change_ordinal", "_commit_snapshot_id"};
     for (size_t i = 0; i < FRZ_ARRAY_LEN(reserved); i++)
         if (name.len == strlen(reserved[i]) && strncasecmp(reserved[i], (const char *)name.data, name.len) == 0) return true;
     return false;
@@ -46,19 +47,25 @@ static int find_column(const struct work *w, size_t at, const char *name, const 
 /* SELF: the column that takes the name; SIZE_MAX = a new one. */
 static int check_name(const struct work *w, const char *name, size_t self)
 {
-    if (frz__column_name_reserved(slice_str(name))) return frz__err(w->err, FRZ_INVALID, "column name " NAME_FMT " is reserved: Iceberg has a metadata column of that name", SHOWN(name));
+    if (frz__column_name_reserved(slice_str(name)))
+        return frz__err(w->err, FRZ_INVALID, "column name " NAME_FMT " is reserved: Iceberg has a metadata column of that name",
+                        SHOWN(name));
     for (size_t i = 0; i < w->count; i++) {
         struct column c = {.name = (char *)(uintptr_t)w->cols[i].name, .name_len = strlen(w->cols[i].name)};
         if (i == self || !frz__column_named_alike(&c, slice_str(name))) continue;
         if (strcmp(c.name, name) == 0) return frz__err(w->err, FRZ_INVALID, "there is a column " NAME_FMT " already", SHOWN(name));
-        return frz__err(w->err, FRZ_INVALID, "there is a column " NAME_FMT ", which differs from " NAME_FMT " in case alone: engines that fold case cannot tell them apart", SHOWN(c.name), SHOWN(name));
+        return frz__err(w->err, FRZ_INVALID,
+                        "there is a column " NAME_FMT ", which differs from " NAME_FMT
+                        " in case alone: engines that fold case cannot tell them apart",
+                        SHOWN(c.name), SHOWN(name));
     }
     return FRZ_OK;
 }
 
 static int err_key(const struct work *w, const frz_column *c, const char *what)
 {
-    return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " is of the primary key: it can be renamed, moved and described, but not %s", SHOWN(c->name), what);
+    return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " is of the primary key: it can be renamed, moved and described, but not %s",
+                    SHOWN(c->name), what);
 }
 
 /* ── places ── */
@@ -78,9 +85,12 @@ static int place(struct work *w, size_t at, const frz_alter *c, size_t self)
         move_to(w, self, 0);
         return FRZ_OK;
     }
-    if (c->place != FRZ_PLACE_BEFORE && c->place != FRZ_PLACE_AFTER) return frz__err(w->err, FRZ_INVALID, "change %zu: place %d: expected FRZ_PLACE_FIRST, FRZ_PLACE_BEFORE or FRZ_PLACE_AFTER", at, c->place);
+    if (c->place != FRZ_PLACE_BEFORE && c->place != FRZ_PLACE_AFTER)
+        return frz__err(w->err, FRZ_INVALID, "change %zu: place %d: expected FRZ_PLACE_FIRST, FRZ_PLACE_BEFORE or FRZ_PLACE_AFTER", at,
+                        c->place);
     TRY(find_column(w, at, c->other, "other", &other));
-    if (other == self) return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " can't be moved before or after itself", SHOWN(w->cols[self].name));
+    if (other == self)
+        return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " can't be moved before or after itself", SHOWN(w->cols[self].name));
     size_t to = c->place == FRZ_PLACE_AFTER ? other + 1 : other;
     move_to(w, self, to > self ? to - 1 : to);
     return FRZ_OK;
@@ -94,7 +104,8 @@ static int check_default(const struct work *w, const frz_column *c, const frz_va
     int rc = frz__value_convert(v, c->type, &x, w->err);
     if (rc < 0) frz__err_context(w->err, "column " NAME_FMT ": %s", SHOWN(c->name), what);
     if (rc >= 0 && x.type != FRZ_NULL && w->b->format_version < 3)
-        rc = frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": default values take format version 3, this table has %d", SHOWN(c->name), w->b->format_version);
+        rc = frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": default values take format version 3, this table has %d", SHOWN(c->name),
+                      w->b->format_version);
     return rc;
 }
 
@@ -104,7 +115,9 @@ static int add(struct work *w, size_t at, const frz_alter *change)
     if (!change->add) return frz__err(w->err, FRZ_INVALID, "change %zu: add is NULL", at);
     TRY(frz__sized_take(change->add, "frz_column", &c, sizeof c, w->err));
     if (!c.name || !*c.name) return frz__err(w->err, FRZ_INVALID, "change %zu: a new column has no name", at);
-    if (c.field_id) return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": field id %d: a new column's is given by the table, it must be 0", SHOWN(c.name), (int)c.field_id);
+    if (c.field_id)
+        return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": field id %d: a new column's is given by the table, it must be 0",
+                        SHOWN(c.name), (int)c.field_id);
     if (w->count >= COLUMNS_MAX) return frz__err(w->err, FRZ_TOO_LARGE, "a schema has at most %d columns", COLUMNS_MAX);
     if (w->last_id >= FIELD_ID_MAX) return frz__err(w->err, FRZ_TOO_LARGE, "column " NAME_FMT ": no field id is left", SHOWN(c.name));
     TRY(check_name(w, c.name, SIZE_MAX));
@@ -112,8 +125,10 @@ static int add(struct work *w, size_t at, const frz_alter *change)
     TRY(check_default(w, &c, &c.initial, "initial default"));
     TRY(check_default(w, &c, &c.write, "write default"));
     if (c.required && c.initial.type == FRZ_NULL)
-        return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": a new column that is required needs an initial default, for the rows that are there%s: make it optional", SHOWN(c.name),
-                        w->b->format_version < 3 ? ", which takes format version 3" : "");
+        return frz__err(w->err, FRZ_INVALID,
+                        "column " NAME_FMT
+                        ": a new column that is required needs an initial default, for the rows that are there%s: make it optional",
+                        SHOWN(c.name), w->b->format_version < 3 ? ", which takes format version 3" : "");
     if (c.required && c.write.type == FRZ_NULL) c.write = c.initial;
     c.field_id = ++w->last_id;
     c.key_index = -1;
@@ -131,7 +146,10 @@ static int drop(struct work *w, size_t i)
     const frz_column *c = &w->cols[i];
     if (c->key_index >= 0) return err_key(w, c, "dropped");
     for (size_t k = 0; k < w->b->source_count; k++)
-        if (w->b->sources[k] == c->field_id) return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " can't be dropped: a partition spec or a sort order of the table is made from it", SHOWN(c->name));
+        if (w->b->sources[k] == c->field_id)
+            return frz__err(w->err, FRZ_INVALID,
+                            "column " NAME_FMT " can't be dropped: a partition spec or a sort order of the table is made from it",
+                            SHOWN(c->name));
     memmove(&w->cols[i], &w->cols[i + 1], (w->count - i - 1) * sizeof *c);
     w->count--;
     return FRZ_OK;
@@ -139,7 +157,8 @@ static int drop(struct work *w, size_t i)
 
 static int rename_to(struct work *w, size_t at, const frz_alter *change, size_t i)
 {
-    if (!change->name || !*change->name) return frz__err(w->err, FRZ_INVALID, "change %zu: column " NAME_FMT " is given no new name", at, SHOWN(w->cols[i].name));
+    if (!change->name || !*change->name)
+        return frz__err(w->err, FRZ_INVALID, "change %zu: column " NAME_FMT " is given no new name", at, SHOWN(w->cols[i].name));
     TRY(check_name(w, change->name, i));
     w->cols[i].name = change->name;
     return FRZ_OK;
@@ -155,14 +174,19 @@ static int retype(struct work *w, const frz_alter *change, size_t i)
     if (t.id != FRZ_FIXED) t.length = 0;
     if (frz__type_eq(c->type, t)) return FRZ_OK;
     if (c->key_index >= 0) return err_key(w, c, "given another type");
-    if (!frz__type_promotes(c->type, t)) {
-        bool date = c->type.id == FRZ_DATE && (t.id == FRZ_TIMESTAMP || t.id == FRZ_TIMESTAMP_NS);
-        return frz__err(w->err, date && w->b->format_version >= 3 ? FRZ_UNSUPPORTED : FRZ_INVALID, "column " NAME_FMT ": %s cannot become %s%s", SHOWN(c->name), frz__type_text(c->type, from), frz__type_text(t, to),
-                        date && w->b->format_version >= 3 ? ": Iceberg's format 3 has it, this version of frazil not"
-                                                          : ": a type can only widen, int to long, float to double, decimal(P,S) to decimal(P',S) with P' above P");
+    if (frz__type_promotes(c->type, t)) {
+        c->type = t;
+        return FRZ_OK;
     }
-    c->type = t;
-    return FRZ_OK;
+    frz__type_text(c->type, from);
+    frz__type_text(t, to);
+    if (w->b->format_version >= 3 && c->type.id == FRZ_DATE && (t.id == FRZ_TIMESTAMP || t.id == FRZ_TIMESTAMP_NS))
+        return frz__err(w->err, FRZ_UNSUPPORTED, "column " NAME_FMT ": %s cannot become %s: Iceberg's format 3 has it, this version of frazil not",
+                        SHOWN(c->name), from, to);
+    return frz__err(w->err, FRZ_INVALID,
+                    "column " NAME_FMT ": %s cannot become %s: a type can only widen, int to long, float to double, decimal(P,S) to "
+                    "decimal(P',S) with P' above P",
+                    SHOWN(c->name), from, to);
 }
 
 static int set_write_default(struct work *w, const frz_alter *change, size_t i)
@@ -171,7 +195,9 @@ static int set_write_default(struct work *w, const frz_alter *change, size_t i)
     if (c->key_index >= 0 && change->value.type != FRZ_NULL) return err_key(w, c, "given a default");
     TRY(check_default(w, c, &change->value, "write default"));
     if (c->required && c->initial.type != FRZ_NULL && change->value.type == FRZ_NULL)
-        return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT " is required and was added with a default: its write default can change, but not go", SHOWN(c->name));
+        return frz__err(w->err, FRZ_INVALID,
+                        "column " NAME_FMT " is required and was added with a default: its write default can change, but not go",
+                        SHOWN(c->name));
     c->write = change->value;
     return FRZ_OK;
 }
@@ -179,7 +205,8 @@ static int set_write_default(struct work *w, const frz_alter *change, size_t i)
 static int one(struct work *w, size_t at, const frz_alter *c)
 {
     size_t i = 0;
-    if (c->kind < FRZ_ALTER_ADD || c->kind > FRZ_ALTER_DEFAULT) return frz__err(w->err, FRZ_INVALID, "change %zu is of kind %d, which is none of enum frz_alter_kind", at, c->kind);
+    if (c->kind < FRZ_ALTER_ADD || c->kind > FRZ_ALTER_DEFAULT)
+        return frz__err(w->err, FRZ_INVALID, "change %zu is of kind %d, which is none of enum frz_alter_kind", at, c->kind);
     if (c->kind == FRZ_ALTER_ADD) return add(w, at, c);
     TRY(find_column(w, at, c->column, "column", &i));
     switch (c->kind) {
@@ -207,8 +234,15 @@ static int begin(struct work *w)
     if (!w->cols) return frz__err_no_memory(w->err, w->cap * sizeof *w->cols);
     for (size_t i = 0; i < s->count; i++) {
         const struct column *c = &s->columns[i];
-        w->cols[w->count++] = (frz_column){.struct_size = sizeof(frz_column), .field_id = c->id, .name = c->name, .type = c->type, .required = c->required, .key_index = c->key_index, .doc = c->doc,
-                                           .initial = c->initial, .write = c->write};
+        w->cols[w->count++] = (frz_column){.struct_size = sizeof(frz_column),
+                                           .field_id = c->id,
+                                           .name = c->name,
+                                           .type = c->type,
+                                           .required = c->required,
+                                           .key_index = c->key_index,
+                                           .doc = c->doc,
+                                           .initial = c->initial,
+                                           .write = c->write};
     }
     return FRZ_OK;
 }
@@ -258,7 +292,9 @@ int frz__evolve(const allocator *a, const struct evolve_base *b, const frz_alter
         frz_alter c = FRZ_ALTER_INIT;
         const frz_alter *given = (const frz_alter *)(const void *)((const uint8_t *)changes + i * stride);
         CHECK(frz__sized_take(given, "frz_alter", &c, sizeof c, err));
-        if (given->struct_size != stride) CHECK(frz__err(err, FRZ_INVALID, "change %zu: frz_alter.struct_size is %u, that of the first is %u", i, given->struct_size, stride));
+        if (given->struct_size != stride)
+            CHECK(frz__err(err, FRZ_INVALID, "change %zu: frz_alter.struct_size is %u, that of the first is %u", i, given->struct_size,
+                           stride));
         CHECK(one(&w, i, &c));
     }
     CHECK(finish(&w, out));

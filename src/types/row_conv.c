@@ -13,12 +13,16 @@ static int64_t source_of(const frz_schema *from, const frz_schema *to, size_t i)
 static int check_source(const struct column *old, const struct column *c, frz_error *err)
 {
     char a[TYPE_TEXT_BYTES], b[TYPE_TEXT_BYTES];
-    if ((old->key_index < 0) != (c->key_index < 0)) return frz__err(err, FRZ_INVALID, COLUMN_FMT " %s the primary key: rows written before can't be read", COLUMN_ARG(c), c->key_index < 0 ? "left" : "came into");
+    if ((old->key_index < 0) != (c->key_index < 0))
+        return frz__err(err, FRZ_INVALID, COLUMN_FMT " %s the primary key: rows written before can't be read", COLUMN_ARG(c),
+                        c->key_index < 0 ? "left" : "came into");
     if (frz__type_promotes(old->type, c->type)) return FRZ_OK;
-    return frz__err(err, FRZ_INVALID, COLUMN_FMT ": %s cannot become %s", COLUMN_ARG(c), frz__type_text(old->type, a), frz__type_text(c->type, b));
+    return frz__err(err, FRZ_INVALID, COLUMN_FMT ": %s cannot become %s", COLUMN_ARG(c), frz__type_text(old->type, a),
+                    frz__type_text(c->type, b));
 }
 
-int frz__row_conv_init(struct row_conv *c, const allocator *a, const frz_schema *from, const frz_schema *to, enum row_default defaults, frz_error *err)
+int frz__row_conv_init(struct row_conv *c, const allocator *a, const frz_schema *from, const frz_schema *to, enum row_default defaults,
+                       frz_error *err)
 {
     int rc = FRZ_OK;
     FRZ_ASSERT(from->sealed && to->sealed);

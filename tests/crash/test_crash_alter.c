@@ -17,7 +17,8 @@ static int put_row(struct rig *r, int64_t id, int64_t n)
     const char *const names[] = {"v", "w", "x"}; /* the column, as it is called and typed now */
     int rc = FRZ_NOT_FOUND;
     for (int i = 0; i < 3 && rc == FRZ_NOT_FOUND; i++)
-        if (frz_row_find(row, names[i], &column) == FRZ_OK) rc = i == 0 ? frz_row_set(row, column, &INT_VALUE((int32_t)n), &r->e) : frz_row_set(row, column, &v, &r->e);
+        if (frz_row_find(row, names[i], &column) == FRZ_OK)
+            rc = i == 0 ? frz_row_set(row, column, &INT_VALUE((int32_t)n), &r->e) : frz_row_set(row, column, &v, &r->e);
     OK(rc, &r->e);
     rc = frz_put(r->t, row, NULL, &r->e);
     frz_row_free(row);
@@ -25,8 +26,10 @@ static int put_row(struct rig *r, int64_t id, int64_t n)
 }
 static int alter(struct rig *r, int number)
 {
-    const frz_alter first[] = {CHANGE(TYPE, "v", .type = TYPE(FRZ_LONG)), CHANGE(RENAME, "v", .name = "w"), CHANGE(DROP, "gone"), ADD_AT(FRZ_PLACE_FIRST, NULL, "extra", .type = TYPE(FRZ_STRING))};
-    const frz_alter second[] = {CHANGE(RENAME, "w", .name = "x"), CHANGE(MOVE, "x", .place = FRZ_PLACE_FIRST), CHANGE(DROP, "extra"), ADD("gone", .type = TYPE(FRZ_LONG))};
+    const frz_alter first[] = {CHANGE(TYPE, "v", .type = TYPE(FRZ_LONG)), CHANGE(RENAME, "v", .name = "w"), CHANGE(DROP, "gone"),
+                               ADD_AT(FRZ_PLACE_FIRST, NULL, "extra", .type = TYPE(FRZ_STRING))};
+    const frz_alter second[] = {CHANGE(RENAME, "w", .name = "x"), CHANGE(MOVE, "x", .place = FRZ_PLACE_FIRST), CHANGE(DROP, "extra"),
+                                ADD("gone", .type = TYPE(FRZ_LONG))};
     return number == 0 ? frz_table_alter(r->t, first, 4, &r->e) : frz_table_alter(r->t, second, 4, &r->e);
 }
 #define PUTS 6
@@ -81,7 +84,8 @@ static int changes_there(struct rig *r)
 /* ROWS at least are there, or one more, each with its value; and all goes on from here. */
 static void look(struct rig *r, struct story s)
 {
-    static const char *const shapes[] = {"{\"id\":%d,\"v\":%d,\"gone\":null}", "{\"extra\":null,\"id\":%d,\"w\":%d}", "{\"x\":%2$d,\"id\":%1$d,\"gone\":null}"};
+    static const char *const shapes[] = {"{\"id\":%d,\"v\":%d,\"gone\":null}", "{\"extra\":null,\"id\":%d,\"w\":%d}",
+                                         "{\"x\":%2$d,\"id\":%1$d,\"gone\":null}"};
     char text[128];
     int changes = changes_there(r);
     uint64_t n = 0;

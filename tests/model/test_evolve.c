@@ -45,8 +45,10 @@ static uint64_t below(uint64_t n) { return rng_below(&m.r, n); }
 
 /* ── values ── */
 
-static const frz_type kinds[] = {TYPE(FRZ_INT), TYPE(FRZ_LONG), TYPE(FRZ_FLOAT), TYPE(FRZ_DOUBLE), DECIMAL(9, 2), DECIMAL(18, 2), DECIMAL(30, 2), TYPE(FRZ_STRING), TYPE(FRZ_DATE), TYPE(FRZ_TIMESTAMP), TYPE(FRZ_BINARY),
-                                 {.id = FRZ_FIXED, .length = 12}, TYPE(FRZ_BOOLEAN)};
+static const frz_type kinds[] = {TYPE(FRZ_INT),    TYPE(FRZ_LONG),      TYPE(FRZ_FLOAT),  TYPE(FRZ_DOUBLE),
+                                 DECIMAL(9, 2),    DECIMAL(18, 2),      DECIMAL(30, 2),   TYPE(FRZ_STRING),
+                                 TYPE(FRZ_DATE),   TYPE(FRZ_TIMESTAMP), TYPE(FRZ_BINARY), {.id = FRZ_FIXED, .length = 12},
+                                 TYPE(FRZ_BOOLEAN)};
 static char texts[64][16];
 static size_t text_next;
 static frz_value value_of(struct mval v, frz_type t)
@@ -119,7 +121,9 @@ static void row_is(const struct mstate *st, int key, const frz_row *row)
         OK(frz_row_find(row, c->name, &at), &m.e);
         assert_int_equal(at, i);
         OK(frz_row_get(row, i, &got), &m.e);
-        if (!frz__value_eq(&got, &want)) fail_msg("key %d, column %s (%d): type %d, expected %d: %lld, expected %lld", key, c->name, c->id, got.type, want.type, (long long)got.as.i64, (long long)want.as.i64);
+        if (!frz__value_eq(&got, &want))
+            fail_msg("key %d, column %s (%d): type %d, expected %d: %lld, expected %lld", key, c->name, c->id, got.type, want.type,
+                     (long long)got.as.i64, (long long)want.as.i64);
     }
 }
 static void drain(frz_cursor *c, const struct mstate *st)
@@ -153,7 +157,9 @@ static void look(void)
     /* by batches, with pages pruned: rows whose column has the value that one of them has */
     const struct mcol *col = &m.now.s.c[below(m.now.s.count)];
     int key = (int)below(KEYS);
-    if (col->id == 0 || !m.now.there[key] || m.now.v[key][col->id].null || (col->type.id != FRZ_INT && col->type.id != FRZ_LONG && col->type.id != FRZ_DOUBLE)) return;
+    if (col->id == 0 || !m.now.there[key] || m.now.v[key][col->id].null ||
+        (col->type.id != FRZ_INT && col->type.id != FRZ_LONG && col->type.id != FRZ_DOUBLE))
+        return;
     char where[64];
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
     snprintf(where, sizeof where, "%s = %lld", col->name, (long long)m.now.v[key][col->id].n);
@@ -432,7 +438,8 @@ static void run(uint64_t seed, int format)
     OK(frz_table_create(m.db, "t", s, &to, NULL, &m.e), &m.e);
     frz_schema_free(s);
     OK(frz_db_close(m.db, &m.e), &m.e);
-    m.now.s = (struct mschema){.c = {{.name = "id", .type = TYPE(FRZ_LONG), .required = true, .write = {.null = true}}, {.id = 1, .name = "first", .type = TYPE(FRZ_INT), .required = true, .write = {.null = true}}},
+    m.now.s = (struct mschema){.c = {{.name = "id", .type = TYPE(FRZ_LONG), .required = true, .write = {.null = true}},
+                                     {.id = 1, .name = "first", .type = TYPE(FRZ_INT), .required = true, .write = {.null = true}}},
                                .count = 2};
     snprintf(names[0], 16, "id");
     snprintf(names[1], 16, "first");

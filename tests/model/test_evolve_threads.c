@@ -152,7 +152,9 @@ static void alterer(void *arg)
         frz_schema_free(s);
         new[1] = (char)('0' + (old[1] - '0' + 1 + (int)rng_below(&rng, 7)) % 8);
         snprintf(extra, sizeof extra, "e%d_%d", me->number, i);
-        const frz_alter rename[] = {CHANGE(RENAME, old, .name = new), CHANGE(MOVE, new, .place = rng_below(&rng, 2) ? FRZ_PLACE_FIRST : FRZ_PLACE_AFTER, .other = "x"), ADD(extra, .type = TYPE(FRZ_STRING))};
+        const frz_alter rename[] = {CHANGE(RENAME, old, .name = new),
+                                    CHANGE(MOVE, new, .place = rng_below(&rng, 2) ? FRZ_PLACE_FIRST : FRZ_PLACE_AFTER, .other = "x"),
+                                    ADD(extra, .type = TYPE(FRZ_STRING))};
         int rc = frz_table_alter(w->t, rename, 3, &e);
         if (rc == FRZ_INVALID) continue;
         must(w, rc, FRZ_OK, &e, "alter");

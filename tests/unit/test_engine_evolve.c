@@ -147,13 +147,17 @@ TEST(alter, shows_every_kind_of_change_wherever_the_older_rows_are)
             put(&b, "{\"id\":1,\"n\":7,\"f\":1.5,\"d\":\"123.45\",\"s\":\"x\",\"gone\":\"g\"}");
             put(&b, "{\"id\":2,\"n\":-8,\"f\":null,\"d\":null,\"s\":\"\",\"gone\":null}");
             bring(&b, where);
-            ALTER(b.t, &b.e, CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(TYPE, "f", .type = TYPE(FRZ_DOUBLE)), CHANGE(TYPE, "d", .type = DECIMAL(20, 2)), CHANGE(OPTIONAL, "s"), CHANGE(DROP, "gone"),
-                  CHANGE(RENAME, "id", .name = "key"), CHANGE(DOC, "key", .doc = "which"), ADD_AT(FRZ_PLACE_FIRST, NULL, "extra", .type = TYPE(FRZ_STRING)), CHANGE(MOVE, "s", .place = FRZ_PLACE_BEFORE, .other = "n"));
+            ALTER(b.t, &b.e, CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(TYPE, "f", .type = TYPE(FRZ_DOUBLE)),
+                  CHANGE(TYPE, "d", .type = DECIMAL(20, 2)), CHANGE(OPTIONAL, "s"), CHANGE(DROP, "gone"),
+                  CHANGE(RENAME, "id", .name = "key"), CHANGE(DOC, "key", .doc = "which"),
+                  ADD_AT(FRZ_PLACE_FIRST, NULL, "extra", .type = TYPE(FRZ_STRING)),
+                  CHANGE(MOVE, "s", .place = FRZ_PLACE_BEFORE, .other = "n"));
             for (int round = 0; round < 4; round++) {
                 alter_schema_is(b.t, "extra string?, key long, s string?, n long, f double?, d decimal(20,2)?");
                 alter_get_is(b.t, NULL, 1, "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}");
                 scan_is(&b, NULL, NULL,
-                        "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}\n{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n");
+                        "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}\n{\"extra\":null,\"key\":2,\"s\":\"\","
+                        "\"n\":-8,\"f\":null,\"d\":null}\n");
                 scan_is(&b, NULL, "n < 0 AND extra IS NULL", "{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n");
                 scan_is(&b, NULL, "n > 3000000000", "");
                 scan_is(&b, NULL, "d = 123.45", "{\"extra\":null,\"key\":1,\"s\":\"x\",\"n\":7,\"f\":1.5,\"d\":\"123.45\"}\n");
@@ -169,7 +173,8 @@ TEST(alter, shows_every_kind_of_change_wherever_the_older_rows_are)
             put(&b, "{\"extra\":\"new\",\"key\":1,\"s\":\"y\",\"n\":5,\"f\":null,\"d\":null}");
             for (int round = 0; round < 2; round++) {
                 scan_is(&b, NULL, NULL,
-                        "{\"extra\":\"new\",\"key\":1,\"s\":\"y\",\"n\":5,\"f\":null,\"d\":null}\n{\"extra\":null,\"key\":2,\"s\":\"\",\"n\":-8,\"f\":null,\"d\":null}\n"
+                        "{\"extra\":\"new\",\"key\":1,\"s\":\"y\",\"n\":5,\"f\":null,\"d\":null}\n{\"extra\":null,\"key\":2,\"s\":\"\","
+                        "\"n\":-8,\"f\":null,\"d\":null}\n"
                         "{\"extra\":\"e\",\"key\":3,\"s\":null,\"n\":3000000000,\"f\":0.1,\"d\":\"123456789012345678.90\"}\n");
                 flush(&b);
             }
@@ -184,14 +189,16 @@ TEST(alter, gives_older_rows_the_initial_default_and_newer_ones_the_write_defaul
         bed_init(&b, 3, "id long, v string?");
         put(&b, "{\"id\":1,\"v\":\"a\"}");
         bring(&b, where);
-        ALTER(b.t, &b.e, ADD("n", .type = TYPE(FRZ_LONG), .required = true, .initial = LONG_VALUE(5)), ADD("s", .type = TYPE(FRZ_STRING), .initial = STRING_VALUE("old"), .write = STRING_VALUE("new")),
+        ALTER(b.t, &b.e, ADD("n", .type = TYPE(FRZ_LONG), .required = true, .initial = LONG_VALUE(5)),
+              ADD("s", .type = TYPE(FRZ_STRING), .initial = STRING_VALUE("old"), .write = STRING_VALUE("new")),
               ADD("w", .type = TYPE(FRZ_INT), .write = INT_VALUE(9)));
         put(&b, "{\"id\":2,\"v\":\"b\"}");
         ALTER(b.t, &b.e, CHANGE(DEFAULT, "n", .value = LONG_VALUE(6)), CHANGE(DEFAULT, "w"));
         put(&b, "{\"id\":3}");
         for (int round = 0; round < 3; round++) {
             scan_is(&b, NULL, NULL,
-                    "{\"id\":1,\"v\":\"a\",\"n\":5,\"s\":\"old\",\"w\":null}\n{\"id\":2,\"v\":\"b\",\"n\":5,\"s\":\"new\",\"w\":9}\n{\"id\":3,\"v\":null,\"n\":6,\"s\":\"new\",\"w\":null}\n");
+                    "{\"id\":1,\"v\":\"a\",\"n\":5,\"s\":\"old\",\"w\":null}\n{\"id\":2,\"v\":\"b\",\"n\":5,\"s\":\"new\",\"w\":9}\n{"
+                    "\"id\":3,\"v\":null,\"n\":6,\"s\":\"new\",\"w\":null}\n");
             scan_is(&b, NULL, "s = 'old' AND n = 5", "{\"id\":1,\"v\":\"a\",\"n\":5,\"s\":\"old\",\"w\":null}\n");
             scan_is(&b, NULL, "s = 'other'", "");
             if (round == 0) flush(&b);
@@ -241,7 +248,8 @@ TEST(readers, opened_before_a_change_keep_their_schema)
     OK(frz_snapshot_open(b.db, &snap, &b.e), &b.e);
     OK(frz_scan(b.t, NULL, &c, &b.e), &b.e);
     OK(frz_scan_arrow(b.t, NULL, &stream, &b.e), &b.e);
-    ALTER(b.t, &b.e, CHANGE(DROP, "s"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(RENAME, "n", .name = "m"), CHANGE(MOVE, "m", .place = FRZ_PLACE_FIRST));
+    ALTER(b.t, &b.e, CHANGE(DROP, "s"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(RENAME, "n", .name = "m"),
+          CHANGE(MOVE, "m", .place = FRZ_PLACE_FIRST));
     put(&b, "{\"m\":5000000000,\"id\":1}");
     flush(&b);
     for (int i = 1; i <= 2; i++) {
@@ -389,7 +397,9 @@ static void foreign(struct bed *b, const char *const (*edits)[3], size_t count)
         at = strstr(at, edits[i][1]);
         assert_non_null(at);
         buf_reset(&out);
-        OK(frz__buf_printf(&out, &b->e, "%.*s%s%s", (int)(at - (char *)text.data), (char *)text.data, edits[i][2], at + strlen(edits[i][1])), &b->e);
+        OK(frz__buf_printf(&out, &b->e, "%.*s%s%s", (int)(at - (char *)text.data), (char *)text.data, edits[i][2],
+                           at + strlen(edits[i][1])),
+           &b->e);
         buf_reset(&text);
         OK(buf_append_slice(&text, buf_slice(&out), &b->e), &b->e);
     }
@@ -433,7 +443,8 @@ TEST(foreign_change, is_taken_up_by_a_flush_with_rows_of_every_place_and_batches
             OK(frz_put(b.t, row, NULL, &b.e), &b.e);
             for (int round = 0; round < 3; round++) {
                 scan_is(&b, NULL, NULL,
-                        "{\"extra\":null,\"id\":1,\"n\":1,\"label\":\"a\"}\n{\"extra\":null,\"id\":2,\"n\":2,\"label\":\"b\"}\n{\"extra\":null,\"id\":3,\"n\":3,\"label\":\"c\"}\n");
+                        "{\"extra\":null,\"id\":1,\"n\":1,\"label\":\"a\"}\n{\"extra\":null,\"id\":2,\"n\":2,\"label\":\"b\"}\n{\"extra\":"
+                        "null,\"id\":3,\"n\":3,\"label\":\"c\"}\n");
                 if (round == 0) flush(&b);
                 if (round == 1) {
                     OK(frz_cursor_next(c, &seen, &b.e), &b.e);
@@ -466,7 +477,8 @@ TEST(foreign_change, beside_a_change_of_ours_is_built_upon)
     bed_init(&b, 2, "id long, n int, v string?");
     put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
     FOREIGN(&b, FOREIGN_CHANGE);
-    ALTER_FAILS(b.t, FRZ_INVALID, "no column is named \"v\"", &b.e, ADD("ours", .type = TYPE(FRZ_INT)), CHANGE(DROP, "v")); /* after a reload it is named otherwise */
+    ALTER_FAILS(b.t, FRZ_INVALID, "no column is named \"v\"", &b.e, ADD("ours", .type = TYPE(FRZ_INT)),
+                CHANGE(DROP, "v")); /* after a reload it is named otherwise */
     ALTER(b.t, &b.e, ADD("ours", .type = TYPE(FRZ_INT)), CHANGE(DROP, "label"));
     alter_get_is(b.t, NULL, 1, "{\"extra\":null,\"id\":1,\"n\":1,\"ours\":null}");
     bed_clear(&b);
@@ -494,7 +506,8 @@ TEST(foreign_change, of_the_key_leaves_the_table_to_be_read)
         put(&b, "{\"id\":1,\"n\":1,\"v\":\"a\"}");
         flush(&b);
         put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
-        const char *edits[2][3] = {{NULL, "\"current-schema-id\":0", "\"current-schema-id\":0"}, {ways[way][0], ways[way][1], ways[way][2]}};
+        const char *edits[2][3] = {{NULL, "\"current-schema-id\":0", "\"current-schema-id\":0"},
+                                   {ways[way][0], ways[way][1], ways[way][2]}};
         foreign(&b, (const char *const(*)[3])edits, 2);
         FAILS(frz_table_flush(b.t, &b.e), FRZ_READ_ONLY, &b.e);
         refused(&b, "primary key");
@@ -522,7 +535,8 @@ TEST(foreign_change, that_unpublished_rows_cant_follow_leaves_the_table_to_be_re
     struct bed b;
     bed_init(&b, 2, "id long, n long, v string?");
     put(&b, "{\"id\":2,\"n\":2,\"v\":\"b\"}");
-    FOREIGN(&b, {NULL, "\"current-schema-id\":0", "\"current-schema-id\":1"}, {SCHEMAS, "\"schema-id\":0", "\"schema-id\":1"}, {SCHEMAS, "\"name\":\"n\",\"required\":true,\"type\":\"long\"", "\"name\":\"n\",\"required\":true,\"type\":\"int\""});
+    FOREIGN(&b, {NULL, "\"current-schema-id\":0", "\"current-schema-id\":1"}, {SCHEMAS, "\"schema-id\":0", "\"schema-id\":1"},
+            {SCHEMAS, "\"name\":\"n\",\"required\":true,\"type\":\"long\"", "\"name\":\"n\",\"required\":true,\"type\":\"int\""});
     FAILS(frz_table_flush(b.t, &b.e), FRZ_READ_ONLY, &b.e);
     refused(&b, "long cannot become int");
     scan_is(&b, NULL, NULL, "{\"id\":2,\"n\":2,\"v\":\"b\"}\n");
