@@ -545,3 +545,125 @@ TEST(foreign_change, that_unpublished_rows_cant_follow_leaves_the_table_to_be_re
     refused(&b, "long cannot become int");
     bed_clear(&b);
 }
+
+TEST(refusal, of_what_is_no_change_at_all)
+{
+    struct bed b;
+    frz_alter many[2] = {ADD("x", .type = TYPE(FRZ_INT)), ADD("y", .type = TYPE(FRZ_INT))};
+    bed_init(&b, 2, "id long, v string?");
+    FAILS(frz_table_alter(b.t, NULL, 0, &b.e), FRZ_INVALID, &b.e);
+    FAILS(frz_table_alter(b.t, NULL, 3, &b.e), FRZ_INVALID, &b.e);
+    FAILS(frz_table_alter(b.t, many, 0, &b.e), FRZ_INVALID, &b.e);
+    many[0].struct_size = 0;
+    FAILS(frz_table_alter(b.t, many, 2, &b.e), FRZ_INVALID, &b.e);
+    many[0].struct_size = UINT32_MAX;
+    FAILS(frz_table_alter(b.t, many, 2, &b.e), FRZ_INVALID, &b.e);
+    many[0].struct_size = offsetof(frz_alter, column); /* a kind, and nothing that it is about */
+    FAILS(frz_table_alter(b.t, many, 1, &b.e), FRZ_INVALID, &b.e);
+    frz_column c = COLUMN("x", .type = TYPE(FRZ_INT));
+    c.struct_size = 3;
+    many[0] = (frz_alter){.struct_size = sizeof *many, .kind = FRZ_ALTER_ADD, .add = &c};
+    FAILS(frz_table_alter(b.t, many, 1, &b.e), FRZ_INVALID, &b.e);
+    struct { frz_alter known; uint64_t later; } newer = {.known = ADD("x", .type = TYPE(FRZ_INT)), .later = 1}; /* of a program that knows more */
+    newer.known.struct_size = sizeof newer;
+    FAILS(frz_table_alter(b.t, &newer.known, 1, &b.e), FRZ_UNSUPPORTED, &b.e);
+    newer.later = 0;
+    OK(frz_table_alter(b.t, &newer.known, 1, &b.e), &b.e);
+    alter_schema_is(b.t, "id long, v string?, x int?");
+    bed_clear(&b);
+}
+
+/* ── beside others ── */
+
+TEST(reader, in_a_process_of_its_own_takes_up_changes_at_a_refresh)
+{
+    struct bed b;
+    frz_db *db;
+    frz_table *t;
+    frz_cursor *c;
+    const frz_row *seen;
+    frz_row *row;
+    const frz_value key = LONG_VALUE(1);
+    bed_init(&b, 3, "id long, n int, gone string?");
+    put(&b, "{\"id\":1,\"n\":1,\"gone\":\"g\"}");
+    flush(&b);
+    put(&b, "{\"id\":2,\"n\":2,\"gone\":\"g\"}");
+    frz_db_options o = b.o;
+    o.create = false;
+    o.read_only = true;
+    OK(frz__test_db_open(b.fs, &o, &db, &b.e), &b.e);
+    OK(frz_table_open(db, "t", &t, &b.e), &b.e);
+    OK(frz_row_new(t, &row, &b.e), &b.e);
+    OK(frz_scan(t, NULL, &c, &b.e), &b.e);
+    ALTER(b.t, &b.e, CHANGE(DROP, "gone"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), ADD_AT(FRZ_PLACE_FIRST, NULL, "x", .type = TYPE(FRZ_INT), .initial = INT_VALUE(4)));
+    put(&b, "{\"x\":5,\"id\":3,\"n\":5000000000}");
+    alter_get_is(t, NULL, 2, "{\"id\":2,\"n\":2,\"gone\":\"g\"}");
+    alter_get_is(t, NULL, 3, NULL);
+    OK(frz_db_refresh(db, &b.e), &b.e);
+    alter_schema_is(t, "x int?, id long, n long");
+    alter_get_is(t, NULL, 2, "{\"x\":4,\"id\":2,\"n\":2}");
+    alter_get_is(t, NULL, 3, "{\"x\":5,\"id\":3,\"n\":5000000000}");
+    OK(frz_get(t, NULL, &key, 1, row, &b.e), &b.e); /* a row of before */
+    alter_row_is(row, "{\"id\":1,\"n\":1}");
+    for (int i = 0; i < 2; i++) OK(frz_cursor_next(c, &seen, &b.e), &b.e);
+    alter_row_is(seen, "{\"id\":2,\"n\":2,\"gone\":\"g\"}");
+    frz_cursor_close(c);
+    frz_row_free(row);
+    OK(frz_db_close(db, &b.e), &b.e);
+    bed_clear(&b);
+}
+
+static void *compact_beside(void *arg)
+{
+    struct bed *b = (struct bed *)arg;
+    struct plan_options o;
+    static frz_error e;
+    frz__compact_options(b->t->t, &o);
+    o.small_files = 2;
+    o.runs_max = 1;
+    o.masked_percent = 1;
+    OK(frz__compact(b->t->t, &o, NULL, &e), &e);
+    return NULL;
+}
+
+TEST(compaction, goes_on_through_a_change_and_what_it_wrote_is_read_by_the_new_schema)
+{
+    static const char *const places[] = {"compact.begin", "compact.after_data"};
+    for (int format = 2; format <= 3; format++)
+        for (size_t place = 0; place < FRZ_ARRAY_LEN(places); place++) {
+            struct bed b;
+            pthread_t thread;
+            char json[64];
+            bed_init(&b, format, "id long, n int, gone string?");
+            for (int file = 0; file < 4; file++) {
+                for (int i = 0; i < 400 << (3 - file); i++) {
+                    snprintf(json, sizeof json, "{\"id\":%d,\"n\":%d,\"gone\":\"%d\"}", file * 10000 + i, i, i * 7919);
+                    put(&b, json);
+                }
+                flush(&b);
+            }
+            if (!frz__test_failpoint(places[place], "pause")) { /* not compiled in */
+                bed_clear(&b);
+                continue;
+            }
+            pthread_create(&thread, NULL, compact_beside, &b);
+            assert_true(frz__test_failpoint_wait_paused(places[place], 60000));
+            ALTER(b.t, &b.e, CHANGE(DROP, "gone"), CHANGE(TYPE, "n", .type = TYPE(FRZ_LONG)), CHANGE(MOVE, "n", .place = FRZ_PLACE_FIRST));
+            put(&b, "{\"n\":5000000000,\"id\":1}");
+            flush(&b);
+            ALTER(b.t, &b.e, ADD("gone", .type = TYPE(FRZ_INT)));
+            frz__test_failpoint_resume(places[place]);
+            pthread_join(thread, NULL);
+            for (int round = 0; round < 2; round++) {
+                uint64_t n;
+                OK(frz_count(b.t, NULL, &n, &b.e), &b.e);
+                assert_int_equal(n, 400 + 800 + 1600 + 3200);
+                alter_get_is(b.t, NULL, 1, "{\"n\":5000000000,\"id\":1,\"gone\":null}");
+                alter_get_is(b.t, NULL, 30399, "{\"n\":399,\"id\":30399,\"gone\":null}");
+                scan_is(&b, NULL, "id = 20001", "{\"n\":1,\"id\":20001,\"gone\":null}\n");
+                bed_verify(&b);
+                bed_reopen(&b);
+            }
+            bed_clear(&b);
+        }
+}
