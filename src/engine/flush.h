@@ -40,6 +40,7 @@ struct flush {
     struct row_conv *convs; /* by memtable: to the view's schema; made where its rows are of another */
     struct change change;
     bool changing; /* `change` is there */
+    struct running *job;
 };
 
 /* flush_collect.c */

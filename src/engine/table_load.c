@@ -180,11 +180,13 @@ int frz__tables_load(struct db *db, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-void frz__tables_tell_broken(const struct db *db)
+void frz__tables_tell_broken(struct db *db)
 {
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
-        if (table_is_broken(t)) frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+        if (!table_is_broken(t)) continue;
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+        frz__event(db, t, FRZ_EVENT_TABLE_BROKEN, &(struct event_info){.status = atomic_load(&t->broken_code), .message = t->broken});
     }
 }
 
@@ -263,8 +265,10 @@ int frz__table_reload(struct table *t, frz_error *err)
     bool changed = s->schema_id != now->schema->schema_id || !frz__schema_same(s, now->schema);
     if (changed) CHECK(check_change(t, now, s, err));
     else s = now->schema;
+    bool moved = v->meta->current_snapshot_id != t->version->meta->current_snapshot_id, doubt = t->in_doubt;
     rc = take_reloaded(t, v, &settings, s, changed, err);
     v = NULL;
+    if (rc >= 0 && moved) frz__event(t->db, t, FRZ_EVENT_FOREIGN_COMMIT, &(struct event_info){.reason = doubt ? "in-doubt" : "foreign"});
 done:
     frz__view_release(now);
     frz__version_release(v);
