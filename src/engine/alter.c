@@ -76,8 +76,8 @@ static int open_files(struct alteration *x, frz_error *err)
     return FRZ_OK;
 }
 
-/* One try; flush_mu held. */
-static int alter_once(struct table *t, const frz_alter *changes, size_t count, frz_error *err)
+/* One try; flush_mu held. *DID: there was something to change. */
+static int alter_once(struct table *t, const frz_alter *changes, size_t count, bool *did, frz_error *err)
 {
     struct alteration x = {.t = t};
     struct commit_request r = {0};
@@ -90,6 +90,7 @@ static int alter_once(struct table *t, const frz_alter *changes, size_t count, f
     FAILPOINT_CHECK("alter.before_commit", err);
     r.edit = (struct ice_edit){.schema = x.next, .no_snapshot = t->version->meta->current_snapshot_id <= 0};
     CHECK(frz__commit(t, &r, err));
+    *did = true;
     FAILPOINT_VOID("alter.after_commit");
     if (r.snapshot_id < 0) r.snapshot_id = x.now->snapshot_id;
     for (int tries = 0; tries < TRIES_MAX; tries++) { /* there is no way back: what fails now may go well at once */
@@ -108,13 +109,15 @@ done:
 int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err)
 {
     int rc = FRZ_OK;
+    bool did = false;
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 1;; tries++) {
-        rc = alter_once(t, changes, count, err);
+        rc = alter_once(t, changes, count, &did, err);
         if (rc != FRZ_CONFLICT || tries == TRIES_MAX) break;
         t->in_doubt = true; /* somebody else committed */
     }
     frz__mutex_unlock(&t->flush_mu);
-    if (rc == FRZ_OK) frz__flush_schedule(t); /* what was rotated need not wait for more */
+    if (did) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "schema"});
+    if (did) frz__flush_schedule(t); /* what was rotated need not wait for more */
     return rc;
 }

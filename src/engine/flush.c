@@ -89,7 +89,8 @@ done:
 /* What writers that wait for room, the clock and the host learn of it. */
 static void settle(struct table *t, int rc, const frz_error *why)
 {
-    int64_t retry_at = rc < 0 ? frz__health_fail(t->db, t, HEALTH_FLUSH, why) : 0;
+    bool frozen = atomic_load(&t->is_frozen); /* and its health says so */
+    int64_t retry_at = rc >= 0 ? 0 : frozen ? INT64_MAX : frz__health_fail(t->db, t, HEALTH_FLUSH, why);
     if (rc >= 0) frz__health_ok(t->db, t, HEALTH_FLUSH);
     frz__mutex_lock(&t->view_mu);
     t->flush_error = rc < 0 ? *why : (frz_error){0};

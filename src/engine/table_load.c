@@ -268,6 +268,7 @@ int frz__table_reload(struct table *t, frz_error *err)
     bool moved = v->meta->current_snapshot_id != t->version->meta->current_snapshot_id, doubt = t->in_doubt;
     rc = take_reloaded(t, v, &settings, s, changed, err);
     v = NULL;
+    if (rc >= 0 && changed) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "schema", .message = "by another program"});
     if (rc >= 0 && moved) frz__event(t->db, t, FRZ_EVENT_FOREIGN_COMMIT, &(struct event_info){.reason = doubt ? "in-doubt" : "foreign"});
 done:
     frz__view_release(now);

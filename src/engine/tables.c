@@ -141,6 +141,9 @@ int frz__table_freeze(struct table *t, const char *why, frz_error *err)
     atomic_store(&t->is_frozen, true);
     frz__mutex_unlock(&t->view_mu);
     frz__log(&t->db->log, FRZ_LOG_ERROR, "%s can only be read now: %s", t->name, why);
+    frz_error state;
+    (void)frz__err(&state, FRZ_UNSUPPORTED, "%s can only be read: %s", t->name, why);
+    (void)frz__health_fail(t->db, t, HEALTH_FLUSH, &state);
     return frz__err(err, FRZ_READ_ONLY, "table %s can only be read: %s", t->name, why);
 }
 

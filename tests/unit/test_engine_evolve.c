@@ -491,6 +491,10 @@ static void refused(struct bed *b, const char *why)
     MESSAGE_HAS(&b->e, why);
     ALTER_FAILS(b->t, FRZ_READ_ONLY, why, &b->e, CHANGE(DROP, "v"));
     FAILS(frz_table_flush(b->t, &b->e), FRZ_READ_ONLY, &b->e);
+    frz_health h = FRZ_INIT(frz_health);
+    OK(frz_db_health(b->db, b->t, &h, &b->e), &b->e);
+    assert_int_equal(h.error_class, FRZ_CLASS_FORMAT);
+    assert_non_null(strstr(h.message, why));
 }
 
 TEST(foreign_change, of_the_key_leaves_the_table_to_be_read)
