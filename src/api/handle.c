@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/sized.h"
+#include "engine/snapshot.h"
 
 static pthread_mutex_t grave_mu = PTHREAD_MUTEX_INITIALIZER;
 static void *graves[SHELLS_KEPT];
@@ -84,6 +85,14 @@ int frz__shell_row_fits(struct table *t, const frz_row *row, const frz_schema **
 {
     *schema = frz__table_schema_like(t, row->schema);
     return *schema ? FRZ_OK : frz__err(err, FRZ_INVALID, "the row is not of table %s's schema: make it with frz_row_new of this table", t->name);
+}
+
+int frz__shell_row_fits_then(struct table *t, const struct snapshot *s, const frz_row *row, frz_error *err)
+{
+    const frz_schema *then = s && s->published ? frz__snapshot_schema(s, t) : NULL, *of;
+    if (!then) return frz__shell_row_fits(t, row, &of, err);
+    if (row->schema == then || frz__schema_looks_like(row->schema, then)) return FRZ_OK;
+    return frz__err(err, FRZ_INVALID, "the row is not of the snapshot's schema: frz_snapshot_schema has that, frz_row_new_schema makes rows of it");
 }
 
 int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err)

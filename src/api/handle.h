@@ -53,6 +53,8 @@ void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is 
 /* ROW fits T's schema, by pointer or by shape. */
 /* The schema of T's, of today or before, that ROW is of: borrowed, as long as T lives. FRZ_INVALID where it is of none. */
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, const frz_schema **schema, frz_error *err);
+/* … the columns that T is read by through S (NULL: now). */
+FRZ_NODISCARD int frz__shell_row_fits_then(struct table *t, const struct snapshot *s, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */
 FRZ_NODISCARD int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err);
 /* A database on FS, which the caller keeps until after close: tests of crashes and faults. */

@@ -123,9 +123,9 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
 /* The columns of a host that looked before the schema changed are not where they were. */
 static int check_schema(const struct scan_base *b, const frz_scan_options *o, frz_error *err)
 {
-    if (!o->schema || frz__table_schema_like(b->t, o->schema) == b->view->schema) return FRZ_OK;
+    if (!o->schema || frz__schema_same_rows(o->schema, b->view->schema) || frz__schema_looks_like(o->schema, b->view->schema)) return FRZ_OK; /* names and the like may differ */
     const frz_schema *s = frz__table_schema_like(b->t, o->schema);
-    if (s && frz__schema_same_rows(s, b->view->schema)) return FRZ_OK; /* names and the like */
+    if (s && frz__schema_same_rows(s, b->view->schema)) return FRZ_OK;
     return frz__err(err, FRZ_CONFLICT, "%s: the schema that the scan's columns are of is not that of the state it reads: get it again", b->t->name);
 }
 

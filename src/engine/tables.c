@@ -111,16 +111,6 @@ int frz__table_keep_schema_locked(struct table *t, const frz_schema *s, frz_erro
     return FRZ_OK;
 }
 
-/* As a host sees it: a schema that it built itself has other field ids. */
-static bool looks_like(const frz_schema *r, const frz_schema *s)
-{
-    bool same = r->count == s->count && r->key_count == s->key_count;
-    for (size_t i = 0; same && i < s->count; i++)
-        same = r->columns[i].name_len == s->columns[i].name_len && memcmp(r->columns[i].name, s->columns[i].name, s->columns[i].name_len) == 0 && frz__type_eq(r->columns[i].type, s->columns[i].type) &&
-               r->columns[i].required == s->columns[i].required && r->columns[i].key_index == s->columns[i].key_index;
-    return same;
-}
-
 const frz_schema *frz__table_schema_like(struct table *t, const frz_schema *s)
 {
     const frz_schema *now = atomic_load_explicit(&t->view_schema, memory_order_acquire), *found = NULL;
@@ -129,7 +119,7 @@ const frz_schema *frz__table_schema_like(struct table *t, const frz_schema *s)
     for (size_t i = t->schema_count; i-- > 0 && !found;)
         if (t->schemas[i] == s) found = s;
     for (size_t i = t->schema_count; i-- > 0 && !found;)
-        if (looks_like(s, t->schemas[i])) found = t->schemas[i];
+        if (frz__schema_looks_like(s, t->schemas[i])) found = t->schemas[i];
     frz__mutex_unlock(&t->view_mu);
     return found;
 }

@@ -290,6 +290,16 @@ bool frz__schema_same(const frz_schema *a, const frz_schema *b)
     return same;
 }
 
+bool frz__schema_looks_like(const frz_schema *a, const frz_schema *b)
+{
+    bool same = a->count == b->count && a->key_count == b->key_count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct column *x = &a->columns[i], *y = &b->columns[i];
+        same = slice_eq(slice_of(x->name, x->name_len), slice_of(y->name, y->name_len)) && frz__type_eq(x->type, y->type) && x->required == y->required && x->key_index == y->key_index;
+    }
+    return same;
+}
+
 bool frz__schema_same_key(const frz_schema *a, const frz_schema *b)
 {
     bool same = a->key_count == b->key_count;

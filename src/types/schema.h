@@ -68,6 +68,8 @@ bool frz__schema_same_rows(const frz_schema *a, const frz_schema *b);
 bool frz__schema_same_reads(const frz_schema *a, const frz_schema *b);
 /* … and all the rest but the id: Iceberg's "same schema". */
 bool frz__schema_same(const frz_schema *a, const frz_schema *b);
+/* As a host sees it: equal names, types, nulls and key in equal places; a schema that it built itself has other field ids. */
+bool frz__schema_looks_like(const frz_schema *a, const frz_schema *b);
 /* Equal keys: columns by id, in order, of equal types. */
 bool frz__schema_same_key(const frz_schema *a, const frz_schema *b);
 /* NAME and C's are one to engines that fold case. */
