@@ -11,6 +11,7 @@ struct snapshot {
     _Atomic uint32_t refs;
     struct db *db;
     uint64_t seq;
+    struct pin pin;
     bool published; /* of one table, from its metadata */
     int64_t id;     /* Iceberg's, of a published one */
     struct pinned_view *views;

@@ -44,6 +44,7 @@ int frz__table_set_properties(struct table *t, const char *const *keys, const ch
     e.set = kv;
     e.set_count = count;
     rc = frz__table_edit(t, &e, NULL, NULL, NULL, err);
+    for (size_t i = 0; rc == FRZ_OK && i < count; i++) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "property", .message = keys[i]});
     if (rc == FRZ_OK) frz__compact_schedule(t); /* there may be more to do by now */
 done:
     frz__free(t->a, given);
