@@ -252,10 +252,9 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
     return rc;
 }
 
-int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+static int run(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
-    int64_t since = frz__clock_mono_ns();
     c->changing = true;
     TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
     TRY(frz__reloc_init(&c->reloc, t->a, c->plan.count, err));
@@ -264,14 +263,51 @@ int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error
         c->reloc.inputs[i].mask = c->inputs[i]->mask;
     }
     FAILPOINT("compact.begin", err);
+    frz__running_phase(t->db, &c->job, "write");
     MUST(frz__compact_merge(c, err));
     FAILPOINT("compact.after_data", err);
     TRY(frz__change_readers(&c->change, err));
+    frz__running_phase(t->db, &c->job, "commit");
     MUST(publish(c, err));
+    return FRZ_OK;
+}
+
+static void tell_end(const struct compaction *c, int rc, int64_t since, const frz_error *err)
+{
+    struct event_info i = {.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .files_in = c->plan.count, .files_out = c->change.output_count, .bytes_in = c->plan.input_bytes, .bytes_out = c->change.bytes,
+                           .rows_out = c->change.rows, .status = rc, .reason = frz__plan_reason_name(c->plan.reason), .message = rc == FRZ_OK ? NULL : err->message};
+    frz__event(c->t->db, c->t, rc == FRZ_OK ? FRZ_EVENT_COMPACTION_END : FRZ_EVENT_COMPACTION_FAILED, &i);
+}
+
+/* The health is told of what failed, not that it was stopped. */
+static void note(const struct compaction *c, int rc, const frz_error *err)
+{
+    struct table *t = c->t;
+    if (rc == FRZ_OK) frz__health_ok(t->db, t, HEALTH_COMPACTION);
+    else if (rc < 0 && rc != FRZ_CANCELLED && !atomic_load(&t->db->closing) && !atomic_load(&t->dropped)) (void)frz__health_fail(t->db, t, HEALTH_COMPACTION, err);
+}
+
+int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+{
+    struct table *t = c->t;
+    int64_t since = frz__clock_mono_ns();
+    frz_error own = {0};
+    frz__event(t->db, t, FRZ_EVENT_COMPACTION_BEGIN, &(struct event_info){.files_in = c->plan.count, .bytes_in = c->plan.input_bytes, .reason = frz__plan_reason_name(c->plan.reason)});
+    frz__running_begin(t->db, &c->job, t, "compaction", frz__plan_reason_name(c->plan.reason));
+    atomic_store(&c->job.bytes_in, c->plan.input_bytes);
+    atomic_store(&c->job.rows_total, c->rows_in);
+    int rc = run(c, &own);
+    frz__running_end(t->db, &c->job);
+    tell_end(c, rc, since, &own);
+    note(c, rc, &own);
+    if (rc != FRZ_OK) {
+        if (err) *err = own;
+        return rc;
+    }
     stat_add(&t->compactions, 1);
     stat_add(&t->compact_bytes_in, c->plan.input_bytes);
     stat_add(&t->compact_bytes_out, c->change.bytes);
-    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    latency_add(&t->compaction_latency, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
     if (out) *out = (struct compact_result){c->plan.reason, c->plan.count, c->change.output_count, c->plan.input_bytes, c->change.bytes, c->change.rows, c->plan.level};
     return FRZ_OK;
 }

@@ -89,6 +89,7 @@ static void pay(struct crew *crew, struct piece *p, uint64_t rows)
     p->written = written;
     if (due) frz__rate_take(&c->t->db->compact_rate, due);
     atomic_fetch_add(&c->rows_done, rows - p->rows);
+    atomic_fetch_add(&c->job.rows_done, rows - p->rows);
     p->rows = rows;
 }
 
@@ -195,7 +196,7 @@ static size_t piece_count(struct compaction *c)
     frz__mutex_lock(&c->t->view_mu);
     uint64_t least = c->t->settings.frazil_compaction_split_bytes;
     frz__mutex_unlock(&c->t->view_mu);
-    uint64_t n = c->plan.input_bytes / least, idle = db->compactors && threads > busy ? threads - busy : 0;
+    uint64_t n = c->plan.one_file ? 1 : c->plan.input_bytes / least, idle = db->compactors && threads > busy ? threads - busy : 0;
     if (n > idle) n = idle;
     return n < 1 ? 1 : n > PIECES_MAX ? PIECES_MAX : (size_t)n;
 }
@@ -226,7 +227,8 @@ static int crew_new(struct compaction *c, struct crew **out, frz_error *err)
         crew->count++;
         TRY(rc);
         frz__compact_profile(c, &change->writer_options);
-        change->file_bytes_max = c->plan.output_bytes < change->file_bytes_max ? c->plan.output_bytes : change->file_bytes_max;
+        if (c->plan.one_file) change->file_bytes_max = CHANGE_FILE_BYTES_MAX;
+        else if (c->plan.output_bytes < change->file_bytes_max) change->file_bytes_max = c->plan.output_bytes;
     }
     return FRZ_OK;
 }

@@ -17,6 +17,7 @@ struct compaction {
     struct change change;
     struct change *parts;  /* whose outputs became those of `change`, and whose arenas still hold what these say */
     size_t part_count;
+    struct running job;
     bool changing;         /* `change` is there */
     int64_t base_sequence;
 };

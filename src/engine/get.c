@@ -31,6 +31,7 @@ int frz__get(struct table *t, struct snapshot *s, slice key, const uint8_t *mask
     int rc = frz__codec_take(t->db, &codec, err);
     if (rc >= 0) rc = get_in(t, v, seq, key, mask, codec, out, err);
     if (rc == FRZ_NOT_FOUND) say_absent(err);
+    frz__health_read(t, rc, err);
     frz__codec_give(t->db, codec);
     frz__view_release(v);
     return rc;
@@ -47,6 +48,7 @@ int frz__multi_get(struct table *t, struct snapshot *s, const slice *keys, size_
         rc = get_in(t, v, seq, keys[i], NULL, codec, rows[i], err);
         found[i] = rc == FRZ_OK;
     }
+    frz__health_read(t, rc, err);
     frz__codec_give(t->db, codec);
     frz__view_release(v);
     return rc < 0 ? rc : FRZ_OK;

@@ -360,6 +360,7 @@ static void pick_small(struct planner *p)
                 for (size_t k = 0; k < n; k++) add_input(p, files[from + k]);
                 decide(p, PLAN_SMALL, i);
                 p->out->output_bytes = p->o->target_bytes;
+                p->out->one_file = true;
                 return;
             }
         }

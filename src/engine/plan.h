@@ -45,6 +45,7 @@ struct plan {
     uint8_t level;          /* of the outputs */
     uint64_t output_bytes;  /* a file is ended near this size */
     bool last;              /* nothing lies deeper: the profile for scans */
+    bool one_file;          /* the output is one: whatever a writer thinks of its size on the way, so that joining files ends */
     bool blocked;           /* of a manual one: there is more to do, and it is busy */
 };
 static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }

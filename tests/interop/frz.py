@@ -68,6 +68,15 @@ class _ScanOptions(c.Structure):
                 ("prefix", c.c_void_p), ("prefix_count", c.c_size_t), ("where", c.c_char_p), ("limit", c.c_uint64), ("batch_rows", c.c_uint32)]
 
 
+class _CompactOptions(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("dry_run", c.c_bool), ("no_flush", c.c_bool), ("from_", c.c_void_p), ("from_count", c.c_size_t), ("to", c.c_void_p), ("to_count", c.c_size_t),
+                ("progress", c.c_void_p), ("file", c.c_void_p), ("ctx", c.c_void_p)]
+
+
+class _CompactResult(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("reserved", c.c_uint32)] + [(n, c.c_uint64) for n in ("jobs", "files_in", "files_out", "bytes_in", "bytes_out", "rows_in", "rows_out", "rows_masked", "elapsed_us")]
+
+
 class _SnapshotInfo(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("current", c.c_bool), ("snapshot_id", c.c_int64), ("parent_id", c.c_int64), ("sequence_number", c.c_int64),
                 ("timestamp_ms", c.c_int64), ("operation", c.c_char_p), ("summary_json", c.c_char_p)]
@@ -341,6 +350,12 @@ class Table:
 
     def flush(self):
         _call("table_flush", self.handle)
+
+    def compact(self):
+        """The whole table; what was done, by name."""
+        options, result = _CompactOptions(struct_size=c.sizeof(_CompactOptions)), _CompactResult(struct_size=c.sizeof(_CompactResult))
+        _call("table_compact", self.handle, c.byref(options), c.byref(result))
+        return {n: getattr(result, n) for n, _ in _CompactResult._fields_[2:]}
 
     # ── reads ──
 

@@ -1,5 +1,5 @@
 /* Goal    out of memory is FRZ_NO_MEMORY, never a crash, a leak, or a wrong answer, and the same call works later.
- * Method  a life of a database (open, create, put, batch, update, get, flush, scan, delete, property, drop, close, reopen) with the nth allocation failing, for every n that time allows. */
+ * Method  a life of a database (open, create, put, batch, update, get, flush, compact, scan, delete, property, drop, close, reopen) with the nth allocation failing, for every n that time allows. */
 #include "frz_test.h"
 
 #include <stdio.h>
@@ -142,6 +142,16 @@ static int try_snapshot(struct life *l)
     return rc;
 }
 
+static int try_compact(struct life *l, frz_table *t, int round)
+{
+    frz_value from = {.type = FRZ_LONG, .as.i64 = 0};
+    frz_compact_options o = FRZ_COMPACT_OPTIONS_INIT;
+    o.no_flush = round == 0;
+    o.from = &from;
+    o.from_count = 1;
+    return frz_table_compact(t, &o, NULL, &l->e);
+}
+
 static int try_verify(struct life *l)
 {
     frz_verify_report r = {.struct_size = sizeof r};
@@ -170,6 +180,12 @@ static void live(struct life *l)
             TRIED(try_scan(l, l->t[i], round * 20 + 40 - 1 - round + round + 1));
         }
         TRIED(try_snapshot(l));
+        if (round == 1) continue;
+        for (int i = 0; i < 2; i++) { /* with masks, and without a flush with what the last one left */
+            TRIED(try_compact(l, l->t[i], round));
+            TRIED(try_get(l, l->t[i], round * 20 + 3, "updated"));
+            TRIED(try_scan(l, l->t[i], round * 20 + 40 - 1 + 1));
+        }
     }
     TRIED(frz_table_set_property(l->t[0], "owner", "x", &l->e));
     TRIED(try_verify(l));
