@@ -22,7 +22,7 @@ static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 
 /* What the memory allows of a table whose rows have so many bytes each, on disk. */
-static void bound_by_memory(struct table *t, struct plan_options *o)
+static void bound_by_memory(struct table *t, uint64_t page_bytes, struct plan_options *o)
 {
     uint64_t share = memory_share(t), bytes = 0, rows = 1, seq;
     struct view *v = frz__view_latest(t, &seq);
@@ -30,7 +30,7 @@ static void bound_by_memory(struct table *t, struct plan_options *o)
         bytes += (uint64_t)v->files[i]->file_size;
         rows += v->files[i]->sst->rows;
     }
-    uint64_t row = bytes / rows + 1, pages = v->schema->count * t->settings.write_parquet_page_size_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
+    uint64_t row = bytes / rows + 1, pages = v->schema->count * page_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
     frz__view_release(v);
     o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
     o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
@@ -47,8 +47,9 @@ void frz__compact_options(struct table *t, struct plan_options *out)
         .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
         .input_bytes_max = s->frazil_compaction_input_bytes_max};
     out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max((uint64_t)t->mix.gets, (uint64_t)t->mix.puts, out->ratio);
+    uint64_t page_bytes = s->write_parquet_page_size_bytes;
     frz__mutex_unlock(&t->view_mu);
-    bound_by_memory(t, out);
+    bound_by_memory(t, page_bytes, out);
 }
 
 uint64_t frz__compact_input_memory(const struct compaction *c) { return memory_share(c->t) / 2 / c->plan.count; }
