@@ -22,7 +22,7 @@ static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 
 /* What the memory allows of a table whose rows have so many bytes each, on disk. */
-static void bound_by_memory(struct table *t, uint64_t page_bytes, struct plan_options *o)
+static void bound_by_memory(struct table *t, struct plan_options *o)
 {
     uint64_t share = memory_share(t), bytes = 0, rows = 1, seq;
     struct view *v = frz__view_latest(t, &seq);
@@ -30,7 +30,10 @@ static void bound_by_memory(struct table *t, uint64_t page_bytes, struct plan_op
         bytes += (uint64_t)v->files[i]->file_size;
         rows += v->files[i]->sst->rows;
     }
-    uint64_t row = bytes / rows + 1, pages = v->schema->count * page_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
+    frz__mutex_lock(&t->view_mu);
+    uint64_t page = t->settings.write_parquet_page_size_bytes;
+    frz__mutex_unlock(&t->view_mu);
+    uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
     frz__view_release(v);
     o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
     o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
@@ -47,9 +50,8 @@ void frz__compact_options(struct table *t, struct plan_options *out)
         .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
         .input_bytes_max = s->frazil_compaction_input_bytes_max};
     out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max((uint64_t)t->mix.gets, (uint64_t)t->mix.puts, out->ratio);
-    uint64_t page_bytes = s->write_parquet_page_size_bytes;
     frz__mutex_unlock(&t->view_mu);
-    bound_by_memory(t, page_bytes, out);
+    bound_by_memory(t, out);
 }
 
 uint64_t frz__compact_input_memory(const struct compaction *c) { return memory_share(c->t) / 2 / c->plan.count; }
@@ -58,7 +60,7 @@ void frz__compact_profile(const struct compaction *c, struct sst_writer_options 
 {
     struct table *t = c->t;
     uint64_t share = memory_share(t), page = at_least(share / 8 / c->view->schema->count, PAGE_BYTES_MIN); /* each column gathers one, */
-    o->lineage = t->format_version >= 3;
+    o->lineage = compaction_lineage(c);
     o->level_hint = c->plan.level;
     o->row_group_bytes = at_most(o->row_group_bytes, at_least(share / 8, ROW_GROUP_BYTES_MIN)); /* and a row group is held until it ends */
     o->dict_bytes = (uint32_t)at_most(page, DICT_BYTES_MAX);
@@ -157,6 +159,16 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
     return rc;
 }
 
+/* The table was upgraded meanwhile, or its first snapshot since gave row ids to what the inputs hold: the outputs don't have them. */
+static bool lineage_began(const struct compaction *c, const struct view *now)
+{
+    if (c->t->version->meta->format_version != c->version->meta->format_version) return true;
+    for (size_t k = 0; k < c->plan.count; k++)
+        for (size_t i = 0; i < now->file_count; i++)
+            if (now->files[i]->first_row_id >= 0 && c->inputs[k]->first_row_id < 0 && strcmp(now->files[i]->iceberg_path, c->inputs[k]->iceberg_path) == 0) return true;
+    return false;
+}
+
 static int publish_once(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
@@ -168,6 +180,10 @@ static int publish_once(struct compaction *c, frz_error *err)
     if (now->schema->schema_id != c->view->schema->schema_id) {
         frz__view_release(now);
         return frz__err(err, FRZ_CONFLICT, "%s: its schema changed while files were rewritten", t->name);
+    }
+    if (lineage_began(c, now)) {
+        frz__view_release(now);
+        return frz__err(err, FRZ_CONFLICT, "%s: its rows were given row ids while files were rewritten", t->name);
     }
     TRY(translate(c, now, err)); /* takes NOW's count */
     frz__change_drop_dead(&c->change);
