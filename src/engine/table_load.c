@@ -1,6 +1,7 @@
 /* table_load.c — tables from disk: at open, and again when somebody else committed. */
 #include <stdio.h>
 
+#include "engine/lease.h"
 #include "engine/tables.h"
 
 /* That V can be T's, and T's settings under it. */
@@ -33,6 +34,13 @@ static int build_view(struct table *t, struct mem *const *mems, size_t mem_count
     frz_schema *s = frz__ice_schema(v->meta, v->meta->current_schema_id);
     TRY(frz__version_files(t, v, v->meta->current_snapshot_id, &files, &count, &dels, &del_count, err));
     int rc = frz__view_new(t->a, s, mems, mem_count, files, count, flushed, v->meta->current_snapshot_id, out, err);
+    if (rc >= 0) {
+        rc = frz__version_hold(t, v, v->meta->current_snapshot_id, &(*out)->hold, err);
+        if (rc < 0) {
+            frz__view_release(*out);
+            *out = NULL;
+        }
+    }
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);
     if (rc < 0) {
@@ -158,13 +166,38 @@ done:
     return rc;
 }
 
+/* A reader tells what it is about to read, and looks whether it was in time (lease.h (2)). FRZ_BUSY: it was not. */
+static int hold_all(struct db *db, struct hold **holds, frz_error *err)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (!table_is_broken(t)) TRY(frz__version_hold(t, t->version, t->version->meta->current_snapshot_id, &holds[i], err));
+    }
+    TRY(frz__lease_write(db, err));
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        bool retained = true;
+        if (holds[i]) TRY(frz__version_retains(t, t->version, holds[i]->snapshot_id, &retained, err));
+        if (!retained) return frz__err(err, FRZ_BUSY, "%s: snapshot %" PRId64 " expired while it was taken up", t->name, holds[i]->snapshot_id);
+    }
+    return FRZ_OK;
+}
+
 int frz__tables_load(struct db *db, frz_error *err)
 {
     struct buf spaces = BUF_INIT(db->a, 0);
+    struct hold **holds = NULL;
+    size_t held = 0;
     const char *ns;
     int rc = frz__names_list(db->fs, "", true, &spaces, err);
     for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = load_namespace(db, ns, err);
     buf_clear(&spaces);
+    if (rc >= 0 && db->lease) {
+        held = db->table_count;
+        holds = (struct hold **)frz__alloc_array(db->a, held + 1, sizeof *holds);
+        if (holds) memset(holds, 0, held * sizeof(struct hold *));
+        rc = holds ? hold_all(db, holds, err) : frz__err_no_memory(err, held * sizeof *holds);
+    }
     for (size_t i = 0; rc >= 0 && i < db->table_count; i++) {
         struct table *t = db->tables[i];
         frz_error why;
@@ -175,6 +208,8 @@ int frz__tables_load(struct db *db, frz_error *err)
             rc = FRZ_OK;
         } else if (rc < 0 && err) *err = why;
     }
+    for (size_t i = 0; holds && i < held; i++) frz__hold_release(holds[i]); /* the views have their own */
+    frz__free(db->a, holds);
     return rc < 0 ? rc : FRZ_OK;
 }
 
@@ -209,6 +244,7 @@ int frz__table_reload(struct table *t, frz_error *err)
         return rc;
     }
     bool moved = v->meta->current_snapshot_id != old->meta->current_snapshot_id, doubt = t->in_doubt;
+    frz__expire_rebase(t, old, v);
     frz__mutex_lock(&t->commit_mu);
     t->version = v;
     frz__mutex_unlock(&t->commit_mu);
@@ -225,7 +261,10 @@ int frz__table_reload(struct table *t, frz_error *err)
     struct view *next = NULL;
     uint64_t at = flushed > now->flushed_seq ? flushed : now->flushed_seq;
     rc = frz__view_new(t->a, fresh->schema, now->mems, keep, fresh->files, fresh->file_count, at, fresh->snapshot_id, &next, err);
-    if (rc >= 0) frz__view_install_locked(t, next);
+    if (rc >= 0) {
+        next->hold = frz__hold_acquire(fresh->hold);
+        frz__view_install_locked(t, next);
+    }
     frz__mutex_unlock(&t->view_mu);
     frz__view_release(fresh);
     if (rc >= 0) t->in_doubt = false;

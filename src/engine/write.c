@@ -118,6 +118,7 @@ static int rotate_leading(struct table *t, frz_error *err)
         rc = frz__view_new(t->a, old->schema, mems, old->mem_count + 1, old->files, old->file_count, old->flushed_seq, old->snapshot_id, &v, err);
     }
     if (rc >= 0) {
+        v->hold = frz__hold_acquire(old->hold);
         t->rot_seq = db->seq_next - 1;
         t->active = fresh;
         frz__view_install_locked(t, v);
