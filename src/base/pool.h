@@ -12,5 +12,7 @@ FRZ_NODISCARD int frz__pool_start(const allocator *a, unsigned threads, struct p
 /* false = stopping: the job will not run. URGENT jobs go to the front. Never fails otherwise: the node is the caller's. */
 struct pool_job { struct pool_job *next; pool_fn fn; void *arg; pool_fn cancel; }; /* CANCEL(ARG), or nothing where it is NULL: instead of FN, by stop, once all threads are joined */
 bool frz__pool_submit(struct pool *p, struct pool_job *job, bool urgent);
+/* This thread, from now on, leaves the cores to others that want them. */
+void frz__pool_background(void);
 void frz__pool_stop(struct pool *p); /* NULL is fine; frees P */
 #endif

@@ -12,8 +12,10 @@
 #define ROW_BYTES ((uint64_t)2)  /* of an input row: where it went, in a buffer that doubles */
 #define ROWS_READ_AHEAD 1024     /* of each input, decoded */
 #define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
-#define INPUTS_MIN 4             /* fewer make no progress */
+#define INPUTS_MIN 2             /* fewer make no progress */
 #define ROW_GROUP_BYTES_MIN ((uint64_t)1 << 20)
+#define DICT_BYTES_MAX ((uint64_t)1 << 20)
+#define PAGE_BYTES_MIN ((uint64_t)4096)
 
 static uint64_t memory_share(const struct table *t) { return t->db->set.memory_bytes / JOBS_MEMORY / t->db->set.compaction_threads; }
 static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
@@ -52,18 +54,24 @@ void frz__compact_options(struct table *t, struct plan_options *out)
     bound_by_memory(t, out);
 }
 
+uint64_t frz__compact_input_memory(const struct compaction *c) { return memory_share(c->t) / 2 / c->plan.count; }
+
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o)
 {
     struct table *t = c->t;
-    uint64_t held = at_least(memory_share(t) / 4, ROW_GROUP_BYTES_MIN); /* a row group is held until it ends */
+    uint64_t share = memory_share(t), page = at_least(share / 8 / c->view->schema->count, PAGE_BYTES_MIN); /* each column gathers one, */
     o->lineage = compaction_lineage(c);
     o->level_hint = c->plan.level;
-    if (o->row_group_bytes > held) o->row_group_bytes = held;
-    if (!c->plan.last) return;
+    o->row_group_bytes = at_most(o->row_group_bytes, at_least(share / 8, ROW_GROUP_BYTES_MIN)); /* and a row group is held until it ends */
+    o->dict_bytes = (uint32_t)at_most(page, DICT_BYTES_MAX);
+    o->batch_bytes = (size_t)at_least(share / 16, PAGE_BYTES_MIN);
     frz__mutex_lock(&t->view_mu);
-    o->page_bytes = (uint32_t)t->settings.write_parquet_page_size_bytes;
-    o->level = (int)t->settings.write_parquet_compression_level;
+    if (c->plan.last) {
+        o->page_bytes = (uint32_t)t->settings.write_parquet_page_size_bytes;
+        o->level = (int)t->settings.write_parquet_compression_level;
+    }
     frz__mutex_unlock(&t->view_mu);
+    o->page_bytes = (uint32_t)at_most(o->page_bytes, page);
 }
 
 /* ── 1 ── */

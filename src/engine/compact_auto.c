@@ -62,6 +62,7 @@ static void compact_job(void *arg)
 {
     struct table *t = (struct table *)arg;
     frz_error err;
+    frz__pool_background();
     bool due = leave_queue(t);
     if (due && wanted(t) && compact_next(t, &err) == FRZ_OK) {
         succeeded(t);

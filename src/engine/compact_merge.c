@@ -41,10 +41,11 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     const allocator *a = c->t->a;
     struct iter **sources = (struct iter **)frz__alloc_array(a, c->plan.count + 1, sizeof *sources);
     size_t n = 0;
+    uint64_t memory = frz__compact_input_memory(c);
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
     for (; rc >= 0 && n < c->plan.count; n++) {
         const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to};
+        struct sst_scan_options o = {.lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to, .memory_bytes = (size_t)memory};
         rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
         if (rc < 0) break;
         sources[n]->tag = n;
@@ -171,6 +172,7 @@ static void work(struct crew *crew, bool own)
 static void helper_left(void *arg) { crew_release(((struct helper *)arg)->crew); }
 static void helper_job(void *arg)
 {
+    frz__pool_background();
     work(((struct helper *)arg)->crew, false);
     helper_left(arg);
 }

@@ -25,6 +25,7 @@ struct compaction {
 static inline bool compaction_lineage(const struct compaction *c) { return c->version->meta->format_version >= 3; }
 /* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
+uint64_t frz__compact_input_memory(const struct compaction *c); /* what a cursor over one of its inputs may take */
 /* compact_merge.c: the inputs' live rows into new files, which become those of `change`; where they went into `reloc`. */
 FRZ_NODISCARD int frz__compact_merge(struct compaction *c, frz_error *err);
 void frz__compact_parts_clear(struct compaction *c); /* after `change` */

@@ -130,6 +130,8 @@ FRZ_NODISCARD int frz__pq_scan_new(struct pq_file *f, const size_t *columns, con
                                    struct pq_scan **out, frz_error *err);
 /* Resets OUT (made for COUNT columns of TYPES) and fills it with at most MAX_ROWS consecutive rows; FIRST_ROW = the file position of its first. FRZ_DONE at the end. */
 FRZ_NODISCARD int frz__pq_scan_next(struct pq_scan *s, size_t max_rows, struct vecs *out, uint64_t *first_row, frz_error *err);
+/* Reads ahead BYTES at most, all columns together, and a page of each at least; before the first batch. */
+void frz__pq_scan_read_ahead(struct pq_scan *s, size_t bytes);
 uint64_t frz__pq_scan_pages(const struct pq_scan *s); /* decoded so far */
 void frz__pq_scan_free(struct pq_scan *s);
 /* Reads every page of every chunk: headers, CRC, levels, values, statistics that bound, indexes that agree. FN gets each finding; rc < 0 only where it could not go on. */

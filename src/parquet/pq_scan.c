@@ -106,6 +106,12 @@ void frz__pq_scan_free(struct pq_scan *s)
     frz__free(s->f->a, s);
 }
 
+void frz__pq_scan_read_ahead(struct pq_scan *s, size_t bytes)
+{
+    size_t each = bytes / (s->count ? s->count : 1);
+    if (each < s->read_bytes) s->read_bytes = each;
+}
+
 uint64_t frz__pq_scan_pages(const struct pq_scan *s) { return s->pages; }
 
 /* ── one column ── */

@@ -30,7 +30,9 @@ struct sst_writer_options {
     const frz_schema *schema;
     int codec, level;
     uint64_t row_group_rows, row_group_bytes;
+    size_t batch_bytes;        /* of rows on their way into columns; 0 = 4 MiB */
     uint32_t page_bytes;       /* of value columns; 0 = 16 KiB: point reads */
+    uint32_t dict_bytes;       /* of one dictionary; 0 = as is usual */
     uint32_t filter_bits;      /* a key, and a sixteenth more: 10 let one miss in a hundred through; 0 = no filter */
     bool lineage;              /* write _row_id and _last_updated_sequence_number */
     bool dictionary;           /* for strings and others where it pays */
@@ -113,6 +115,7 @@ struct sst_scan_options {
     size_t column_count;
     bool lineage;           /* two more vectors at the end: _row_id and _last_updated_sequence_number as stored (long, null where there is none) */
     bool keys;              /* encoded keys are wanted (iter.key); false: unordered scans */
+    size_t memory_bytes;    /* of a cursor: what it reads ahead and decodes takes about this, and a page of each column at least; 0 = what is fast */
     slice from, to;         /* encoded; data NULL = open; [from, to) */
     bool reverse;
     const void *mask;

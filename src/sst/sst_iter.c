@@ -13,23 +13,44 @@ struct sst_iter {
     struct vecs shown; /* the first of them: what base.vecs points to */
     const struct vec **key_cols;
     struct sst_keys keys;
+    size_t batch_rows, batch_bytes; /* rows of the next batch; what one may take, 0 = anything */
     uint8_t selected[SST_KEY_PAGE_ROWS / 8];
     uint64_t first;
     size_t rows, at; /* forward: next to look at; backward: one above it */
 };
+
+#define FIRST_ROWS 32 /* before it is known how wide rows are */
+
+static size_t bytes_of(const struct vec *v)
+{
+    size_t width = frz__type_width(v->type);
+    return width ? v->len * width : v->len * sizeof *v->offsets + (v->len ? v->offsets[v->len] : 0);
+}
+
+/* The next batch is as large as memory allows rows like those of the last one. */
+static void learn_width(struct sst_iter *it)
+{
+    size_t bytes = 0;
+    if (!it->batch_bytes) return;
+    for (size_t i = 0; i < it->all.count; i++) bytes += bytes_of(&it->all.cols[i]);
+    size_t row = bytes / it->rows + 1, rows = it->batch_bytes / row;
+    if (rows > it->rows * 4) rows = it->rows * 4; /* the next ones may be wider */
+    it->batch_rows = rows < 1 ? 1 : rows > SST_KEY_PAGE_ROWS ? SST_KEY_PAGE_ROWS : rows;
+}
 
 /* The next batch with a live row in it. */
 static int iter_load(struct sst_iter *it, frz_error *err)
 {
     do {
         it->rows = 0;
-        int rc = frz__sst_fetch_next(it->fetch, SST_KEY_PAGE_ROWS, it->all.cols, &it->first, &it->rows, err);
+        int rc = frz__sst_fetch_next(it->fetch, it->batch_rows, it->all.cols, &it->first, &it->rows, err);
         if (rc != FRZ_OK) {
             it->rows = 0;
             it->at = 0;
             it->done = rc == FRZ_DONE;
             return rc;
         }
+        learn_width(it);
         memset(it->selected, 0xFF, sizeof it->selected);
         if (it->mask_fn) it->mask_fn(it->mask, it->first, it->rows, it->selected);
     } while (it->mask_fn && bits_count(it->selected, it->rows) == 0);
@@ -82,6 +103,8 @@ int frz__sst_iter_new(struct sst *s, const struct sst_scan_options *o, struct it
     it->keys = SST_KEYS_INIT(s->env.a);
     it->reverse = o->reverse;
     it->keys_wanted = o->keys;
+    it->batch_bytes = o->memory_bytes / 2;
+    it->batch_rows = it->batch_bytes ? FIRST_ROWS : SST_KEY_PAGE_ROWS;
     it->mask = o->mask;
     it->mask_fn = o->mask ? o->mask_fn : NULL;
     CHECK(frz__sst_fetch_new(s, o, o->keys, &it->fetch, err));

@@ -82,7 +82,7 @@ static int writer_columns(struct sst_writer *w, frz_error *err)
         cols[s->count + 1] = (struct pq_wcol){.name = "_last_updated_sequence_number", .field_id = ICE_LAST_UPDATED_FIELD, .type = lineage, .page_rows_log2 = SST_KEY_PAGE_ROWS_LOG2};
     }
     struct pq_writer_options o = {.codec = w->o.codec, .level = w->o.level, .row_group_rows = w->o.row_group_rows, .row_group_bytes = w->o.row_group_bytes,
-                                  .page_bytes = w->o.page_bytes ? w->o.page_bytes : VALUE_PAGE_BYTES, .sort_columns = sort, .sort_count = s->key_count};
+                                  .dict_bytes = w->o.dict_bytes, .page_bytes = w->o.page_bytes ? w->o.page_bytes : VALUE_PAGE_BYTES, .sort_columns = sort, .sort_count = s->key_count};
     struct pq_sink sink = {w, sink_append};
     CHECK(frz__pq_writer_new(w->a, &o, cols, count, sink, w->codec, &w->pq, err));
     CHECK(frz__vecs_init(&w->batch, w->a, types, count, err));
@@ -105,6 +105,7 @@ int frz__sst_writer_new(const allocator *a, struct file *file, const struct sst_
     w->o = *o;
     w->schema = frz__schema_acquire(o->schema);
     w->o.schema = w->schema;
+    if (!w->o.batch_bytes || w->o.batch_bytes > BATCH_BYTES) w->o.batch_bytes = BATCH_BYTES;
     w->file = file;
     w->sink = w->scratch = w->footer = BUF_INIT(a, 0);
     w->first_key = w->last_key = w->fences.keys = BUF_INIT(a, 0);
@@ -188,7 +189,7 @@ static int add_done(struct sst_writer *w, size_t count, size_t bytes, int rc, fr
         w->rows += count;
         w->batch.rows += count;
         w->batch_bytes += bytes;
-        if (w->batch.rows >= BATCH_ROWS || w->batch_bytes >= BATCH_BYTES) rc = batch_flush(w, err);
+        if (w->batch.rows >= BATCH_ROWS || w->batch_bytes >= w->o.batch_bytes) rc = batch_flush(w, err);
     }
     if (rc < 0) w->broken = true;
     return rc;
@@ -204,7 +205,7 @@ static size_t batch_room(const struct sst_writer *w, const struct sst_rows *r, s
 {
     size_t rows = BATCH_ROWS - w->batch.rows, n = 0;
     *bytes = 0;
-    while (n < rows && from + n < r->count && w->batch_bytes + *bytes < BATCH_BYTES) {
+    while (n < rows && from + n < r->count && w->batch_bytes + *bytes < w->o.batch_bytes) {
         FRZ_ASSERT(r->rows[from + n].len >= 2 && load_u16(r->rows[from + n].data) == (uint16_t)w->schema->schema_id);
         *bytes += r->keys[from + n].len + r->rows[from + n].len;
         n++;
