@@ -445,6 +445,14 @@ TEST(compact_manual, ends_although_rows_are_written_and_published_all_the_while)
     rig_clear(&r);
 }
 
+static size_t at_work(struct rig *r)
+{
+    frz__mutex_lock(&r->db->db->tables_mu);
+    size_t n = r->db->db->manual_count;
+    frz__mutex_unlock(&r->db->db->tables_mu);
+    return n;
+}
+
 TEST(compact_manual, waits_for_another_that_is_at_the_same_files)
 {
     struct rig r;
@@ -460,7 +468,7 @@ TEST(compact_manual, waits_for_another_that_is_at_the_same_files)
         assert_true(frz__test_failpoint_wait_paused("compact.after_data", 60000));
         assert_int_equal(pthread_create(&threads[1], NULL, compact_thread, &j[1]), 0);
         struct timespec tick = {0, 1000000};
-        while (atomic_load(&r.db->db->manual_count) != 2) nanosleep(&tick, NULL);
+        while (at_work(&r) != 2) nanosleep(&tick, NULL);
         frz__test_failpoint_resume("compact.after_data");
         for (int i = 0; i < 2; i++) {
             pthread_join(threads[i], NULL);
