@@ -77,5 +77,6 @@ int cmd_snapshots(struct args *a);
 int cmd_files(struct args *a);
 int cmd_verify(struct args *a);
 int cmd_import(struct args *a);
+int cmd_top(struct args *a);
 int cmd_bench(struct args *a);
 #endif

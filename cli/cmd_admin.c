@@ -20,10 +20,12 @@ int cmd_stats(struct args *a)
     frz_error e = {0};
     struct session s;
     frz_blob *text = NULL;
+    if (args_has(a, "json") && args_has(a, "openmetrics")) return usage("--json and --openmetrics exclude each other");
     int code = session_open(&s, a, MODE_READ, a->word_count > 1);
     if (code) return code;
-    int rc = frz_db_stats_text(s.db, s.table, args_has(a, "json"), &text, &e);
-    if (rc == FRZ_OK) printf("%s%s", frz_blob_data(text), args_has(a, "json") ? "\n" : "");
+    bool json = args_has(a, "json");
+    int rc = args_has(a, "openmetrics") ? frz_db_metrics(s.db, s.table, &text, &e) : frz_db_stats_text(s.db, s.table, json, &text, &e);
+    if (rc == FRZ_OK) printf("%s%s", frz_blob_data(text), json ? "\n" : "");
     frz_blob_free(text);
     return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
 }

@@ -6,6 +6,8 @@
 
 #define JSON {"json", false, "one JSON object, or JSON lines"}
 static const struct option_def none[] = {JSON, {0}};
+static const struct option_def stats_options[] = {JSON, {"openmetrics", false, "OpenMetrics text"}, {0}};
+static const struct option_def top_options[] = {{"interval", true, "seconds between two looks (default 2)"}, {"once", false, "one look, without a terminal"}, JSON, {0}};
 static const struct option_def create_options[] = {{"schema", true, "'id long, name string?'"}, {"schema-json", true, "a file of Iceberg schema JSON"}, {"key", true, "id[,…]"},
     {"property", true, "key=value; again for more"}, {"format-version", true, "2 (default) or 3"}, JSON, {0}};
 static const struct option_def durability[] = {{"sync", true, "full (default), interval, off"}, {"no-flush", false, "leave publishing to a later flush"}, JSON, {0}};
@@ -38,7 +40,8 @@ const struct command commands[] = {
     {"count", "DB TABLE", "how many rows", 2, 2, count_options, cmd_count},
     {"flush", "DB [TABLE]", "publish", 1, 2, none, cmd_flush},
     {"compact", "DB TABLE [--from KEY] [--to KEY]", "publish, and rewrite files: one sorted run, nothing masked", 2, 2, compact_options, cmd_compact},
-    {"stats", "DB [TABLE]", "counters", 1, 2, none, cmd_stats},
+    {"stats", "DB [TABLE]", "counters", 1, 2, stats_options, cmd_stats},
+    {"top", "DB", "live: levels, rates, stalls, running jobs of the process that writes", 1, 1, top_options, cmd_top},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},

@@ -5,6 +5,7 @@
 #include "api/handle.h"
 #include "base/blob.h"
 #include "base/sized.h"
+#include "engine/watch.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
@@ -59,6 +60,7 @@ int frz_db_close(frz_db *h, frz_error *err)
     if (!h) return FRZ_OK;
     int rc = frz__shell_db(h, &db, err);
     if (rc < 0) return rc;
+    if (frz__events_inside(db->events)) return frz__err(err, FRZ_MISUSE, "%s can't be closed from its own event callback", db->root);
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
@@ -129,6 +131,34 @@ int frz_db_tables(frz_db *h, int (*fn)(void *ctx, const char *name), void *ctx, 
     }
 }
 
+int frz_db_events(frz_db *h, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    return frz__events_read(db->events, since, fn, ctx);
+}
+
+int frz_db_health(frz_db *h, frz_table *table, frz_health *out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__sized_check(out, "frz_health", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    frz__health_get(db, t, out);
+    return FRZ_OK;
+}
+
+int frz_db_resume(frz_db *h, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    return frz__health_resume(db, err);
+}
+
 static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     struct db *db;
@@ -157,6 +187,76 @@ int frz_db_stats_text(frz_db *h, frz_table *table, bool json, frz_blob **out, fr
     if (rc >= 0) rc = frz__blob_take(&text, out, err);
     buf_clear(&text);
     return rc;
+}
+
+int frz_db_metrics(frz_db *h, frz_table *table, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    int rc = frz__metrics(db, t, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_db_jobs(frz_db *h, int (*fn)(void *ctx, const frz_job *job), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_db(h, &db, err));
+    return frz__running_jobs(db, fn, ctx, err);
+}
+
+int frz_db_report(frz_db *h, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    int rc = frz__report(db, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_watch(const char *path, frz_blob **out, frz_error *err)
+{
+    struct fs *fs = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_need(path, "path", err));
+    int rc = frz__fs_posix_new(NULL, path, FS_POSIX_ALLOW_REMOTE, &fs, err);
+    if (rc != FRZ_OK) return rc;
+    rc = frz__watch_read(fs, &text, err);
+    if (rc == FRZ_OK) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    frz__fs_free(fs);
+    return rc;
+}
+
+int frz_db_levels(frz_db *h, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *err)
+{
+    struct db *db;
+    struct table *t;
+    frz_level levels[LEVELS_MAX];
+    size_t count = 0;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_need(table, "table", err));
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_table(table, &t, err));
+    if (t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    MUST(frz__table_usable(t, false, err));
+    TRY(frz__levels(t, levels, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        int rc = fn(ctx, &levels[i]);
+        if (rc) return rc;
+    }
+    return FRZ_OK;
 }
 
 /* ── tables ── */

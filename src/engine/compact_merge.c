@@ -6,6 +6,7 @@
 
 #define LOOK_ROWS 256 /* between looks at whether it is still wanted, and payments for what was read and written */
 #define LOOK_BYTES ((uint64_t)1 << 20)
+#define LOOK_NS ((int64_t)50 * 1000000)
 #define PIECES_MAX 16
 
 struct piece {
@@ -13,7 +14,7 @@ struct piece {
     slice from, to; /* encoded keys; data NULL = open */
     struct reloc reloc;
     struct change *change;
-    uint64_t read, written; /* paid for */
+    uint64_t rows, read, written; /* paid for */
 };
 struct helper { struct pool_job job; struct crew *crew; };
 /* Goes when the last of who know it does: a helper may come when all is long over. */
@@ -55,9 +56,18 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     return rc;
 }
 
-static int still_wanted(struct crew *crew, frz_error *err)
+/* Whoever looks on hears of it from the compaction's own thread alone. */
+static int look(struct compaction *c, frz_error *err)
 {
-    MUST(frz__compact_wanted(crew->c, err));
+    return c->watch ? c->watch->look(c->watch->ctx, &c->plan, atomic_load(&c->rows_done), c->rows_in, err) : FRZ_OK;
+}
+
+static int still_wanted(struct crew *crew, bool own, frz_error *err)
+{
+    const struct table *t = crew->c->t;
+    if (own) MUST(look(crew->c, err));
+    if (atomic_load(&t->db->closing)) return frz__err(err, FRZ_MISUSE, "the database is being closed");
+    if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "%s was dropped", t->name);
     frz__mutex_lock(&crew->mu);
     int rc = crew->rc; /* another piece failed: this one is in vain */
     if (rc != FRZ_OK) *err = crew->err;
@@ -77,23 +87,24 @@ static void pay(struct crew *crew, struct piece *p, uint64_t rows)
     p->read = read;
     p->written = written;
     if (due) frz__rate_take(&c->t->db->compact_rate, due);
+    atomic_fetch_add(&c->rows_done, rows - p->rows);
+    atomic_fetch_add(&c->job.rows_done, rows - p->rows);
+    p->rows = rows;
 }
 
-static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, frz_error *err)
+static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, bool own, frz_error *err)
 {
     struct compaction *c = crew->c;
     struct change *change = p->change;
     bool v3 = c->t->format_version >= 3;
-    uint64_t rows = 0, told = 0;
+    uint64_t rows = 0;
     int rc;
     while ((rc = iter_next(it, err)) == FRZ_OK) {
         int64_t row_id = -1, updated = -1;
         size_t files = change->output_count;
         if (rows++ % LOOK_ROWS == 0 || written_by(change) > p->written + LOOK_BYTES) {
             pay(crew, p, rows);
-            atomic_fetch_add(&c->rows_done, rows - 1 - told);
-            told = rows - 1;
-            MUST(still_wanted(crew, err));
+            MUST(still_wanted(crew, own, err));
         }
         TRY(frz__change_room(change, err));
         if (files && files != change->output_count) TRY(frz__reloc_next_file(&p->reloc, err));
@@ -104,18 +115,17 @@ static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, frz_e
     if (rc != FRZ_DONE) return rc;
     TRY(frz__change_end(change, err));
     pay(crew, p, rows);
-    atomic_fetch_add(&c->rows_done, rows - told);
     return FRZ_OK;
 }
 
-static int merge_piece(struct crew *crew, struct piece *p, frz_error *err)
+static int merge_piece(struct crew *crew, struct piece *p, bool own, frz_error *err)
 {
     struct compaction *c = crew->c;
     struct iter *it = NULL;
     TRY(frz__reloc_init(&p->reloc, c->t->a, c->plan.count, err));
     TRY(sources_of(c, p, &it, err));
     FAILPOINT_VOID("compact.piece");
-    int rc = merge_rows(crew, p, it, err);
+    int rc = merge_rows(crew, p, it, own, err);
     iter_free(it);
     return rc;
 }
@@ -133,8 +143,15 @@ static void crew_release(struct crew *crew)
     frz__free(crew->a, crew);
 }
 
-/* Piece by piece, as long as there are any and none failed. */
-static void work(struct crew *crew)
+static void failed_locked(struct crew *crew, int rc, const frz_error *err)
+{
+    if (rc == FRZ_OK || crew->rc != FRZ_OK) return;
+    crew->rc = rc;
+    crew->err = *err;
+}
+
+/* Piece by piece, as long as there are any and none failed. OWN: by the compaction's own thread. */
+static void work(struct crew *crew, bool own)
 {
     frz__mutex_lock(&crew->mu);
     while (crew->next < crew->count && crew->rc == FRZ_OK) {
@@ -142,13 +159,10 @@ static void work(struct crew *crew)
         struct piece *p = &crew->pieces[crew->next++];
         crew->working++;
         frz__mutex_unlock(&crew->mu);
-        int rc = merge_piece(crew, p, &err);
+        int rc = merge_piece(crew, p, own, &err);
         frz__mutex_lock(&crew->mu);
         crew->working--;
-        if (rc != FRZ_OK && crew->rc == FRZ_OK) {
-            crew->rc = rc;
-            crew->err = err;
-        }
+        failed_locked(crew, rc, &err);
     }
     if (crew->working == 0) frz__cond_broadcast(&crew->quiet);
     frz__mutex_unlock(&crew->mu);
@@ -157,7 +171,7 @@ static void work(struct crew *crew)
 static void helper_left(void *arg) { crew_release(((struct helper *)arg)->crew); }
 static void helper_job(void *arg)
 {
-    work(((struct helper *)arg)->crew);
+    work(((struct helper *)arg)->crew, false);
     helper_left(arg);
 }
 
@@ -211,7 +225,7 @@ static int crew_new(struct compaction *c, struct crew **out, frz_error *err)
         crew->count++;
         TRY(rc);
         frz__compact_profile(c, &change->writer_options);
-        if (c->plan.one_file) change->file_bytes_max = UINT64_MAX;
+        if (c->plan.one_file) change->file_bytes_max = CHANGE_FILE_BYTES_MAX;
         else if (c->plan.output_bytes < change->file_bytes_max) change->file_bytes_max = c->plan.output_bytes;
     }
     return FRZ_OK;
@@ -228,6 +242,20 @@ static int put_together(struct crew *crew, frz_error *err)
     return frz__reloc_check(&c->reloc, err);
 }
 
+static void await_helpers_locked(struct crew *crew)
+{
+    while (crew->working) {
+        frz_error err = {0};
+        if (!crew->c->watch || crew->rc != FRZ_OK) frz__cond_wait(&crew->quiet, &crew->mu);
+        else if (!frz__cond_wait_until(&crew->quiet, &crew->mu, frz__clock_mono_ns() + LOOK_NS)) {
+            frz__mutex_unlock(&crew->mu);
+            int rc = look(crew->c, &err);
+            frz__mutex_lock(&crew->mu);
+            failed_locked(crew, rc, &err);
+        }
+    }
+}
+
 int frz__compact_merge(struct compaction *c, frz_error *err)
 {
     struct crew *crew = NULL;
@@ -236,10 +264,10 @@ int frz__compact_merge(struct compaction *c, frz_error *err)
     if (rc >= 0) {
         atomic_fetch_add(&c->t->db->compacting, 1);
         call_helpers(crew);
-        work(crew);
+        work(crew, true);
         frz__mutex_lock(&crew->mu);
         crew->next = crew->count; /* who comes later finds nothing */
-        while (crew->working) frz__cond_wait(&crew->quiet, &crew->mu);
+        await_helpers_locked(crew);
         rc = crew->rc;
         if (rc != FRZ_OK) *err = crew->err;
         frz__mutex_unlock(&crew->mu);

@@ -11,17 +11,16 @@ struct compaction {
     struct view *view;     /* of the plan */
     struct plan plan;
     struct vfile **inputs; /* counted by the view */
-    uint64_t rows_in;      /* of the inputs, live ones */
-    _Atomic uint64_t rows_done;
+    uint64_t rows_in;      /* of the inputs, that live */
+    _Atomic uint64_t rows_done; /* by all pieces */
     struct reloc reloc;
     struct change change;
     struct change *parts;  /* whose outputs became those of `change`, and whose arenas still hold what these say */
     size_t part_count;
+    struct running job;
     bool changing;         /* `change` is there */
     int64_t base_sequence;
 };
-/* compact.c: FRZ_OK, or why it should end. Any thread of C's */
-FRZ_NODISCARD int frz__compact_wanted(struct compaction *c, frz_error *err);
 /* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
 /* compact_merge.c: the inputs' live rows into new files, which become those of `change`; where they went into `reloc`. */

@@ -65,7 +65,7 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
             whole = p->view->flushed_seq <= s->seq;
         }
     }
-    db->pins++;
+    frz__db_pin_locked(db, &s->pin, s->seq);
     frz__mutex_unlock(&db->tables_mu);
     *out = s;
     return FRZ_OK;
@@ -94,7 +94,7 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
-    frz__db_pin(db);
+    frz__db_pin(db, &s->pin, atomic_load(&db->seq_visible));
     *out = s;
     s = NULL;
 done:
@@ -114,8 +114,8 @@ void frz__snapshot_release(struct snapshot *s)
     struct db *db = s->db;
     for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
     frz__free(db->a, s->views);
+    frz__db_unpin(db, &s->pin);
     frz__free(db->a, s);
-    frz__db_unpin(db);
 }
 
 int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, uint64_t *seq, frz_error *err)

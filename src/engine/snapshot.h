@@ -11,6 +11,7 @@ struct snapshot {
     _Atomic uint32_t refs;
     struct db *db;
     uint64_t seq;
+    struct pin pin;
     bool published; /* of one table, from its metadata */
     struct pinned_view *views;
     size_t count;

@@ -144,6 +144,7 @@ int frz__version_load(struct table *t, struct version **out, frz_error *err)
     if (rc != FRZ_OK) goto done;
     CHECK(version_path(t, v->number, path, err));
     CHECK(read_into(t, &v->ar, path, &json, err));
+    v->metadata_bytes = json.len;
     CHECK_CTX(frz__ice_meta_parse(t->a, &v->ar, json, &v->meta, err), err, "%s: %s", t->name, path);
     if (v->meta->current_snapshot_id >= 0) {
         const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);

@@ -61,7 +61,7 @@ static void bed_init(int format, size_t files)
     b = (struct bed){.o = FRZ_DB_OPTIONS_INIT};
     b.o.create = true;
     b.o.no_compaction = true;
-    b.o.memory_bytes = 64 << 20;
+    b.o.memory_bytes = 1 << 30; /* a compaction is one job */
     b.o.durability = FRZ_SYNC_OFF;
     OK(frz__fs_mem_new(NULL, &b.fs, &b.e), &b.e);
     OK(frz__test_db_open(b.fs, &b.o, &b.db, &b.e), &b.e);
