@@ -269,10 +269,17 @@ static int next_files(struct change *c, struct vfile ***out, size_t *count, frz_
     int rc = files ? FRZ_OK : frz__err_no_memory(err, c->base->file_count * sizeof *files);
     for (size_t i = 0; rc >= 0 && i < c->base->file_count; i++) {
         struct vfile *v = c->base->files[i];
+        struct mask *mask = c->by_file[i].mask;
+        int64_t first_row_id = v->first_row_id;
         if (c->by_file[i].gone) continue;
-        if (!c->by_file[i].mask) files[n++] = frz__vfile_acquire(v);
+        if (first_row_id < 0 && t->version->meta->format_version >= 3) { /* after an upgrade the first snapshot gives row ids to what is there */
+            const struct ice_entry *e = entry_of(&t->version->tree, v->iceberg_path);
+            if (e) first_row_id = e->file.first_row_id;
+        }
+        if (!mask && first_row_id == v->first_row_id) files[n++] = frz__vfile_acquire(v);
         else {
-            rc = frz__vfile_new(t->a, frz__sst_acquire(v->sst), frz__mask_acquire(c->by_file[i].mask), slice_str(v->iceberg_path), v->first_row_id, v->data_sequence, v->file_size, &files[n], err);
+            mask = mask ? mask : v->mask;
+            rc = frz__vfile_new(t->a, frz__sst_acquire(v->sst), mask ? frz__mask_acquire(mask) : NULL, slice_str(v->iceberg_path), first_row_id, v->data_sequence, v->file_size, &files[n], err);
             n += rc >= 0;
         }
     }

@@ -44,7 +44,7 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
     for (; rc >= 0 && n < c->plan.count; n++) {
         const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = c->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to};
+        struct sst_scan_options o = {.lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to};
         rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
         if (rc < 0) break;
         sources[n]->tag = n;
@@ -96,7 +96,7 @@ static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, bool 
 {
     struct compaction *c = crew->c;
     struct change *change = p->change;
-    bool v3 = c->t->format_version >= 3;
+    bool v3 = compaction_lineage(c);
     uint64_t rows = 0;
     int rc;
     while ((rc = iter_next(it, err)) == FRZ_OK) {
