@@ -445,6 +445,14 @@ TEST(compact_manual, ends_although_rows_are_written_and_published_all_the_while)
     rig_clear(&r);
 }
 
+static size_t at_work(struct rig *r)
+{
+    frz__mutex_lock(&r->db->db->tables_mu);
+    size_t n = r->db->db->manual_count;
+    frz__mutex_unlock(&r->db->db->tables_mu);
+    return n;
+}
+
 TEST(compact_manual, waits_for_another_that_is_at_the_same_files)
 {
     struct rig r;
@@ -460,7 +468,7 @@ TEST(compact_manual, waits_for_another_that_is_at_the_same_files)
         assert_true(frz__test_failpoint_wait_paused("compact.after_data", 60000));
         assert_int_equal(pthread_create(&threads[1], NULL, compact_thread, &j[1]), 0);
         struct timespec tick = {0, 1000000};
-        while (atomic_load(&r.db->db->manual_count) != 2) nanosleep(&tick, NULL);
+        while (at_work(&r) != 2) nanosleep(&tick, NULL);
         frz__test_failpoint_resume("compact.after_data");
         for (int i = 0; i < 2; i++) {
             pthread_join(threads[i], NULL);
@@ -515,3 +523,52 @@ TEST(compact_manual, of_a_table_that_is_dropped_meanwhile_is_not_found)
         rig_clear(&r);
     }
 }
+
+/* ── what it is for ── */
+
+/* By one get in a hundred: key pages read for each, from the files. */
+static void gets(struct rig *r, int64_t from, int64_t step, int rows, bool there, uint64_t *most)
+{
+    frz_row *row;
+    frz_stats s[2] = {FRZ_INIT(frz_stats), FRZ_INIT(frz_stats)};
+    OK(frz_row_new(r->t, &row, &r->e), &r->e);
+    *most = 0;
+    for (int i = 0; i < rows; i += 97) {
+        frz_value key = {.type = FRZ_LONG, .as.i64 = from + i * step};
+        OK(frz_db_stats(r->db, NULL, &s[0], &r->e), &r->e);
+        RC(frz_get(r->t, NULL, &key, 1, row, &r->e), there ? FRZ_OK : FRZ_NOT_FOUND, &r->e);
+        OK(frz_db_stats(r->db, NULL, &s[1], &r->e), &r->e);
+        uint64_t n = s[1].key_pages_read - s[0].key_pages_read;
+        if (n > *most) *most = n;
+    }
+    frz_row_free(row);
+}
+
+static void settled(int format)
+{
+    struct rig r;
+    uint64_t before, after, absent;
+    rig_init(&r, "id long, v string?", "id", format, "262144");
+    OK(frz_table_set_property(r.t, "frazil.filter-bits-per-key", "0", &r.e), &r.e); /* no filters: each run that a key may be in costs a page */
+    for (int i = 0, n = 16000; i < 4; i++, n /= 3) load(&r, i, 320000 / n, n, "settles"); /* each over all keys, and too large for the next one to absorb */
+    assert_true(tally(&r).files >= 4);
+    /* nothing is decoded from before: a page that is asked for is read */
+    OK(frz_db_close(r.db, &r.e), &r.e);
+    OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+    OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+    gets(&r, 9, 20, 1000, false, &before);
+    OK(frz_table_compact(r.t, NULL, NULL, &r.e), &r.e);
+    assert_true(tally(&r).files > 1); /* one run, of more than one file */
+    OK(frz_db_close(r.db, &r.e), &r.e);
+    OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+    OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+    gets(&r, 0, 20, 16000, true, &after);
+    gets(&r, 9, 20, 16000, false, &absent);
+    print_message("key pages a get: at most %u before, %u after, %u of keys that are not there\n", (unsigned)before, (unsigned)after, (unsigned)absent);
+    assert_true(before > 1);
+    assert_int_equal(after, 1);
+    assert_true(absent <= 1);
+    rig_clear(&r);
+}
+TEST(compact_manual, a_get_of_a_settled_table_reads_one_key_page_in_format_2) { settled(2); }
+TEST(compact_manual, a_get_of_a_settled_table_reads_one_key_page_in_format_3) { settled(3); }

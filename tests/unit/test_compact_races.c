@@ -37,7 +37,7 @@ static void rig_init(struct rig *r, int format, bool by_itself)
 {
     static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "write.target-file-size-bytes", "frazil.level-base-bytes", "frazil.level0-runs-max",
                                        "frazil.compaction-masked-percent", "frazil.compaction-split-bytes"};
-    static const char *const values[] = {"0", "0", "65536", "65536", "2", "5", "65536"};
+    const char *const values[] = {"0", "0", by_itself ? "65536" : "536870912", "65536", "2", "5", "65536"};
     frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
     frz_schema *s;
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT, .rng = {test_seed(5)}};
