@@ -42,6 +42,7 @@ const struct command commands[] = {
     {"compact", "DB TABLE [--from KEY] [--to KEY]", "publish, and rewrite files: one sorted run, nothing masked", 2, 2, compact_options, cmd_compact},
     {"stats", "DB [TABLE]", "counters", 1, 2, stats_options, cmd_stats},
     {"top", "DB", "live: levels, rates, stalls, running jobs of the process that writes", 1, 1, top_options, cmd_top},
+    {"doctor", "DB", "what is wrong, why, and what to set; exit code 1 if there is more than advice", 1, 1, none, cmd_doctor},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
