@@ -508,6 +508,11 @@ FRZ_API FRZ_NODISCARD int frz_table_compact(frz_table *, const frz_compact_optio
 FRZ_API FRZ_NODISCARD int frz_table_property(frz_table *, const char *key, frz_blob **out, frz_error *);
 /* VALUE NULL removes it. Published when this returns. */
 FRZ_API FRZ_NODISCARD int frz_table_set_property(frz_table *, const char *key, const char *value, frz_error *);
+/* COUNT of them, all or none, in one commit. A VALUES[i] of NULL removes KEYS[i]; a key given twice is FRZ_INVALID. */
+FRZ_API FRZ_NODISCARD int frz_table_set_properties(frz_table *, const char *const *keys, const char *const *values, size_t count, frz_error *);
+/* From format version 2 to 3, with writers and readers going on: what is masked from now on is masked by deletion vectors, which take up what the position-delete files of their data files say, and rows
+ * get their lineage with the next snapshot. Engines that read format 2 alone read the table no more. Nothing happens where the table has that version; a lower one is FRZ_INVALID: there is no way back. */
+FRZ_API FRZ_NODISCARD int frz_table_upgrade(frz_table *, int32_t format_version, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_table_properties(frz_table *, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *);
 
 /* ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -597,6 +602,15 @@ FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t n
 FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
 /* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
+/* The one that tag or branch NAME points at. FRZ_NOT_FOUND if there is none of the name. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open_ref(frz_table *, const char *name, frz_snapshot **out, frz_error *);
+/* The one that was current at TIME_MS, in ms since 1970-01-01T00:00Z. FRZ_NOT_FOUND, saying which times are known, if that is expired or was before the first. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open_at(frz_table *, int64_t time_ms, frz_snapshot **out, frz_error *);
+/* The columns by which TABLE is read through the snapshot: a published one has those of its time, whatever the table has now: indexes in scan options and rows for frz_get are of it
+ * (frz_row_new_schema). A handle of the caller's own. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_schema(frz_snapshot *, frz_table *table, frz_schema **out, frz_error *);
+/* Iceberg's id of a published snapshot; 0 of any other. */
+FRZ_API int64_t frz_snapshot_id(const frz_snapshot *);
 FRZ_API uint64_t frz_snapshot_seq(const frz_snapshot *);
 FRZ_API void frz_snapshot_close(frz_snapshot *);
 
@@ -706,6 +720,48 @@ typedef struct frz_snapshot_info {
 } frz_snapshot_info;
 /* Oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_table_snapshots(frz_table *, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
+
+/* A branch or a tag. `main` is the branch that frazil writes. */
+typedef struct frz_ref_info {
+    uint32_t struct_size;
+    bool is_tag;
+    const char *name;
+    int64_t snapshot_id;
+    int64_t snapshot_timestamp_ms;
+    /* of its own, 0 = the table's */
+    int64_t max_ref_age_ms;        /* it goes when its snapshot is older; main never does */
+    int64_t max_snapshot_age_ms;   /* of a branch */
+    int64_t min_snapshots_to_keep; /* of a branch */
+} frz_ref_info;
+/* INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_table_refs(frz_table *, int (*fn)(void *ctx, const frz_ref_info *info), void *ctx, frz_error *);
+
+typedef struct frz_tag_options {
+    uint32_t struct_size;
+    bool remove;             /* FRZ_NOT_FOUND if there is no such tag; with none of the others */
+    bool no_replace;         /* FRZ_EXISTS if there is a tag of this name; else it is set anew, with these options alone */
+    int64_t snapshot_id;     /* 0 = the current one: flush before, to have in it what is visible. FRZ_NOT_FOUND if it is not retained */
+    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set */
+} frz_tag_options;
+#define FRZ_TAG_OPTIONS_INIT FRZ_INIT(frz_tag_options)
+/* Names a snapshot: it is kept, beside frazil.snapshots-max, until the tag goes. OPTIONS NULL = the current one. Published when this returns; every engine that knows tags sees it. A branch of this name is
+ * FRZ_INVALID. */
+FRZ_API FRZ_NODISCARD int frz_table_tag(frz_table *, const char *name, const frz_tag_options *options, frz_error *);
+
+/* What each publish does by the table's properties, on demand and by other rules. What a branch or tag points at is never expired, nor what a branch keeps by settings of its own. */
+typedef struct frz_expire_options {
+    uint32_t struct_size;
+    bool dry_run;                /* only say which */
+    bool by_time;                /* `older_than_ms` counts */
+    int64_t older_than_ms;       /* snapshots from before this time, ms since 1970: in place of history.expire.max-snapshot-age-ms and of frazil.retention */
+    int64_t keep_last;           /* so many of main are kept however old; 0 = history.expire.min-snapshots-to-keep */
+    const int64_t *snapshot_ids; /* these in any case. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
+    size_t snapshot_id_count;
+} frz_expire_options;
+#define FRZ_EXPIRE_OPTIONS_INIT FRZ_INIT(frz_expire_options)
+/* FN, which may be NULL, is called for each snapshot that went (or would), oldest first, after the commit; a result other than 0 stops the telling and is returned. OPTIONS NULL = by the table's properties.
+ * Open snapshots and cursors read on; files go when nobody needs them. */
+FRZ_API FRZ_NODISCARD int frz_table_expire(frz_table *, const frz_expire_options *options, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
 
 typedef struct frz_file_info {
     uint32_t struct_size;

@@ -370,11 +370,29 @@ int frz_table_property(frz_table *h, const char *key, frz_blob **out, frz_error 
 
 int frz_table_set_property(frz_table *h, const char *key, const char *value, frz_error *err)
 {
-    struct table *t;
     TRY(frz__shell_need(key, "key", err));
+    return frz_table_set_properties(h, &key, &value, 1, err);
+}
+
+int frz_table_set_properties(frz_table *h, const char *const *keys, const char *const *values, size_t count, frz_error *err)
+{
+    struct table *t;
     TRY(frz__shell_table(h, &t, err));
     MUST(frz__table_usable(t, true, err));
-    return frz__table_set_property(t, key, value, err);
+    if (count == 0) return FRZ_OK;
+    TRY(frz__shell_need((const void *)keys, "keys", err));
+    TRY(frz__shell_need((const void *)values, "values", err));
+    for (size_t i = 0; i < count; i++) TRY(frz__shell_need(keys[i], "keys[i]", err));
+    return frz__table_set_properties(t, keys, values, count, err);
+}
+
+int frz_table_upgrade(frz_table *h, int32_t format_version, frz_error *err)
+{
+    struct table *t;
+    TRY(frz__shell_table(h, &t, err));
+    MUST(frz__table_usable(t, true, err));
+    if (format_version < 1) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", format_version);
+    return frz__table_upgrade(t, format_version, err);
 }
 
 int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *err)
@@ -398,42 +416,6 @@ int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, con
 }
 
 /* ── what is published ── */
-
-int frz_table_snapshots(frz_table *h, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *err)
-{
-    struct table *t;
-    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
-    TRY(frz__shell_table(h, &t, err));
-    MUST(frz__table_usable(t, false, err));
-    struct version *v = frz__version_acquire(t);
-    struct buf text = BUF_INIT(NULL, 0);
-    int rc = FRZ_OK;
-    for (size_t i = 0; rc == FRZ_OK && i < v->meta->snapshot_count; i++) {
-        const struct ice_snapshot *s = &v->meta->snapshots[i];
-        struct jw w = JW_INIT(&text, err);
-        buf_reset(&text);
-        frz__jw_object(&w);
-        for (size_t k = 0; k < s->summary_count; k++) {
-            char key[256];
-            snprintf_slice(key, sizeof key, s->summary[k].key);
-            frz__jw_key(&w, key);
-            frz__jw_str(&w, s->summary[k].value);
-        }
-        frz__jw_object_end(&w);
-        rc = frz__jw_end(&w);
-        if (rc >= 0) rc = buf_append_byte(&text, 0, err);
-        size_t operation = text.len;
-        if (rc >= 0) rc = buf_append_slice(&text, s->operation, err);
-        if (rc >= 0) rc = buf_append_byte(&text, 0, err);
-        if (rc < 0) break;
-        frz_snapshot_info info = {.struct_size = sizeof info, .current = s->id == v->meta->current_snapshot_id, .snapshot_id = s->id, .parent_id = s->parent_id > 0 ? s->parent_id : 0,
-            .sequence_number = s->sequence_number, .timestamp_ms = s->timestamp_ms, .operation = (const char *)text.data + operation, .summary_json = (const char *)text.data};
-        rc = fn(ctx, &info);
-    }
-    buf_clear(&text);
-    frz__version_release(v);
-    return rc;
-}
 
 int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, const frz_file_info *info), void *ctx, frz_error *err)
 {

@@ -4,7 +4,7 @@
  *   2  manifests and list are written, then synced together with the data files, then their directories
  *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
  *   4  the hint moves
- * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot the edit goes on from there; with another one it is
+ * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot and format version the edit goes on from there; with another it is
  * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
 #include <stdio.h>
 
@@ -141,6 +141,12 @@ done:
     return rc;
 }
 
+/* An edit for one is good for the other: of one table, with the same rows, masked the same way. */
+static bool same_state(const struct version *a, const struct version *b)
+{
+    return a->meta->current_snapshot_id == b->meta->current_snapshot_id && a->meta->format_version == b->meta->format_version && strcmp(a->meta->uuid, b->meta->uuid) == 0;
+}
+
 int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
@@ -169,7 +175,7 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         frz__event(t->db, t, FRZ_EVENT_CONFLICT, &(struct event_info){.rows_in = (uint64_t)tries + 1});
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
-        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
+        if (!same_state(theirs, t->version) || tries == TRIES_MAX) {
             rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
             frz__version_release(theirs);
             break;

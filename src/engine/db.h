@@ -34,6 +34,7 @@
 #include "base/sync.h"
 #include "engine/event.h"
 #include "engine/health.h"
+#include "engine/mix.h"
 #include "engine/running.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -108,12 +109,13 @@ struct table {
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns; /* view_mu: after a failure; 0 = the last one went well */
     struct pool_job compact_job;
+    struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table */
 
-    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
+    _Atomic uint64_t gets, rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
         files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
         metadata_bytes_written, files_pending;
     struct latency flush_latency, commit_latency, compaction_latency;
@@ -222,7 +224,15 @@ struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
-FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
+FRZ_NODISCARD int frz__table_set_properties(struct table *t, const char *const *keys, const char *const *values, size_t count, frz_error *err); /* a value of NULL removes its key */
+/* ── table_edit.c: commits of metadata alone ── */
+/* EDIT makes no snapshot. CHECK, where there is one, looks at the version that the commit will be based on: other than FRZ_OK, nothing is done. *BEFORE, where it is asked for: that version, counted. */
+FRZ_NODISCARD int frz__table_edit(struct table *t, const struct ice_edit *edit, int (*check)(const void *ctx, const struct version *v, frz_error *err), const void *ctx, struct version **before,
+                                  frz_error *err);
+FRZ_NODISCARD int frz__table_tag(struct table *t, const struct ice_tag *tag, bool must_be_new, frz_error *err);
+FRZ_NODISCARD int frz__table_upgrade(struct table *t, int32_t format_version, frz_error *err);
+/* *FROM (counted; NULL where nothing went) has the snapshots that went, or with DRY_RUN would: *IDS, the caller's to free. */
+FRZ_NODISCARD int frz__table_expire(struct table *t, const struct ice_expire_by *by, bool dry_run, struct version **from, int64_t **ids, size_t *count, frz_error *err);
 FRZ_NODISCARD int frz__table_broken(struct table *t, frz_error *err); /* its code, and why */
 bool frz__table_lost(struct table *t, frz_error *err); /* rows were published and are no more: says which */
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
@@ -237,6 +247,8 @@ struct version *frz__version_acquire(struct table *t); /* counted, current */
 void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
 FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
+/* The same of a retained snapshot, data files alone, as read by its own columns: *SCHEMA is borrowed of V. */
+FRZ_NODISCARD int frz__version_files_then(struct table *t, struct version *v, int64_t snapshot_id, frz_schema **schema, struct vfile ***files, size_t *count, frz_error *err);
 void frz__delfile_clear(const allocator *a, struct delfile *d);
 uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
 /* ── paths.c (the rest is in paths.h) ── */

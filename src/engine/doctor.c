@@ -151,8 +151,7 @@ static void retention(struct out *o, const struct doctor_table *t, int64_t now_m
              "%" PRIu64 " files beside %" PRIu64 " of the current state", s->files_pending, s->data_files);
     if (s->metadata_bytes > METADATA_BYTES_LARGE || s->manifests > MANIFESTS_MANY)
         find(o, FRZ_FINDING_WARNING, "metadata-large", t->name, "the metadata is large: each commit writes it anew, each reader reads it", who, "metadata.json has %" PRIu64 " KiB, the snapshot %" PRIu64 " manifests",
-             s->metadata_bytes >> 10,
-             s->manifests);
+             s->metadata_bytes >> 10, s->manifests);
     if (t->newest_snapshot_ms > now_ms + CLOCK_AHEAD_MS)
         find(o, FRZ_FINDING_WARNING, "clock", t->name, "the newest snapshot is from the future: a clock was set back, here or where it was written", "set the clock right (NTP); expiry by age waits until then",
              "it is %" PRId64 " s ahead", (t->newest_snapshot_ms - now_ms) / 1000);

@@ -6,6 +6,7 @@ static int get_in(struct table *t, const struct view *v, uint64_t seq, slice key
     bool from_mem = false;
     int rc = frz__view_get(v, seq, key, mask, codec, out, &from_mem, err);
     stat_add(&t->db->gets, 1);
+    stat_add(&t->gets, 1);
     if (rc == FRZ_OK) stat_add(&t->db->gets_found, 1);
     if (from_mem) stat_add(&t->db->memtable_hits, 1);
     return rc;

@@ -139,7 +139,7 @@ static const struct option_row *find_table_option(slice key)
 
 static bool known_private(slice key)
 {
-    return slice_eq(key, slice_str("frazil.flushed")) || slice_eq(key, slice_str("frazil.table-no"));
+    return slice_eq(key, slice_str("frazil.flushed")) || slice_eq(key, slice_str("frazil.table-no")) || slice_eq(key, slice_str("frazil.retention")) /* checked with the others of expiry: ice_props.c */;
 }
 
 int frz__table_settings(const struct ice_kv *properties, size_t count, bool strict, struct table_settings *out, frz_error *err)
