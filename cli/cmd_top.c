@@ -52,16 +52,22 @@ static int from_disk(const char *path, json_t **out)
     return *out ? EXIT_DONE : EXIT_ERROR;
 }
 
+int watch_patiently(const char *path, frz_blob **out, frz_error *e)
+{
+    int rc = frz_watch(path, out, e);
+    for (int i = 0; rc == FRZ_BUSY && i < ANSWER_TRIES && !stopped; i++) {
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+        rc = frz_watch(path, out, e);
+    }
+    return rc;
+}
+
 /* PATIENT: a writer that was not asked before is given time to answer. */
 static int take(const char *path, bool patient, json_t **out, bool *live)
 {
     frz_error e = {0};
     frz_blob *text = NULL;
-    int rc = frz_watch(path, &text, &e);
-    for (int i = 0; rc == FRZ_BUSY && patient && i < ANSWER_TRIES && !stopped; i++) {
-        nanosleep(&(struct timespec){0, 100000000}, NULL);
-        rc = frz_watch(path, &text, &e);
-    }
+    int rc = patient ? watch_patiently(path, &text, &e) : frz_watch(path, &text, &e);
     *live = rc == FRZ_OK;
     if (rc != FRZ_OK) return from_disk(path, out);
     *out = parse(text);

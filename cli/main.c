@@ -53,6 +53,7 @@ const struct command commands[] = {
     {"gc", "DB [TABLE]", "remove files that nobody needs; list why the others stay", 1, 2, gc_options, cmd_gc},
     {"stats", "DB [TABLE]", "counters", 1, 2, stats_options, cmd_stats},
     {"top", "DB", "live: levels, rates, stalls, running jobs of the process that writes", 1, 1, top_options, cmd_top},
+    {"doctor", "DB", "what is wrong, why, and what to set; exit code 1 if there is more than advice", 1, 1, none, cmd_doctor},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
     {"tag", "DB TABLE [NAME]", "name a snapshot, which is kept for it; list tags and branches", 2, 3, tag_options, cmd_tag},
     {"expire", "DB TABLE", "let snapshots go", 2, 2, expire_options, cmd_expire},

@@ -417,6 +417,21 @@ FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
  * answered yet. */
 FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
 
+enum frz_finding_severity { FRZ_FINDING_ADVICE = 1, FRZ_FINDING_WARNING = 2, FRZ_FINDING_ERROR = 3 };
+/* All borrowed for the call. */
+typedef struct frz_diagnosis {
+    uint32_t struct_size;
+    int32_t severity;     /* enum frz_finding_severity */
+    const char *code;     /* a word for machines: "small-files"; docs/operations.md has them all */
+    const char *table;    /* NULL = the database */
+    const char *what;     /* is wrong */
+    const char *evidence; /* the numbers that say so */
+    const char *remedy;   /* a command, an option or a property */
+} frz_diagnosis;
+/* Looks at numbers, settings, health and the disk for what is wrong, the database's first, then each table's. LIVE: the report of the process that writes (frz_watch), or NULL: then what only that one knows (waits, gets, rates) is not
+ * judged. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_doctor(frz_db *, const char *live, size_t live_len, int (*fn)(void *ctx, const frz_diagnosis *), void *ctx, frz_error *);
+
 /* ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct frz_table_options {

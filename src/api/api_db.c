@@ -5,6 +5,7 @@
 #include "api/handle.h"
 #include "base/blob.h"
 #include "base/sized.h"
+#include "engine/doctor.h"
 #include "engine/watch.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
@@ -222,6 +223,14 @@ int frz_db_report(frz_db *h, frz_blob **out, frz_error *err)
     if (rc >= 0) rc = frz__blob_take(&text, out, err);
     buf_clear(&text);
     return rc;
+}
+
+int frz_db_doctor(frz_db *h, const char *live, size_t live_len, int (*fn)(void *ctx, const frz_diagnosis *), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_db(h, &db, err));
+    return frz__doctor_run(db, slice_of(live, live ? live_len : 0), fn, ctx, err);
 }
 
 int frz_watch(const char *path, frz_blob **out, frz_error *err)

@@ -1,7 +1,7 @@
 /* metrics.c — the numbers as text, as JSON and as OpenMetrics, all from stats.def. */
 #include <stdio.h>
 
-#include "engine/db.h"
+#include "engine/doctor.h"
 
 enum { COUNTER, GAUGE, RATIO };
 enum { DB, TABLE };
@@ -45,6 +45,18 @@ int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *e
     if (!json) return FRZ_OK;
     frz__jw_object_end(&w);
     return frz__jw_end(&w);
+}
+
+void frz__stats_from_json(const struct json *v, frz_stats *s)
+{
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(metrics); i++) {
+        const struct json *x = frz__json_get(v, metrics[i].field);
+        double real = frz__json_real(x);
+        uint64_t whole = (uint64_t)frz__json_int(x);
+        if (!x) continue;
+        if (metrics[i].kind == RATIO) memcpy((char *)s + metrics[i].at, &real, sizeof real);
+        else memcpy((char *)s + metrics[i].at, &whole, sizeof whole);
+    }
 }
 
 /* ── OpenMetrics ── */
