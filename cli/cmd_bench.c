@@ -7,7 +7,7 @@
 #define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
-static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", NULL};
+static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", "load", NULL};
 
 int bench_say(frz_error *e, int rc, const char *fmt, ...)
 {
@@ -43,6 +43,7 @@ static int run_one(struct bench *b, const char *name, frz_error *e)
     if (strcmp(name, "scan") == 0) return bench_scan_arrow(b, e);
     if (strcmp(name, "scancursor") == 0) return bench_scan_cursor(b, e);
     if (strcmp(name, "ingest") == 0) return bench_ingest(b, false, e);
+    if (strcmp(name, "load") == 0) return bench_load(b, e);
     if (strcmp(name, "ingestrows") == 0) return bench_ingest_rows(b, e);
     return bench_ingest(b, true, e);
 }
@@ -68,8 +69,10 @@ static int options_of(struct bench *b, const struct args *a)
 {
     int code = EXIT_DONE;
     const char *at = a->words[0];
-    if (!args_u64(a, "num", 100000, &b->num) || !args_u64(a, "value-size", 100, &b->value_bytes) || !args_u64(a, "threads", 1, &b->threads) || !args_u64(a, "batch", 1, &b->batch) || !args_u64(a, "seed", 1, &b->seed))
+    if (!args_u64(a, "num", 100000, &b->num) || !args_u64(a, "value-size", 100, &b->value_bytes) || !args_u64(a, "threads", 1, &b->threads) || !args_u64(a, "batch", 1, &b->batch) || !args_u64(a, "seed", 1, &b->seed) ||
+        !args_u64(a, "bytes", 0, &b->bytes) || !args_u64(a, "tables", 1, &b->tables) || !args_u64(a, "columns", 1, &b->columns) || !args_u64(a, "seconds", 0, &b->seconds))
         return EXIT_USAGE;
+    if (b->tables < 1 || b->columns < 1) return usage("--tables, --columns: expected 1 or more");
     if (b->num < 1 || b->num > UINT64_C(1) << 40) return usage("--num: expected 1 to 2^40");
     if (b->value_bytes < 1 || b->value_bytes > 1 << 20) return usage("--value-size: expected 1 to 1048576");
     if (b->threads < 1 || b->threads > 256) return usage("--threads: expected 1 to 256");
@@ -103,7 +106,9 @@ static int run_all(struct bench *b, const char *list, bool json)
         b->result.name = name;
         b->result.batch = b->batch;
         b->result.threads = b->threads;
+        bench_memory_reset();
         int rc = run_one(b, name, &e);
+        b->result.memory_high = bench_memory_high();
         if (rc != FRZ_OK) {
             say("%s:", name);
             return (void)fail(&e, rc), EXIT_ERROR;
@@ -127,12 +132,14 @@ int cmd_bench(struct args *a)
     frz_error e = {0};
     const char *given = args_get(a, "dir");
     int code = options_of(&b, a);
+    uint64_t memory = 0;
+    if (code == 0 && !args_u64(a, "memory", 0, &memory)) return EXIT_USAGE;
     if (code == 0) code = make_dir(&b, given);
     if (code) return code;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
-    o.memory_bytes = MEMORY_BYTES;
-    o.memtable_bytes = MEMTABLE_BYTES;
+    o.memory_bytes = memory ? memory : MEMORY_BYTES;
+    o.memtable_bytes = memory ? 0 : MEMTABLE_BYTES;
     o.log = on_log;
     int rc = frz_db_open(b.dir, &o, &b.db, &e);
     code = rc == FRZ_OK ? run_all(&b, a->words[0], args_has(a, "json")) : fail(&e, rc);

@@ -21,7 +21,8 @@ static const struct option_def import_options[] = {{"format", true, "csv, jsonl,
     {"mode", true, "upsert (default), insert"}, {"null", true, "CSV: what stands for null (default: an empty field without quotes)"}, {"batch", true, "rows a batch (default 10000)"},
     {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
-    {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
+    {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
+    {"seconds", true, "overwrite: for so long, over and over"}, {"memory", true, "the database's budget in bytes (default 3.3 GiB)"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
 
 const struct command commands[] = {
     {"create", "DB TABLE --schema 'id long, name string?' --key id[,…]", "make a table", 2, 2, create_options, cmd_create},
@@ -39,7 +40,7 @@ const struct command commands[] = {
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
-    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish", 1, 1, bench_options, cmd_bench},
+    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, load", 1, 1, bench_options, cmd_bench},
     {0}};
 
 /* TEXT and spaces up to WIDTH code points: printf counts bytes. */

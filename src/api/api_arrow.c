@@ -30,7 +30,7 @@ static void scan_close(void *ctx)
 static int stream_of(struct batch_scan *scan, size_t batch_rows, struct ArrowArrayStream *out, frz_error *err)
 {
     const struct scan_base *b = frz__batch_scan_base(scan);
-    const allocator *a = b->t->a;
+    const allocator *a = b->t->db->a;
     struct scan_source *s = (struct scan_source *)malloc(sizeof *s);
     struct arrow_col *cols = (struct arrow_col *)frz__alloc_array(a, b->wanted_count, sizeof *cols);
     if (!s || !cols) {
@@ -89,7 +89,7 @@ struct ingest {
 
 static void plan_clear(struct ingest *g)
 {
-    const allocator *a = g->t->a;
+    const allocator *a = g->t->db->a;
     frz__vecs_clear(&g->vecs);
     frz__free(a, g->from);
     frz__free(a, g->cols);
@@ -131,7 +131,7 @@ static int fill_missing(struct ingest *g, frz_error *err)
 /* Takes SCHEMA's count. */
 static int plan_make(struct ingest *g, frz_schema *schema, frz_error *err)
 {
-    const allocator *a = g->t->a;
+    const allocator *a = g->t->db->a;
     plan_clear(g);
     g->schema = schema;
     g->from = (int32_t *)frz__alloc_array(a, schema->count, sizeof *g->from);
@@ -199,7 +199,7 @@ static int ingest(struct ingest *g, struct ArrowArrayStream *stream, frz_error *
     struct ArrowSchema schema;
     struct ArrowArray array;
     TRY(frz__arrow_stream_schema(stream, &schema, err));
-    int rc = frz__arrow_in_new(g->t->a, &schema, &g->in, err);
+    int rc = frz__arrow_in_new(g->t->db->a, &schema, &g->in, err);
     schema.release(&schema);
     TRY(rc);
     TRY(plan_make(g, frz__table_schema(g->t), err));
@@ -222,7 +222,7 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
     frz__table_acquire(g.t); /* whatever the stream's callbacks close */
     frz__db_pin(g.t->db);
     struct db *db = g.t->db;
-    g.vecs.a = g.t->a;
+    g.vecs.a = g.t->db->a;
     int rc = ingest(&g, stream, err);
     if (rows) *rows = g.written;
     if (g.batch) frz__write_batch_give(db, g.batch);

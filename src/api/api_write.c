@@ -75,11 +75,11 @@ static int put_row(struct write_batch *b, struct table *t, const frz_row *row, e
     bool defaults = false;
     for (size_t i = 0; i < s->count && !defaults; i++) defaults = !bit_get(row->set, i) && !value_is_null(&s->columns[i].write);
     if (!defaults) return frz__write_batch_put(b, t, s, row->values, expect, err);
-    frz_value *values = (frz_value *)frz__alloc_array(t->a, s->count, sizeof *values);
+    frz_value *values = (frz_value *)frz__alloc_array(t->db->a, s->count, sizeof *values);
     if (!values) return frz__err_no_memory(err, s->count * sizeof *values);
     for (size_t i = 0; i < s->count; i++) values[i] = bit_get(row->set, i) ? row->values[i] : s->columns[i].write;
     int rc = frz__write_batch_put(b, t, s, values, expect, err);
-    frz__free(t->a, values);
+    frz__free(t->db->a, values);
     return rc;
 }
 

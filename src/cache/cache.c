@@ -278,6 +278,8 @@ void frz__cache_drop_file(struct cache *c, uint64_t file)
     }
 }
 
+const allocator *frz__cache_allocator(const struct cache *c) { return c->a; }
+
 void frz__cache_stats(struct cache *c, struct cache_stats *out)
 {
     *out = (struct cache_stats){0};

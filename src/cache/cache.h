@@ -24,4 +24,5 @@ void frz__cache_unhold(struct cache *c, struct cache_entry *e); /* gives that pi
 void frz__cache_drop_file(struct cache *c, uint64_t file); /* forgets what is not pinned */
 struct cache_stats { uint64_t hits, misses, bytes, entries, evictions; };
 void frz__cache_stats(struct cache *c, struct cache_stats *out);
+const allocator *frz__cache_allocator(const struct cache *c); /* for values: what they take is the cache's */
 #endif

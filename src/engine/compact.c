@@ -56,12 +56,12 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     c->base_sequence = c->version->meta->last_sequence_number;
     frz__mutex_lock(&t->view_mu);
     c->view = frz__view_acquire(atomic_load(&t->view));
-    files = (struct plan_file *)frz__alloc_array(t->a, c->view->file_count + 1, sizeof *files);
+    files = (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
     rc = files ? describe(c->view, files) : frz__err_no_memory(err, c->view->file_count * sizeof *files);
-    if (rc >= 0) rc = frz__plan_pick(t->a, files, c->view->file_count, o, &c->plan, err);
+    if (rc >= 0) rc = frz__plan_pick(t->jobs_a, files, c->view->file_count, o, &c->plan, err);
     for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
     frz__mutex_unlock(&t->view_mu);
-    frz__free(t->a, files);
+    frz__free(t->jobs_a, files);
     return rc < 0 ? rc : c->plan.count ? FRZ_OK : FRZ_DONE;
 }
 
@@ -76,7 +76,7 @@ static void unclaim(struct compaction *c)
 
 static int merge_of(struct compaction *c, struct iter **out, frz_error *err)
 {
-    const allocator *a = c->t->a;
+    const allocator *a = c->t->jobs_a;
     struct iter **sources = (struct iter **)frz__alloc_array(a, c->plan.count + 1, sizeof *sources);
     size_t n = 0;
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
@@ -138,7 +138,7 @@ static int mask_output(void *ctx, size_t file, const uint64_t *positions, size_t
 {
     struct compaction *c = (struct compaction *)ctx;
     struct output *o = &c->change.outputs[file];
-    o->fresh = (uint64_t *)frz__alloc_array(c->t->a, count, sizeof *o->fresh);
+    o->fresh = (uint64_t *)frz__alloc_array(c->t->jobs_a, count, sizeof *o->fresh);
     if (!o->fresh) return FRZ_NO_MEMORY;
     memcpy(o->fresh, positions, count * sizeof *o->fresh);
     o->fresh_count = count;
@@ -148,7 +148,7 @@ static int mask_output(void *ctx, size_t file, const uint64_t *positions, size_t
 /* The flush lane held: the change is made one against NOW. */
 static int translate(struct compaction *c, struct view *now, frz_error *err)
 {
-    struct reloc_now *then = (struct reloc_now *)frz__alloc_array(c->t->a, c->plan.count + 1, sizeof *then);
+    struct reloc_now *then = (struct reloc_now *)frz__alloc_array(c->t->jobs_a, c->plan.count + 1, sizeof *then);
     int rc = then ? frz__change_rebase(&c->change, now, err) : frz__err_no_memory(err, c->plan.count * sizeof *then);
     for (size_t k = 0; rc >= 0 && k < c->plan.count; k++) {
         then[k].gone = true;
@@ -160,7 +160,7 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
     }
     if (rc >= 0) rc = frz__reloc_translate(&c->reloc, then, mask_output, c, err);
     if (rc == FRZ_NO_MEMORY) (void)frz__err_no_memory(err, c->reloc.source.len);
-    frz__free(c->t->a, then);
+    frz__free(c->t->jobs_a, then);
     return rc;
 }
 
@@ -205,8 +205,8 @@ static void clear(struct compaction *c)
     if (c->plan.count) unclaim(c);
     if (c->changing) frz__change_clear(&c->change);
     frz__reloc_clear(&c->reloc);
-    frz__free(c->t->a, c->inputs);
-    frz__free(c->t->a, c->plan.inputs);
+    frz__free(c->t->jobs_a, c->inputs);
+    frz__free(c->t->jobs_a, c->plan.inputs);
     frz__view_release(c->view);
     frz__version_release(c->version);
 }
@@ -219,12 +219,12 @@ int frz__compact(struct table *t, const struct plan_options *o, struct compact_r
     if (rc != FRZ_OK) return rc;
     rc = plan(&c, o, err);
     if (rc != FRZ_OK) goto done;
-    c.inputs = (struct vfile **)frz__alloc_array(t->a, c.plan.count, sizeof *c.inputs);
+    c.inputs = (struct vfile **)frz__alloc_array(t->jobs_a, c.plan.count, sizeof *c.inputs);
     CHECK(c.inputs ? FRZ_OK : frz__err_no_memory(err, c.plan.count * sizeof *c.inputs));
     for (size_t i = 0; i < c.plan.count; i++) c.inputs[i] = c.view->files[c.plan.inputs[i]];
     c.changing = true;
     CHECK(frz__change_init(&c.change, t, frz__view_acquire(c.view), c.version, err));
-    CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
+    CHECK(frz__reloc_init(&c.reloc, t->jobs_a, c.plan.count, err));
     FAILPOINT_CHECK("compact.begin", err);
     CHECK(rewrite(&c, err));
     FAILPOINT_CHECK("compact.after_data", err);

@@ -49,7 +49,7 @@ int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err)
         *out = atomic_exchange_explicit(&db->codecs[i], NULL, memory_order_acquire);
         if (*out) return FRZ_OK;
     }
-    return frz__codec_ctx_new(db->a, out, err);
+    return frz__codec_ctx_new(budget_of(db->budget, MEM_JOBS), out, err);
 }
 
 void frz__codec_give(struct db *db, struct codec_ctx *c)
@@ -224,13 +224,13 @@ static int make_parts(struct db *db, frz_error *err)
 {
     TRY(fork_page_new(db, err));
     TRY(frz__epoch_new(db->a, &db->epochs, err));
-    return frz__cache_new(db->a, (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
+    return frz__cache_new(budget_of(db->budget, MEM_CACHE), (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
 }
 
 static void free_db(struct db *db)
 {
-    frz_allocator host = db->host;
-    const allocator *a = db->a ? &host : NULL;
+    struct budget *budget = db->budget;
+    const allocator *a = db->a;
     unload_tables(db);
     frz__epoch_free(db->epochs);
     (void)frz__wal_close(db->wal, NULL);
@@ -254,6 +254,7 @@ static void free_db(struct db *db)
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
     frz__free(a, db);
+    frz__budget_close(budget);
 }
 
 /* FS NULL: the directory PATH. */
@@ -261,16 +262,19 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
 {
     struct db_settings set;
     struct db *db = NULL;
+    struct budget *budget = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
-    TRY(ALLOC_NEW(&db, host, struct db, err));
-    if (host) {
-        db->host = *host;
-        db->a = &db->host;
+    TRY(frz__budget_new(host, &budget, err));
+    if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
+        frz__budget_close(budget);
+        return FRZ_NO_MEMORY;
     }
+    db->budget = budget;
+    db->a = budget_of(budget, MEM_CALLS);
     db->set = set;
-    db->reserve.a = db->a;
-    frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
+    db->reserve.a = budget_of(budget, MEM_MEMTABLES);
+    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : set.memtable_bytes);
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);

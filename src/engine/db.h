@@ -23,6 +23,7 @@
  *             (3) a view is installed only if its flushed_seq ≤ seq_visible  (4) version, dels and view files agree whenever flush_mu is free                                             */
 #ifndef FRZ_ENGINE_DB_H
 #define FRZ_ENGINE_DB_H
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/epoch.h"
 #include "base/failpoint.h"
@@ -62,7 +63,8 @@ struct pending_file {
 struct table {
     _Atomic uint32_t refs; /* handles, jobs, snapshots; one of the db's list */
     struct db *db;         /* const, as all up to location */
-    const allocator *a;
+    const allocator *a;    /* metadata */
+    const allocator *jobs_a; /* what flushes and compactions hold while they run */
     char *name;            /* "main.flights" */
     char *dir;             /* "main/flights" */
     char *location;        /* file:///… without a slash at the end */
@@ -108,8 +110,8 @@ static inline bool table_is_broken(struct table *t) { return atomic_load(&t->bro
 
 struct writer; /* write.c */
 struct db {
-    frz_allocator host; /* const, as all up to fork_page: open's */
-    const allocator *a;
+    struct budget *budget; /* const, as all up to fork_page: open's */
+    const allocator *a; /* of the calls: batches, cursors, the log's buffers */
     struct logger log;
     struct fs *fs;
     bool fs_borrowed; /* frz__db_open_fs's caller frees it */

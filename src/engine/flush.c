@@ -13,7 +13,7 @@
 
 static void clear(struct flush *f)
 {
-    const allocator *a = f->t->a;
+    const allocator *a = f->t->jobs_a;
     if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
     frz__free_large(a, f->entries, f->entry_bytes);

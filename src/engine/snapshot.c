@@ -90,7 +90,7 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
     }
     rc = frz__version_files(t, v, id, &files, &count, NULL, NULL, err);
     if (rc != FRZ_OK) goto done;
-    CHECK(frz__view_new(db->a, frz__ice_schema(v->meta, v->meta->current_schema_id), NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    CHECK(frz__view_new(t->a, frz__ice_schema(v->meta, v->meta->current_schema_id), NULL, 0, files, count, 0, id, &s->views[0].view, err));
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
@@ -99,7 +99,7 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
     s = NULL;
 done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
-    frz__free(db->a, files);
+    frz__free(t->a, files);
     frz__version_release(v);
     if (s) {
         frz__free(db->a, s->views);

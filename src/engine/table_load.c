@@ -52,7 +52,7 @@ int frz__table_first_view(struct table *t, frz_error *err)
     struct mem *m = NULL;
     struct view *v = NULL;
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
-    TRY(frz__mem_new(t->a, frz__ice_schema(t->version->meta, t->version->meta->current_schema_id), &m, err));
+    TRY(frz__mem_new(budget_of(t->db->budget, MEM_MEMTABLES), frz__ice_schema(t->version->meta, t->version->meta->current_schema_id), &m, err));
     mem_use(m, &t->db->spares, &t->db->reserve);
     int rc = build_view(t, &m, 1, flushed, &v, err);
     if (rc >= 0) {

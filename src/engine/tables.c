@@ -66,9 +66,11 @@ void frz__table_release(struct table *t)
 int frz__table_new(struct db *db, const char *name, struct table **out, frz_error *err)
 {
     struct table *t = NULL;
-    TRY(ALLOC_NEW(&t, db->a, struct table, err));
+    const allocator *a = budget_of(db->budget, MEM_METADATA);
+    TRY(ALLOC_NEW(&t, a, struct table, err));
     t->db = db;
-    t->a = db->a;
+    t->a = a;
+    t->jobs_a = budget_of(db->budget, MEM_JOBS);
     atomic_store(&t->refs, 1);
     frz__mutex_init(&t->flush_mu, RANK_TABLE_FLUSH, "table.flush");
     frz__mutex_init(&t->commit_mu, RANK_TABLE_COMMIT, "table.commit");

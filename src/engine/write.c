@@ -106,7 +106,7 @@ static int rotate_leading(struct table *t, frz_error *err)
     struct mem *fresh = NULL, **mems = NULL;
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
-    CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
+    CHECK(frz__mem_new(budget_of(db->budget, MEM_MEMTABLES), t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
     mem_use(fresh, &db->spares, &db->reserve);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
@@ -212,7 +212,7 @@ static slice op_key(const struct write_batch *b, const struct write_op *o) { ret
 
 static int raise_expectation(const struct write_op *o, slice key, int code, frz_error *err)
 {
-    struct buf text = BUF_INIT(o->t->a, 4096);
+    struct buf text = BUF_INIT(o->t->db->a, 4096);
     frz_schema *s = frz__table_schema(o->t);
     if (frz__key_print(s, key, &text, NULL) < 0) buf_reset(&text);
     (void)frz__err(err, code, code == FRZ_EXISTS ? "%s: the key %.*s exists already" : "%s: there is no row with the key %.*s", o->t->name, (int)text.len, text.data ? (char *)text.data : "");
