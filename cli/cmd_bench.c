@@ -96,6 +96,28 @@ static int make_dir(struct bench *b, const char *given)
     return EXIT_ERROR;
 }
 
+/* What the database says of its own memory, beside what the system says of the process; and of waits. */
+static void print_memory(struct bench *b, bool json)
+{
+    frz_stats s = FRZ_INIT(frz_stats);
+    frz_error e;
+    if (frz_db_stats(b->db, NULL, &s, &e) != FRZ_OK) return;
+    const struct { const char *name; uint64_t now, max; } classes[] = {{"memtables", s.memory_memtables, s.memory_memtables_max}, {"cache", s.memory_cache, s.memory_cache_max},
+        {"jobs", s.memory_jobs, s.memory_jobs_max}, {"metadata", s.memory_metadata, s.memory_metadata_max}, {"calls", s.memory_calls, s.memory_calls_max}};
+    if (json) printf("{\"name\":\"memory\",\"budget\":%llu", (unsigned long long)s.memory_budget);
+    else printf("  of a budget of %.1f MB, now and at most:", (double)s.memory_budget / 1e6);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (json) printf(",\"%s\":%llu,\"%s_max\":%llu", classes[i].name, (unsigned long long)classes[i].now, classes[i].name, (unsigned long long)classes[i].max);
+        else printf("  %s %.1f, %.1f", classes[i].name, (double)classes[i].now / 1e6, (double)classes[i].max / 1e6);
+    if (json)
+        printf(",\"stalls\":%llu,\"stall_us_total\":%llu,\"slowdowns\":%llu,\"slowdown_us_total\":%llu}\n", (unsigned long long)s.stalls, (unsigned long long)s.stall_us_total,
+               (unsigned long long)s.slowdowns, (unsigned long long)s.slowdown_us_total);
+    else
+        printf("\n  writers slowed %llu times, %.1f s; stopped %llu times, %.1f s, at most %.0f ms for memtables, %.0f ms for memory\n", (unsigned long long)s.slowdowns, (double)s.slowdown_us_total / 1e6,
+               (unsigned long long)s.stalls, (double)s.stall_us_total / 1e6, (double)s.stall_memtables_us_max / 1e3, (double)s.stall_memory_us_max / 1e3);
+    fflush(stdout);
+}
+
 static int run_all(struct bench *b, const char *list, bool json)
 {
     int code = EXIT_DONE;
@@ -115,6 +137,7 @@ static int run_all(struct bench *b, const char *list, bool json)
         }
         b->result.disk_bytes = bench_disk_bytes(b->dir);
         bench_print(&b->result, json);
+        if (b->memory) print_memory(b, json);
     }
     return code;
 }
@@ -132,14 +155,13 @@ int cmd_bench(struct args *a)
     frz_error e = {0};
     const char *given = args_get(a, "dir");
     int code = options_of(&b, a);
-    uint64_t memory = 0;
-    if (code == 0 && !args_u64(a, "memory", 0, &memory)) return EXIT_USAGE;
+    if (code == 0 && !args_u64(a, "memory", 0, &b.memory)) return EXIT_USAGE;
     if (code == 0) code = make_dir(&b, given);
     if (code) return code;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
-    o.memory_bytes = memory ? memory : MEMORY_BYTES;
-    o.memtable_bytes = memory ? 0 : MEMTABLE_BYTES;
+    o.memory_bytes = b.memory ? b.memory : MEMORY_BYTES;
+    o.memtable_bytes = b.memory ? 0 : MEMTABLE_BYTES;
     o.log = on_log;
     int rc = frz_db_open(b.dir, &o, &b.db, &e);
     code = rc == FRZ_OK ? run_all(&b, a->words[0], args_has(a, "json")) : fail(&e, rc);

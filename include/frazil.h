@@ -231,8 +231,8 @@ typedef struct frz_db_options {
     bool no_close_flush;      /* do not publish at close; the log keeps it */
     int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
     uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
-    uint64_t memory_bytes;    /* budget of memtables, caches and jobs; 0 = 256 MiB; at least 8 MiB */
-    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = a quarter of memory_bytes at most 64 MiB */
+    uint64_t memory_bytes;    /* the database's one budget: memtables of all tables 40 %, cache 30, jobs 20, metadata 10 (docs/memory.md); 0 = 256 MiB; at least 8 MiB */
+    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = from memory_bytes: a sixth below 128 MiB, an eighth from there on, at most 64 MiB */
     uint64_t log_segment_bytes; /* 0 = 16 MiB */
     const frz_allocator *allocator; /* copied; NULL = malloc */
     frz_log_fn log;
@@ -272,6 +272,26 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
+    /* memory_bytes and what is taken of it, now and at most since open, by class of use: docs/memory.md. Of the database, also where a TABLE is given */
+    uint64_t memory_budget;
+    uint64_t memory_memtables, memory_memtables_max; /* active, waiting and pinned ones, and blocks kept for the next */
+    uint64_t memory_cache, memory_cache_max;         /* pages and other things decoded */
+    uint64_t memory_jobs, memory_jobs_max;           /* flushes, compactions, contexts of compression */
+    uint64_t memory_metadata, memory_metadata_max;   /* tables, versions, views, masks, what open files keep at hand */
+    uint64_t memory_calls, memory_calls_max;         /* batches, cursors, streams and their arrays; the log's buffers */
+    uint64_t memory_outside;  /* of all that, what libraries took past the allocator */
+    uint64_t memory_pinned;   /* of memtables: what only snapshots and cursors hold */
+    /* Why writers waited: stops, and slow-downs before them; how often, µs in all, µs of the longest */
+    uint64_t stalls_memtables, stall_memtables_us_total, stall_memtables_us_max, slowdowns_memtables, slowdown_memtables_us_total, slowdown_memtables_us_max; /* the table's wait for their flush */
+    uint64_t stalls_memory, stall_memory_us_total, stall_memory_us_max, slowdowns_memory, slowdown_memory_us_total, slowdown_memory_us_max; /* those of all tables take their share */
+    uint64_t stalls_runs, stall_runs_us_total, stall_runs_us_max, slowdowns_runs, slowdown_runs_us_total, slowdown_runs_us_max; /* sorted runs of files wait to be merged */
+    uint64_t stalls_debt, stall_debt_us_total, stall_debt_us_max, slowdowns_debt, slowdown_debt_us_total, slowdown_debt_us_max; /* bytes wait to be compacted */
+    uint64_t drain_bytes_per_second;  /* of memtables, as flushes were seen to take them away lately */
+    uint64_t log_flushes_forced;      /* of tables that held the log's oldest segment beyond log_bytes_max */
+    uint64_t snapshots_given_up;      /* snapshots and cursors that pinned more than snapshot_memory_max */
+    uint64_t publish_lag_us;          /* age of the oldest write that is not published */
+    uint64_t publishes_stretched;     /* publishes by age that waited beyond their interval for what they cost */
+    uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
 } frz_stats;
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/flow.h"
 #include "engine/paths.h"
 
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
@@ -14,7 +15,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     frz__mutex_lock(&t->view_mu);
     c->file_bytes_max = s->write_target_file_size_bytes;
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = s->write_parquet_compression_level ? (int)s->write_parquet_compression_level : 1,
-        .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->write_parquet_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
+        .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->write_parquet_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
         .uuid_hash = frz__hash64(slice_str(t->uuid))};
     frz__mutex_unlock(&t->view_mu);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
@@ -279,8 +280,8 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         const struct view *now = atomic_load(&t->view); /* rotations since have put memtables before ours */
         rc = frz__view_new(t->a, now->schema, now->mems, now->mem_count - mems_dropped, files, count, flushed_seq > now->flushed_seq ? flushed_seq : now->flushed_seq, snapshot_id, &v, err);
         if (rc >= 0) frz__view_install_locked(t, v);
-        frz__cond_broadcast(&t->room);
         frz__mutex_unlock(&t->view_mu);
+        frz__flow_wake(t->db);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);

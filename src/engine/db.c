@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/flow.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
@@ -224,7 +225,7 @@ static int make_parts(struct db *db, frz_error *err)
 {
     TRY(fork_page_new(db, err));
     TRY(frz__epoch_new(db->a, &db->epochs, err));
-    return frz__cache_new(budget_of(db->budget, MEM_CACHE), (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
+    return frz__cache_new(budget_of(db->budget, MEM_CACHE), (size_t)frz__flow_shares(db->set.memory_bytes).cache, &db->cache, err);
 }
 
 static void free_db(struct db *db)
@@ -247,6 +248,8 @@ static void free_db(struct db *db)
     if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));
     frz__mutex_clear(&db->tables_mu);
     frz__mutex_clear(&db->log_mu);
+    frz__mutex_clear(&db->flow_mu);
+    frz__cond_clear(&db->flow_room);
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
@@ -274,12 +277,15 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     db->a = budget_of(budget, MEM_CALLS);
     db->set = set;
     db->reserve.a = budget_of(budget, MEM_MEMTABLES);
-    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : set.memtable_bytes);
+    uint64_t spare = frz__flow_shares(set.memory_bytes).memtables / 8; /* what flow.c leaves of the share */
+    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : spare < set.memtable_bytes ? spare : set.memtable_bytes, (size_t)(set.memtable_bytes / (set.memory_bytes < FLOW_SMALL_BYTES ? 32 : 8)));
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);
     frz__mutex_init(&db->tables_mu, RANK_DB_TABLES, "db.tables");
     frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
+    frz__mutex_init(&db->flow_mu, RANK_FLOW, "db.flow");
+    frz__cond_init(&db->flow_room);
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);

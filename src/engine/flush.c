@@ -7,6 +7,7 @@
  *   5  mask what was located in the files that stay; a file wholly masked goes                       change.c
  *   6  one commit; then the view changes, the memtables go, the log is recycled
  * Until the commit nothing that was is touched: a failure leaves rows readable and logged, and the next try begins anew. One flush at a time a table. */
+#include "engine/flow.h"
 #include "engine/flush.h"
 
 #define TRIES_MAX 5
@@ -32,10 +33,18 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
+static uint64_t mems_bytes(const struct flush *f)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < f->mem_count; i++) n += mem_bytes(f->mems[i]);
+    return n;
+}
+
 /* One try; flush_mu held. *DID: something was published. */
 static int flush_once(struct table *t, bool *did, frz_error *err)
 {
     struct flush f = {.t = t};
+    int64_t since = frz__clock_mono_ns();
     int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
     if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
@@ -57,6 +66,7 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
+    frz__flow_drained(t->db, mems_bytes(&f), frz__clock_mono_ns() - since);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
     *did = true;
 done:
@@ -72,12 +82,15 @@ static int flush_lane(struct table *t, frz_error *err)
     frz_error own = {0};
     FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
+    uint64_t flushing;
+    frz__flow_flush_begin(t, &flushing);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = flush_once(t, &did, &own);
         if (rc != FRZ_CONFLICT) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
+    frz__flow_flush_end(t, flushing);
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
@@ -92,8 +105,8 @@ static int flush_lane(struct table *t, frz_error *err)
     frz__mutex_lock(&t->view_mu);
     t->flush_error = rc < 0 ? own : (frz_error){0};
     t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
-    frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(t->db);
     if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
     if (rc != FRZ_OK && err) *err = own;

@@ -1,5 +1,5 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
-#include "engine/db.h"
+#include "engine/flow.h"
 
 #define IDLE_NS ((int64_t)1000000000)
 
@@ -115,11 +115,7 @@ void frz__sched_stop(struct db *db)
 {
     atomic_store(&db->closing, true);
     frz__sched_wake(db);
-    for (size_t i = 0; i < db->table_count; i++) { /* writers that wait for room learn of it */
-        frz__mutex_lock(&db->tables[i]->view_mu);
-        frz__cond_broadcast(&db->tables[i]->room);
-        frz__mutex_unlock(&db->tables[i]->view_mu);
-    }
+    frz__flow_wake(db); /* writers that wait for room learn of it */
     frz__pool_stop(db->pool);
     db->pool = NULL;
 }

@@ -24,6 +24,7 @@ void frz__view_install_locked(struct table *t, struct view *v)
     struct view *old = atomic_load(&t->view);
     v->gen = old ? old->gen + 1 : 1;
     FRZ_ASSERT(v->flushed_seq <= atomic_load(&t->db->seq_visible));
+    frz__flow_view_changes(t, old, v);
     atomic_store_explicit(&t->view_schema, v->schema, memory_order_release);
     atomic_store_explicit(&t->view, v, memory_order_release);
     if (old) frz__epoch_retire(t->db->epochs, &old->retire, release_view, old);

@@ -1,7 +1,27 @@
 /* stats.c — counters as a struct and as text. */
-#include "engine/db.h"
+#include "engine/flow.h"
 
 #include "base/sized.h"
+
+static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static void add_memory(struct db *db, frz_stats *s)
+{
+    s->memory_budget = db->set.memory_bytes;
+#define CLASS(id, name)                                                                                                                    \
+    s->memory_##name = frz__budget_bytes(db->budget, id);                                                                                  \
+    s->memory_##name##_max = frz__budget_high(db->budget, id)
+    CLASS(MEM_MEMTABLES, memtables);
+    CLASS(MEM_CACHE, cache);
+    CLASS(MEM_JOBS, jobs);
+    CLASS(MEM_METADATA, metadata);
+    CLASS(MEM_CALLS, calls);
+#undef CLASS
+    s->memory_outside = frz__budget_outside(db->budget);
+    s->memory_pinned = frz__flow_pinned(db);
+    s->drain_bytes_per_second = stat_get(&db->drain);
+    s->snapshots_given_up = stat_get(&db->snapshots_given_up);
+}
 
 static void add_table(struct table *t, frz_stats *s)
 {
@@ -9,7 +29,22 @@ static void add_table(struct table *t, frz_stats *s)
 #define ADD(field) s->field += stat_get(&t->field)
     ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(flush_us_total); ADD(rows_masked); ADD(commits);
     ADD(commit_conflicts); ADD(commit_us_total); ADD(stalls); ADD(stall_us_total); ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed);
+    ADD(log_flushes_forced); ADD(publishes_stretched);
 #undef ADD
+#define WAITS(reason, name)                                                                                                                \
+    s->stalls_##name += stat_get(&t->flow[reason].stalls);                                                                                 \
+    s->stall_##name##_us_total += stat_get(&t->flow[reason].stall_us_total);                                                               \
+    s->stall_##name##_us_max = max64(s->stall_##name##_us_max, stat_get(&t->flow[reason].stall_us_max));                                   \
+    s->slowdowns_##name += stat_get(&t->flow[reason].slowdowns);                                                                           \
+    s->slowdown_##name##_us_total += stat_get(&t->flow[reason].slowdown_us_total);                                                         \
+    s->slowdown_##name##_us_max = max64(s->slowdown_##name##_us_max, stat_get(&t->flow[reason].slowdown_us_max))
+    WAITS(FLOW_MEMTABLES, memtables);
+    WAITS(FLOW_MEMORY, memory);
+    WAITS(FLOW_RUNS, runs);
+    WAITS(FLOW_DEBT, debt);
+#undef WAITS
+    int64_t dirty = atomic_load(&t->dirty_since_ns), now = frz__clock_mono_ns();
+    if (dirty && now > dirty) s->publish_lag_us = max64(s->publish_lag_us, (uint64_t)(now - dirty) / 1000);
     if (stat_get(&t->flush_us_max) > s->flush_us_max) s->flush_us_max = stat_get(&t->flush_us_max);
     if (stat_get(&t->commit_us_max) > s->commit_us_max) s->commit_us_max = stat_get(&t->commit_us_max);
     if (table_is_broken(t) || !atomic_load(&t->view)) return;
@@ -19,6 +54,7 @@ static void add_table(struct table *t, frz_stats *s)
     s->data_files += v->file_count;
     for (size_t i = 0; i < v->file_count; i++) s->data_bytes += (uint64_t)v->files[i]->file_size;
     s->rows_live += v->rows;
+    s->publish_interval_us = max64(s->publish_interval_us, (uint64_t)frz__flow_publish_now(t) / 1000);
     frz__view_release(v);
     struct version *version = frz__version_acquire(t);
     for (size_t m = 0; m < version->tree.count; m++)
@@ -46,6 +82,7 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     s.orphans_removed = stat_get(&db->orphans_removed);
     s.recovered_batches = stat_get(&db->recovered_batches);
     s.recovered_bytes = stat_get(&db->recovered_bytes);
+    add_memory(db, &s);
     frz__cache_stats(db->cache, &cache);
     s.cache_hits = cache.hits;
     s.cache_misses = cache.misses;
@@ -69,7 +106,15 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     X(filter_checks) X(filter_rejects) X(filter_false_positives) X(key_pages_read) X(value_pages_read) X(cache_hits) X(cache_misses) X(cache_bytes) X(memtable_bytes)                \
     X(memtables_immutable) X(flushes) X(flush_failures) X(flush_rows) X(flush_bytes) X(flush_us_total) X(flush_us_max) X(rows_masked) X(commits) X(commit_conflicts)                 \
     X(commit_us_total) X(commit_us_max) X(stalls) X(stall_us_total) X(slowdowns) X(slowdown_us_total) X(data_files) X(delete_files) X(data_bytes) X(rows_live) X(files_absorbed)    \
-    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes)
+    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) \
+    X(memory_budget) X(memory_memtables) X(memory_memtables_max) X(memory_cache) X(memory_cache_max) X(memory_jobs) X(memory_jobs_max) \
+    X(memory_metadata) X(memory_metadata_max) X(memory_calls) X(memory_calls_max) X(memory_outside) X(memory_pinned) X(stalls_memtables) \
+    X(stall_memtables_us_total) X(stall_memtables_us_max) X(slowdowns_memtables) X(slowdown_memtables_us_total) \
+    X(slowdown_memtables_us_max) X(stalls_memory) X(stall_memory_us_total) X(stall_memory_us_max) X(slowdowns_memory) \
+    X(slowdown_memory_us_total) X(slowdown_memory_us_max) X(stalls_runs) X(stall_runs_us_total) X(stall_runs_us_max) X(slowdowns_runs) \
+    X(slowdown_runs_us_total) X(slowdown_runs_us_max) X(stalls_debt) X(stall_debt_us_total) X(stall_debt_us_max) X(slowdowns_debt) \
+    X(slowdown_debt_us_total) X(slowdown_debt_us_max) X(drain_bytes_per_second) X(log_flushes_forced) X(snapshots_given_up) \
+    X(publish_lag_us) X(publishes_stretched) X(publish_interval_us)
 
 int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err)
 {

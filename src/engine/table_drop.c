@@ -1,4 +1,5 @@
 /* table_drop.c — a table goes: its name, then its files by way of the trash. */
+#include "engine/flow.h"
 #include "engine/tables.h"
 
 /* ── by way of the trash ── */
@@ -77,9 +78,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
         rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
         goto done;
     }
-    frz__mutex_lock(&t->view_mu);
-    frz__cond_broadcast(&t->room);
-    frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(db);
     rc = frz__log_drop(db, t, err);
     if (!t->drop_logged) atomic_store(&t->dropped, false);
     if (rc < 0) goto done;
@@ -87,6 +86,9 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     if (there) CHECK(frz__table_to_trash(t, err));
     t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
+    frz__mutex_lock(&t->view_mu);
+    frz__flow_view_changes(t, atomic_load(&t->view), NULL);
+    frz__mutex_unlock(&t->view_mu);
     frz__table_unlist(db, t);
     frz_error later;
     if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);

@@ -1,6 +1,7 @@
 /* table_load.c — tables from disk: at open, and again when somebody else committed. */
 #include <stdio.h>
 
+#include "engine/flow.h"
 #include "engine/tables.h"
 
 /* That V can be T's, and T's settings under it. */
@@ -21,7 +22,9 @@ int frz__table_take_version(struct table *t, struct version *v, frz_error *err)
     t->version = v;
     atomic_store(&t->format_version, v->meta->format_version);
     memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
-    return check_version(t, v, &t->settings, err);
+    TRY(check_version(t, v, &t->settings, err));
+    atomic_store(&t->flow_immutables_max, t->settings.frazil_immutable_memtables_max);
+    return FRZ_OK;
 }
 
 static int build_view(struct table *t, struct mem *const *mems, size_t mem_count, uint64_t flushed, struct view **out, frz_error *err)
@@ -61,6 +64,7 @@ int frz__table_first_view(struct table *t, frz_error *err)
         v->gen = 1;
         atomic_store(&t->view_schema, v->schema);
         atomic_store(&t->view, v);
+        frz__flow_count(t);
     }
     frz__mem_release(m);
     return rc;

@@ -1,4 +1,5 @@
 /* table_props.c — the properties of a table: what may be set, at creation and after. */
+#include "engine/flow.h"
 #include "engine/tables.h"
 
 #define TRIES_MAX 5
@@ -23,7 +24,9 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
 {
     frz__mutex_lock(&t->view_mu);
     t->settings = *s;
+    atomic_store(&t->flow_immutables_max, s->frazil_immutable_memtables_max);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(t->db);
 }
 
 int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err)

@@ -5,9 +5,12 @@
  * (rotation, a sync, the log's dictionary) joins the same queue as a group of one: the leader's place is the right to touch them (hazards 3). */
 #include "engine/write.h"
 
+#include "engine/flow.h"
+
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
 #define GROUP_COMPARES_MAX ((size_t)65536)
+#define WAIT_TABLES_MAX 64 /* of one batch; the others of a larger one are waited for by the next */
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -121,6 +124,7 @@ static int rotate_leading(struct table *t, frz_error *err)
         t->rot_seq = db->seq_next - 1;
         t->active = fresh;
         frz__view_install_locked(t, v);
+        frz__flow_count(t);
     }
     frz__mutex_unlock(&t->view_mu);
 done:
@@ -438,15 +442,29 @@ static int reserve_group(struct db *db, const struct group *g, frz_error *err)
         const struct writer *w = g->members[i];
         for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
-            if (t->reserve_round == round) continue;
-            t->reserve_round = round;
-            size_t n = frz__mem_need(t->active, g->ops, bytes);
+            if (t->reserve_round != round) {
+                t->reserve_round = round;
+                t->reserve_ops = 0;
+                tables++;
+            }
+            t->reserve_ops++;
+        }
+    }
+    for (size_t i = 0, left = tables; i < g->writers && left; i++) {
+        const struct writer *w = g->members[i];
+        for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count && left; k++) {
+            struct table *t = w->batch->ops[k].t;
+            if (t->reserve_ops == 0) continue;
+            size_t n = frz__mem_need(t->active, t->reserve_ops, bytes);
             need = n > need ? n : need;
-            tables++;
+            t->reserve_ops = 0;
+            left--;
         }
     }
     if (db->reserve.bytes > RESERVE_BYTES_KEPT && need <= RESERVE_BYTES_KEPT) frz__arena_reserve_clear(&db->reserve);
-    return frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+    int rc = frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+    atomic_store_explicit(&db->reserve_bytes, frz__arena_reserve_bytes(&db->reserve), memory_order_relaxed);
+    return rc;
 }
 
 /* The leader's place held, log_mu not. */
@@ -474,7 +492,14 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     return FRZ_OK;
 }
 
-/* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8). */
+static void rotate_one(struct table *t)
+{
+    frz_error err;
+    if (rotate_leading(t, &err) < 0) frz__log(&t->db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
+    else frz__flush_schedule(t);
+}
+
+/* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8); and while all of them together are too large, the largest, of whatever table. */
 static void rotate_full(struct db *db, const struct group *g)
 {
     for (size_t i = 0; i < g->writers; i++) {
@@ -482,12 +507,14 @@ static void rotate_full(struct db *db, const struct group *g)
         for (size_t k = 0; k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
             if (k && t == w->batch->ops[k - 1].t) continue;
-            if (mem_used(t->active) < db->set.memtable_bytes) continue;
-            frz_error err;
-            if (rotate_leading(t, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
-            else frz__flush_schedule(t);
+            frz__flow_count(t);
+            if (mem_used(t->active) >= db->set.memtable_bytes && !frz__flow_full(t)) rotate_one(t);
         }
     }
+    struct table *largest = frz__flow_largest(db);
+    if (!largest) return;
+    rotate_one(largest);
+    frz__table_release(largest);
 }
 
 static void lead(struct db *db, struct writer *self)
@@ -512,65 +539,23 @@ static void lead(struct db *db, struct writer *self)
     step_down_locked(db, self, g.writers);
 }
 
-/* ── room: slow down, stop, wake ── */
-
-/* Half of the queue's places are taken, or all but the last, which the active memtable is about to take. */
-static bool nearly_full(const struct table *t, const struct view *v, size_t max)
-{
-    size_t waiting = v->mem_count - 1;
-    if (waiting == 0 || waiting >= max) return false;
-    return waiting > max / 2 || (waiting + 1 == max && mem_bytes(v->mems[0]) > t->db->set.memtable_bytes / 4 * 3);
-}
-
-static int wait_for_room(struct table *t, frz_error *err)
-{
-    int rc = FRZ_OK;
-    frz__mutex_lock(&t->view_mu);
-    size_t max = t->settings.frazil_immutable_memtables_max;
-    const struct view *v = atomic_load(&t->view);
-    bool nearly = nearly_full(t, v, max);
-    if (nearly || v->mem_count > max) {
-        int64_t since = frz__clock_mono_ns();
-        if (nearly) { /* a millisecond for the flush to catch up, once a write */
-            (void)frz__cond_wait_until(&t->room, &t->view_mu, since + 1000000);
-            stat_add(&t->slowdowns, 1);
-            stat_add(&t->slowdown_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
-        }
-        bool stalled = false;
-        while (rc >= 0 && atomic_load(&t->view)->mem_count > max) {
-            if (atomic_load(&t->dropped)) {
-                rc = frz__table_usable(t, true, err);
-                break;
-            }
-            if (t->flush_error.code) {
-                if (err) *err = t->flush_error;
-                frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
-                rc = t->flush_error.code;
-            } else if (atomic_load(&t->db->closing)) {
-                rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
-            } else {
-                if (!stalled) stat_add(&t->stalls, 1);
-                stalled = true;
-                frz__cond_wait(&t->room, &t->view_mu);
-            }
-        }
-        if (stalled) stat_add(&t->stall_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
-    }
-    frz__mutex_unlock(&t->view_mu);
-    return rc;
-}
-
-int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err)
+int frz__write_within(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err)
 {
     if (b->count == 0) {
         if (range) range->first = range->last = atomic_load(&db->seq_visible);
         return FRZ_OK;
     }
+    struct table *tables[WAIT_TABLES_MAX];
+    size_t n = 0;
     for (size_t i = 0; i < b->count; i++) {
-        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
-        MUST(frz__table_usable(b->ops[i].t, true, err));
-        MUST(wait_for_room(b->ops[i].t, err));
+        struct table *t = b->ops[i].t;
+        if (i && t == b->ops[i - 1].t) continue;
+        MUST(frz__table_usable(t, true, err));
+        size_t at = 0;
+        while (at < n && tables[at] != t) at++;
+        if (at == n && n < WAIT_TABLES_MAX) tables[n++] = t;
     }
+    MUST(frz__flow_wait(tables, n, b->bytes.len, wait_max_ns, err));
     for (;;) {
         if (b->conditional) {
             int rc = resolve(b, err);
