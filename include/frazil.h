@@ -75,8 +75,8 @@ enum frz_status {
     FRZ_TOO_LARGE = -4,   /* beyond a limit that docs/limits.md states */
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
-    FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up; this version gives nothing up */
+    FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), handles are still open, or a write may not wait for room */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot, cursor or stream pinned was given up: snapshot_memory_max */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -238,6 +238,8 @@ typedef struct frz_db_options {
     frz_log_fn log;
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+    uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
+    uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -385,6 +387,8 @@ FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, si
 typedef struct frz_write_options {
     uint32_t struct_size;
     int32_t durability; /* frz_durability for this write, in a database of any; 0 = the database's */
+    bool no_wait;         /* FRZ_BUSY, with the reason, instead of any wait for room: writers are slowed, then stopped, where flushes fall behind */
+    uint32_t wait_max_ms; /* the same, instead of a wait of more than this; 0 = as long as it takes */
 } frz_write_options;
 #define FRZ_WRITE_OPTIONS_INIT FRZ_INIT(frz_write_options)
 

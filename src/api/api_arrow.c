@@ -84,6 +84,7 @@ struct ingest {
     struct write_batch *batch;
     enum expect expect;
     int durability;
+    int64_t wait_max_ns;
     uint64_t read, written; /* rows of the stream */
 };
 
@@ -164,7 +165,7 @@ static int write_rows(struct ingest *g, size_t from, size_t count, frz_error *er
             if (bad != SIZE_MAX) frz__err_context(err, "row %" PRIu64, g->read + from + at + bad);
             return rc;
         }
-        rc = frz__write(g->t->db, g->batch, g->durability, NULL, err);
+        rc = frz__write(g->t->db, g->batch, g->durability, g->wait_max_ns, NULL, err);
         if (rc != FRZ_OK) return rc;
         at += taken;
         g->written += taken;
@@ -217,7 +218,7 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
     struct ingest g = {.expect = insert ? EXPECT_ABSENT : EXPECT_ANY};
     TRY(frz__shell_table(table, &g.t, err));
     MUST(frz__table_usable(g.t, true, err));
-    TRY(frz__shell_durability(o, &g.durability, err));
+    TRY(frz__shell_write(o, &g.durability, &g.wait_max_ns, err));
     TRY(frz__arrow_stream_check(stream, err));
     frz__table_acquire(g.t); /* whatever the stream's callbacks close */
     frz__db_pin(g.t->db);

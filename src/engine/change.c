@@ -220,6 +220,8 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
         c->committed = rc >= 0;
         c->in_doubt = r.in_doubt;
         c->sequence = r.sequence;
+        c->beside_bytes = r.metadata_bytes;
+        for (size_t i = 0; i < d->added_count; i++) c->beside_bytes += (uint64_t)(d->added[i].content_size >= 0 ? d->added[i].content_size : d->added[i].file_size);
         c->snapshot_id = r.snapshot_id;
     }
     frz__free(a, add);

@@ -248,6 +248,7 @@ static void free_db(struct db *db)
     if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));
     frz__mutex_clear(&db->tables_mu);
     frz__mutex_clear(&db->log_mu);
+    frz__mutex_clear(&db->pins_mu);
     frz__mutex_clear(&db->flow_mu);
     frz__cond_clear(&db->flow_room);
     frz__mutex_clear(&db->tick_mu);
@@ -284,6 +285,8 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     atomic_store(&db->next_file_no, 1);
     frz__mutex_init(&db->tables_mu, RANK_DB_TABLES, "db.tables");
     frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
+    frz__mutex_init(&db->pins_mu, RANK_SNAPSHOTS, "db.pins");
+    db->pins_end = &db->pins_first;
     frz__mutex_init(&db->flow_mu, RANK_FLOW, "db.flow");
     frz__cond_init(&db->flow_room);
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");

@@ -5,6 +5,7 @@
  *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
  *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
  *   log_mu      db: the writers' queue
+ *   pins_mu     db: the list of snapshots and cursors
  *   flow_mu     db: writers that wait for room
  *   view_mu     table: replacing the view, the flush's state
  *   tick_mu, codec_mu, and what the modules below have of their own: nothing is taken under them
@@ -159,6 +160,10 @@ struct db {
     _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */
     _Atomic uint64_t seq_synced;
 
+    struct mutex pins_mu; /* pins.h */
+    struct pin *pins_first, **pins_end; /* pins_mu */
+    uint64_t pin_round; /* pins_mu */
+    uint64_t log_segment_seen; /* place: the last that rows went to */
     struct mutex flow_mu; /* flow.h */
     struct cond flow_room; /* flow_mu: debt may have fallen */
     unsigned flushes_running; /* flow_mu, and the bytes of memtables that they flush */
@@ -239,8 +244,7 @@ FRZ_NODISCARD int frz__path_relative(const struct table *t, slice location, slic
 /* ── write.c ── */
 struct write_batch;
 /* WAIT_MAX_NS: at most so long for room, else FRZ_BUSY; < 0 = as long as it takes. */
-FRZ_NODISCARD int frz__write_within(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err);
-static inline FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err) { return frz__write_within(db, b, durability, -1, range, err); }
+FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err);
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
@@ -265,6 +269,7 @@ struct commit_request {
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
+    uint64_t metadata_bytes;        /* out: of the manifests, their list and the metadata that were written */
     bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);

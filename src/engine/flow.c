@@ -293,6 +293,16 @@ uint64_t frz__flow_pinned(struct db *db)
     return all > views + kept ? all - views - kept : 0;
 }
 
+void frz__flow_published(struct table *t, uint64_t row_bytes, uint64_t beside)
+{
+    int64_t now = frz__clock_mono_ns(), before = atomic_exchange(&t->published_ns, now);
+    frz__mutex_lock(&t->view_mu);
+    int64_t interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
+    uint64_t percent = t->settings.frazil_publish_cost_percent;
+    frz__mutex_unlock(&t->view_mu);
+    atomic_store(&t->publish_ns, frz__flow_publish_ns(interval, before ? now - before : interval, row_bytes, beside, percent));
+}
+
 int64_t frz__flow_publish_now(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);

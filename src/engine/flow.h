@@ -33,7 +33,7 @@ struct flow_verdict frz__flow_judge(const struct flow_level levels[FLOW_REASONS]
 uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain);
 /* When the next publish by age is due after the last one, ns: INTERVAL, stretched until the rows of as long a time would weigh COST, the bytes of masks and metadata that the last publish wrote beside
  * ROW_BYTES of rows after LASTED, at PERCENT of them. The first FLOW_PUBLISH_FREE_BYTES of a publish count nothing; it is never stretched beyond FLOW_PUBLISH_MAX_NS. PERCENT 0 = not at all. */
-#define FLOW_PUBLISH_FREE_BYTES ((uint64_t)256 << 10)
+#define FLOW_PUBLISH_FREE_BYTES ((uint64_t)64 << 10)
 #define FLOW_PUBLISH_MAX_NS ((int64_t)600 * 1000000000)
 int64_t frz__flow_publish_ns(int64_t interval, int64_t lasted, uint64_t row_bytes, uint64_t cost, uint64_t percent);
 const char *frz__flow_reason_name(enum flow_reason r); /* "memtables waiting for their flush", … */
@@ -56,6 +56,8 @@ struct table *frz__flow_largest(struct db *db);
 bool frz__flow_full(struct table *t);
 /* Bytes of memtables that are in no table's view any more: snapshots and cursors have them. */
 uint64_t frz__flow_pinned(struct db *db);
+/* A publish of ROW_BYTES wrote BESIDE bytes of masks and metadata: T's next by age is due accordingly. */
+void frz__flow_published(struct table *t, uint64_t row_bytes, uint64_t beside);
 /* The interval of T's publishes by age, as it is now; 0 = none. */
 int64_t frz__flow_publish_now(struct table *t);
 /* Before a flush of T takes memory for what it does, which goes by what it flushes; *BYTES: that. Below FLOW_SMALL_BYTES several at a time only if they are small. And after. */

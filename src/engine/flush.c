@@ -9,6 +9,7 @@
  * Until the commit nothing that was is touched: a failure leaves rows readable and logged, and the next try begins anew. One flush at a time a table. */
 #include "engine/flow.h"
 #include "engine/flush.h"
+#include "engine/pins.h"
 
 #define TRIES_MAX 5
 
@@ -40,6 +41,13 @@ static uint64_t mems_bytes(const struct flush *f)
     return n;
 }
 
+static uint64_t rows_bytes(const struct flush *f)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < f->mem_count; i++) n += atomic_load(&f->mems[i]->row_bytes);
+    return n;
+}
+
 /* One try; flush_mu held. *DID: something was published. */
 static int flush_once(struct table *t, bool *did, frz_error *err)
 {
@@ -66,6 +74,7 @@ static int flush_once(struct table *t, bool *did, frz_error *err)
     CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
+    frz__flow_published(t, rows_bytes(&f), f.change.beside_bytes);
     frz__flow_drained(t->db, mems_bytes(&f), frz__clock_mono_ns() - since);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
     *did = true;
@@ -107,6 +116,7 @@ static int flush_lane(struct table *t, frz_error *err)
     t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
     frz__mutex_unlock(&t->view_mu);
     frz__flow_wake(t->db);
+    if (did) frz__pins_trim(t->db);
     if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
     else frz__sched_wake(t->db);
     if (rc != FRZ_OK && err) *err = own;

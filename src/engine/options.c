@@ -91,6 +91,10 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));
     TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));
     TRY(bound("sync_interval_ms", o.sync_interval_ms, &out->sync_interval_ms, err));
+    TRY(bound("log_bytes_max", o.log_bytes_max, &out->log_bytes_max, err));
+    TRY(bound("snapshot_memory_max", o.snapshot_memory_max, &out->snapshot_memory_max, err));
+    if (!out->log_bytes_max) out->log_bytes_max = out->memory_bytes * 4;
+    if (!out->snapshot_memory_max) out->snapshot_memory_max = out->memory_bytes / 8;
     if (!out->memtable_bytes) { /* an active one and those that wait by default: two, or one (flow.h) */
         uint64_t limit = out->memory_bytes / 100 * 40 / 8 * 7;
         out->memtable_bytes = limit / (out->memory_bytes < ((uint64_t)128 << 20) ? 2 : 3);

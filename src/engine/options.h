@@ -6,7 +6,7 @@
 struct db_settings {
     bool create, read_only, no_close_flush;
     int durability;
-    uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms;
+    uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms, log_bytes_max, snapshot_memory_max;
 };
 struct table_settings {
 #define X_DB(name, def)

@@ -60,6 +60,7 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     rc = frz__merge_new(t->db->a, sources, n, reverse, false, &c->it, err);
     n = 0;
     CHECK(rc);
+    frz__scan_base_pin(&c->b);
     *out = c;
     c = NULL;
 done:
@@ -77,9 +78,20 @@ static int fill(struct cursor *c, frz_error *err)
     return FRZ_OK;
 }
 
+/* What it holds goes now, its handle at close. */
+static int given_up(struct cursor *c, frz_error *err)
+{
+    iter_free(c->it);
+    c->it = NULL;
+    frz__view_release(c->b.view);
+    c->b.view = NULL;
+    return frz__pin_check(&c->b.pin, err);
+}
+
 int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
 {
     TRY(frz__db_check(c->b.t->db, err));
+    if (atomic_load_explicit(&c->b.pin.given_up, memory_order_acquire)) return given_up(c, err);
     if (c->done || c->b.given >= c->b.limit) return FRZ_DONE;
     for (;;) {
         int rc = iter_next(c->it, err);

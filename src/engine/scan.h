@@ -12,7 +12,9 @@
 struct scan_base {
     struct table *t;           /* counted */
     struct snapshot *snapshot; /* counted; NULL = the latest when it began */
-    struct view *view;
+    struct view *view; /* NULL: given up */
+    struct pin pin;
+    struct pinned_view pinned_view;
     uint64_t seq;
     struct pred *pred;
     struct buf from, to;
@@ -25,6 +27,8 @@ struct scan_base {
 /* SNAPSHOT is what o->snapshot is behind the host's handle; the field itself is not looked at. */
 FRZ_NODISCARD int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *o, frz_error *err);
 void frz__scan_base_clear(struct scan_base *b);
+/* Its owner is done with it, and B stays where it is: it may be given up from now on. */
+void frz__scan_base_pin(struct scan_base *b);
 /* Encoded bounds as iterators take them: data NULL = open; an empty bound that is there is not NULL. */
 static inline slice scan_from(const struct scan_base *b) { return b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0}; }
 static inline slice scan_to(const struct scan_base *b) { return b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0}; }

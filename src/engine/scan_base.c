@@ -143,10 +143,18 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     return rc;
 }
 
+void frz__scan_base_pin(struct scan_base *b)
+{
+    b->pinned_view = (struct pinned_view){b->t, b->view};
+    b->pin = (struct pin){.db = b->t->db, .views = &b->pinned_view, .count = 1};
+    frz__pin_add(&b->pin);
+}
+
 void frz__scan_base_clear(struct scan_base *b)
 {
     struct db *db = b->t ? b->t->db : NULL;
     if (!db) return;
+    frz__pin_remove(&b->pin);
     frz__view_release(b->view);
     frz__snapshot_release(b->snapshot);
     frz__pred_free(b->pred);

@@ -152,6 +152,7 @@ int frz__batch_scan_new(struct table *t, struct snapshot *snapshot, const frz_sc
     CHECK(frz__vecs_init(&s->wide, t->db->a, types, s->b.column_count, err));
     CHECK(frz__row_new(t->db->a, schema, &s->row, err));
     CHECK(make_masks(s, err));
+    frz__scan_base_pin(&s->b);
     *out = s;
     s = NULL;
 done:
@@ -162,14 +163,22 @@ done:
 
 const struct scan_base *frz__batch_scan_base(const struct batch_scan *s) { return &s->b; }
 
+static void release_sources(struct batch_scan *s)
+{
+    for (size_t i = 0; s->masks && i < s->b.view->file_count; i++) frz__mask_release(s->masks[i]);
+    frz__free(s->a, s->masks);
+    frz__sst_scan_free(s->open);
+    iter_free(s->mems);
+    s->masks = NULL;
+    s->open = NULL;
+    s->mems = NULL;
+}
+
 void frz__batch_scan_free(struct batch_scan *s)
 {
     if (!s) return;
     const allocator *a = s->a;
-    for (size_t i = 0; s->masks && i < s->b.view->file_count; i++) frz__mask_release(s->masks[i]);
-    frz__free(a, s->masks);
-    frz__sst_scan_free(s->open);
-    iter_free(s->mems);
+    release_sources(s);
     frz__vecs_clear(&s->wide);
     frz_row_free(s->row);
     frz__free(a, s->read_mask);
@@ -268,6 +277,12 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
 int frz__batch_scan_next(struct batch_scan *s, size_t max_rows, struct vecs *out, frz_error *err)
 {
     TRY(frz__db_check(s->b.t->db, err));
+    if (atomic_load_explicit(&s->b.pin.given_up, memory_order_acquire)) { /* what it holds goes now, its handle at close */
+        release_sources(s);
+        frz__view_release(s->b.view);
+        s->b.view = NULL;
+        return frz__pin_check(&s->b.pin, err);
+    }
     while (!s->done && s->b.given < s->b.limit) {
         frz__vecs_reset(out);
         int rc = next_of_files(s, max_rows, err);

@@ -12,16 +12,19 @@ static int64_t tend(struct table *t, int64_t now)
     if (table_is_broken(t) || atomic_load(&t->dropped)) return next;
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
-    int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
+    int64_t retry = t->retry_at_ns, asked = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
     frz__mutex_unlock(&t->view_mu);
+    int64_t interval = frz__flow_publish_now(t);
     if (failed && retry > now) return min64(next, retry);
     if (failed || waiting) frz__flush_schedule(t);
     if (dirty && interval) {
         if (now - dirty >= interval) {
             frz_error err;
             atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
-            if (frz__rotate(t, NULL, &err) >= 0) frz__flush_schedule(t);
-            else {
+            if (frz__rotate(t, NULL, &err) >= 0) {
+                frz__flush_schedule(t);
+                if (interval > asked) stat_add(&t->publishes_stretched, 1);
+            } else {
                 atomic_store(&t->dirty_since_ns, dirty);
                 frz__log(&t->db->log, FRZ_LOG_WARN, "%s: publishing by age waits: %s", t->name, err.message);
             }

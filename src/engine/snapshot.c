@@ -32,10 +32,22 @@ void frz__view_install_locked(struct table *t, struct view *v)
 
 void frz__pinned_view_release(struct pinned_view *p)
 {
-    if (!p->view) return;
     frz__view_release(p->view);
-    frz__table_release(p->table);
+    if (p->table) frz__table_release(p->table);
     *p = (struct pinned_view){0};
+}
+
+/* pins_mu held: readers who have a view already keep it, the others hear that it is gone. */
+static void give_up(struct pin *p)
+{
+    struct snapshot *s = (struct snapshot *)(void *)((char *)p - offsetof(struct snapshot, pin));
+    for (size_t i = 0; i < s->count; i++) {
+        frz__mutex_lock(&s->mu);
+        struct view *v = s->views[i].view;
+        s->views[i].view = NULL;
+        frz__mutex_unlock(&s->mu);
+        frz__view_release(v);
+    }
 }
 
 int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
@@ -68,6 +80,9 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
     }
     db->pins++;
     frz__mutex_unlock(&db->tables_mu);
+    s->pin = (struct pin){.db = db, .views = s->views, .count = s->count, .give_up = give_up};
+    frz__mutex_init(&s->mu, RANK_LEAF, "snapshot");
+    frz__pin_add(&s->pin);
     *out = s;
     return FRZ_OK;
 }
@@ -95,6 +110,7 @@ int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, 
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
+    frz__mutex_init(&s->mu, RANK_LEAF, "snapshot"); /* not in the list of pins: it holds files alone */
     frz__db_pin(db);
     *out = s;
     s = NULL;
@@ -113,7 +129,9 @@ void frz__snapshot_release(struct snapshot *s)
 {
     if (!s || atomic_fetch_sub(&s->refs, 1) != 1) return;
     struct db *db = s->db;
+    frz__pin_remove(&s->pin);
     for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
+    frz__mutex_clear(&s->mu);
     frz__free(db->a, s->views);
     frz__free(db->a, s);
     frz__db_unpin(db);
@@ -129,9 +147,11 @@ int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, 
     if (s->db != t->db) return frz__err(err, FRZ_MISUSE, "the snapshot is of another database than table %s", t->name);
     for (size_t i = 0; i < s->count; i++) {
         if (s->views[i].table != t) continue;
-        *view = frz__view_acquire(s->views[i].view);
+        frz__mutex_lock(&s->mu);
+        *view = s->views[i].view ? frz__view_acquire(s->views[i].view) : NULL;
+        frz__mutex_unlock(&s->mu);
         *seq = s->seq;
-        return FRZ_OK;
+        return *view ? FRZ_OK : frz__pin_check(&s->pin, err);
     }
     return frz__err(err, FRZ_NOT_FOUND, "table %s is not in the snapshot%s", t->name, s->published ? ", which is of one table" : ": it is younger");
 }

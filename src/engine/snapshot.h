@@ -1,17 +1,15 @@
 /* snapshot.h — a state of the whole database, pinned: a sequence and a view a table. Counted; cursors hold it too. */
 #ifndef FRZ_ENGINE_SNAPSHOT_H
 #define FRZ_ENGINE_SNAPSHOT_H
-#include "engine/db.h"
+#include "engine/pins.h"
 
-struct pinned_view {
-    struct table *table;
-    struct view *view;
-};
 struct snapshot {
     _Atomic uint32_t refs;
     struct db *db;
     uint64_t seq;
     bool published; /* of one table, from its metadata */
+    struct pin pin;          /* its views are the snapshot's: under mu, in which they may be given up */
+    struct mutex mu;
     struct pinned_view *views;
     size_t count;
 };

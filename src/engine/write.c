@@ -517,6 +517,34 @@ static void rotate_full(struct db *db, const struct group *g)
     frz__table_release(largest);
 }
 
+/* A segment was begun: tables whose rows lie in segments beyond what the log may take are published, so that those can go (hazards 29). */
+static void bound_log(struct db *db, uint64_t segment)
+{
+    uint64_t segments = db->set.log_bytes_max / db->set.log_segment_bytes, oldest = segment > segments ? segment - segments : 0;
+    if (oldest == 0) return;
+    for (size_t i = 0;; i++) {
+        frz__mutex_lock(&db->tables_mu);
+        struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;
+        frz__mutex_unlock(&db->tables_mu);
+        if (!t) return;
+        bool active = false, any = false;
+        frz__mutex_lock(&t->view_mu);
+        const struct view *v = table_is_broken(t) ? NULL : atomic_load(&t->view);
+        for (size_t m = 0; v && m < v->mem_count; m++) {
+            if (mem_versions(v->mems[m]) == 0 || v->mems[m]->log_segment > oldest) continue;
+            any = true;
+            active |= m == 0;
+        }
+        frz__mutex_unlock(&t->view_mu);
+        if (any && !atomic_load(&t->dropped)) {
+            stat_add(&t->log_flushes_forced, 1);
+            if (active) rotate_one(t);
+            else frz__flush_schedule(t);
+        }
+        frz__table_release(t);
+    }
+}
+
 static void lead(struct db *db, struct writer *self)
 {
     struct group g;
@@ -534,12 +562,13 @@ static void lead(struct db *db, struct writer *self)
             g.members[i]->err = err;
         }
         if (rc >= 0) rotate_full(db, &g);
+        if (rc >= 0 && db->log_segment_seen != frz__wal_segment(db->wal)) bound_log(db, db->log_segment_seen = frz__wal_segment(db->wal));
     }
     frz__mutex_lock(&db->log_mu);
     step_down_locked(db, self, g.writers);
 }
 
-int frz__write_within(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err)
+int frz__write(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err)
 {
     if (b->count == 0) {
         if (range) range->first = range->last = atomic_load(&db->seq_visible);

@@ -41,6 +41,7 @@ struct mem {
     uint64_t log_segment;         /* the oldest log segment with a record of this memtable */
     unsigned depth;               /* inner levels; the writer's */
     frz_schema *schema;           /* of all its rows; counted */
+    uint64_t pin_round;           /* its owner's, too */
     _Atomic size_t counted;       /* its owner's: of its bytes, how many are in his sums */
 };
 FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);

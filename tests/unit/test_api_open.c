@@ -39,7 +39,7 @@ TEST(api_sizes, an_older_programs_structs_are_taken_at_every_length)
     for (uint32_t n = 8; n <= sizeof(frz_db_options); n += 8) {
         frz_db_options o = FRZ_DB_OPTIONS_INIT;
         o.struct_size = n;
-        o.log_level = n < sizeof o ? 1000 : 0;
+        o.log_level = n <= offsetof(frz_db_options, log_level) ? 1000 : 0;
         OK(frz_db_open(h.path, &o, &h.db, &h.e), &h.e);
         OK(frz_db_close(h.db, &h.e), &h.e);
     }

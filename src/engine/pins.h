@@ -1,0 +1,28 @@
+/* pins.h — who keeps a state of tables alive beyond the moment: snapshots, cursors, streams; and how much of memtables they may keep (hazards 35).
+ *
+ * Design      each is in one list, oldest first. After a flush the memtables that only pins hold are added up from the newest pin to the oldest; from where they are more than snapshot_memory_max, a pin that
+ *             holds any is given up. A snapshot gives its views back there and then; a cursor or a stream is told, and gives back what it has with its next call.
+ * Invariants  (1) writers never wait for a pin  (2) what was given up answers FRZ_SNAPSHOT_TOO_OLD from then on, never less rows  (3) a pin without memtables that left their tables is not given up
+ * Threads     any; pins_mu guards the list, a snapshot's own mutex its views                                                              */
+#ifndef FRZ_ENGINE_PINS_H
+#define FRZ_ENGINE_PINS_H
+#include "engine/db.h"
+
+struct pinned_view {
+    struct table *table;
+    struct view *view;
+};
+struct pin {
+    struct pin *next, **prev;  /* pins_mu; prev NULL = not in the list */
+    struct db *db;
+    struct pinned_view *views; /* of the owner; one at least while it is in the list */
+    size_t count;
+    _Atomic bool given_up;
+    void (*give_up)(struct pin *p); /* pins_mu held; NULL = the owner looks at given_up */
+};
+void frz__pin_add(struct pin *p);    /* to the end */
+void frz__pin_remove(struct pin *p); /* harmless if it is not in the list */
+FRZ_NODISCARD int frz__pin_check(struct pin *p, frz_error *err); /* FRZ_SNAPSHOT_TOO_OLD */
+/* After a flush. */
+void frz__pins_trim(struct db *db);
+#endif
