@@ -32,6 +32,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/rand.h"
+#include "base/rate.h"
 #include "base/sync.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -53,6 +54,7 @@ struct delfile {
     char *path; /* Iceberg's: file:///… */
     uint64_t positions;
     size_t target_count; /* live data files */
+    size_t named;        /* data files it names, dead ones with them */
     char **targets;      /* their Iceberg paths */
 };
 /* A file that no current snapshot needs; goes when no retained one does and its grace is over. */
@@ -80,6 +82,7 @@ struct table {
     uint64_t table_no;     /* const: given when it comes into the list, or at open */
 
     struct mutex flush_mu, commit_mu, view_mu;
+    struct cond room;      /* view_mu: files are claimed no more */
     struct version *version; /* flush_mu + commit_mu; a refresh: commit_mu alone. Who holds flush_mu borrows it, others count it: frz__version_acquire */
     _Atomic(struct view *) view; /* replaced under view_mu; read in an epoch, or under view_mu */
     _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
@@ -106,7 +109,11 @@ struct table {
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
+    uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
     struct pool_job flush_job;
+    bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
+    int64_t compact_retry_at_ns, compact_backoff_ns; /* view_mu: after a failure; 0 = the last one went well */
+    struct pool_job compact_job;
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
@@ -119,7 +126,7 @@ struct table {
     struct flow_counts flow[FLOW_REASONS];
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
-        log_flushes_forced, publishes_stretched, files_absorbed, files_removed, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
+        log_flushes_forced, publishes_stretched, files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
 };
 static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
 
@@ -145,6 +152,9 @@ struct db {
     size_t table_count, table_cap;
     uint64_t next_table_no;
     size_t pins; /* open snapshots, cursors, streams */
+    size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
+    struct cond manual_gone;
+    _Atomic bool manual_stop; /* set under tables_mu */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -172,11 +182,14 @@ struct db {
     _Atomic uint64_t drain;  /* bytes of memtables a second that flushes take away; 0 = not known */
     _Atomic int64_t turn_ns; /* until when the last of the writers that are slowed waits */
 
-    struct cache *cache; /* const, as epochs and pool; their own locks */
+    struct cache *cache; /* const, as epochs and the pools; their own locks */
     struct epoch *epochs;
     struct sst_counters counters;
     _Atomic uint64_t next_file_no, name_counter;
-    struct pool *pool;
+    struct pool *pool;       /* the clock's, and flushes */
+    struct pool *compactors; /* NULL = nothing is compacted by itself */
+    struct rate compact_rate; /* its own lock */
+    _Atomic unsigned compacting; /* jobs */
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
@@ -285,6 +298,11 @@ FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
 void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
+/* ── compact_auto.c ── */
+void frz__compact_schedule(struct table *t); /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
+int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what failed; when it wants to be asked again */
+/* ── compact_manual.c ── */
+void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

@@ -27,6 +27,8 @@ struct scan_base {
 /* SNAPSHOT is what o->snapshot is behind the host's handle; the field itself is not looked at. */
 FRZ_NODISCARD int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *o, frz_error *err);
 void frz__scan_base_clear(struct scan_base *b);
+/* COUNT values of the key's first columns → OUT: ABOVE, past every key that begins with them (*OPEN: there is none, and no bound), else at the first of them. WHAT is named in errors. */
+FRZ_NODISCARD int frz__scan_bound(const frz_schema *s, const frz_value *values, size_t count, bool above, const char *what, struct buf *out, bool *open, frz_error *err);
 /* Its owner is done with it, and B stays where it is: it may be given up from now on. */
 void frz__scan_base_pin(struct scan_base *b);
 /* Encoded bounds as iterators take them: data NULL = open; an empty bound that is there is not NULL. */

@@ -78,6 +78,9 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
         rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
         goto done;
     }
+    frz__mutex_lock(&t->view_mu);
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
     frz__flow_wake(db);
     rc = frz__log_drop(db, t, err);
     if (!t->drop_logged) atomic_store(&t->dropped, false);
