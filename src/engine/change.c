@@ -126,7 +126,7 @@ int frz__change_take(struct change *c, struct change *from, frz_error *err)
 {
     FRZ_ASSERT(!c->writer && !from->writer);
     for (size_t i = 0; i < from->output_count; i++) {
-        TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
+        TRY(frz__grow(c->t->jobs_a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
         c->outputs[c->output_count++] = from->outputs[i];
         from->outputs[i] = (struct output){0};
     }

@@ -92,9 +92,10 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     c->version = frz__version_acquire(t); /* before the view: what the view knows beyond it is masked in the view */
     c->base_sequence = c->version->meta->last_sequence_number;
     frz__mutex_lock(&t->view_mu);
-    c->view = frz__view_acquire(atomic_load(&t->view));
-    files = (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
-    rc = files ? FRZ_OK : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    const struct view *v = atomic_load(&t->view);
+    rc = frz__view_new(t->a, v->schema, NULL, 0, v->files, v->file_count, v->flushed_seq, v->snapshot_id, &c->view, err); /* its files alone: memtables would stay as long as this runs */
+    files = rc < 0 ? NULL : (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
+    if (rc >= 0 && !files) rc = frz__err_no_memory(err, c->view->file_count * sizeof *files);
     if (rc >= 0) frz__compact_describe(c->view, c->watch, files);
     if (rc >= 0) rc = frz__plan_pick(t->jobs_a, files, c->view->file_count, o, &c->plan, err);
     for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);

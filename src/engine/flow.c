@@ -27,7 +27,7 @@ uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain)
 {
     if (fraction <= 0) return 0;
     if (fraction > 1) fraction = 1;
-    return (uint64_t)(4 * fraction * fraction * (double)bytes * 1e9 / (double)(drain ? drain : FLOW_DRAIN_UNKNOWN));
+    return (uint64_t)(2.02 * fraction * fraction / (1.01 - fraction) * 1.01 * (double)bytes * 1e9 / (double)(drain ? drain : FLOW_DRAIN_UNKNOWN));
 }
 
 int64_t frz__flow_publish_ns(int64_t interval, int64_t lasted, uint64_t row_bytes, uint64_t cost, uint64_t percent)

@@ -8,7 +8,7 @@
  *               jobs        one at a time below 128 MiB, their buffers by the share: row groups are cut earlier
  *               metadata    is what the tables need: beyond its share the cache gets what is left, and the log says so once
  * Pace        debt has a level for each reason (flow_level): nothing below `slow`, all of it at `stop`. The fraction between, the highest of all reasons, sets the price of a byte: at a half, writers get what
- *             flushes were seen to take away; at all, a quarter of it. So debt settles between, and a put waits milliseconds often instead of seconds at times. Where it does not settle, a hard stop waits
+ *             flushes were seen to take away; at all, a two-hundredth of it. So debt settles between, and a put waits milliseconds often instead of seconds at times. Where it does not settle, a hard stop waits
  *             for the condition itself.
  * Invariants  (1) the price is continuous and never falls as debt grows; nothing at no debt  (2) waits are outside of all locks but flow_mu, which the condition gives back, and before the writer joins
  *             the queue  (3) who waits was registered (holds flow_mu) before he looked at the debt that he waits for, and who lowers it takes flow_mu: no wake is lost
