@@ -174,6 +174,7 @@ struct db {
     struct pin *pins_first, **pins_end; /* pins_mu */
     uint64_t pin_round; /* pins_mu */
     uint64_t log_segment_seen; /* place: the last that rows went to */
+    uint64_t cache_bytes_now, metadata_told; /* the clock's job's alone: frz__flow_balance */
     struct mutex flow_mu; /* flow.h */
     struct cond flow_room; /* flow_mu: debt may have fallen */
     unsigned flushes_running; /* flow_mu, and the bytes of memtables that they flush */

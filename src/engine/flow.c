@@ -52,6 +52,25 @@ struct flow_shares frz__flow_shares(uint64_t memory_bytes)
     return (struct flow_shares){40 * percent, 30 * percent, 20 * percent, 10 * percent};
 }
 
+static uint64_t beyond(uint64_t take, uint64_t share) { return take > share ? take - share : 0; }
+
+uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flow_shares *take)
+{
+    uint64_t more = beyond(take->memtables, share->memtables) + beyond(take->jobs, share->jobs) + beyond(take->metadata, share->metadata), least = share->cache / 4;
+    return more < share->cache - least ? share->cache - more : least;
+}
+
+void frz__flow_balance(struct db *db)
+{
+    struct flow_shares share = frz__flow_shares(db->set.memory_bytes);
+    struct flow_shares take = {frz__budget_bytes(db->budget, MEM_MEMTABLES), 0, frz__budget_bytes(db->budget, MEM_JOBS), frz__budget_bytes(db->budget, MEM_METADATA)};
+    uint64_t cache = frz__flow_cache_bytes(&share, &take);
+    if (cache != db->cache_bytes_now) frz__cache_resize(db->cache, (size_t)(db->cache_bytes_now = cache));
+    if (take.metadata <= share.metadata || take.metadata <= db->metadata_told / 2 * 3) return;
+    db->metadata_told = take.metadata;
+    frz__log(&db->log, FRZ_LOG_WARN, "metadata of tables and open files takes %" PRIu64 " bytes, beyond its share of %" PRIu64 ": memory_bytes is small for so many files", take.metadata, share.metadata);
+}
+
 /* ── the debt of a table ── */
 
 static uint64_t immutables_max(const struct table *t)
@@ -183,7 +202,7 @@ static int wait_slowed(struct table *t, const struct flow_verdict *v, uint64_t b
     int64_t turn = atomic_load(&db->turn_ns), until;
     if (price > FLOW_DELAY_MAX_NS) price = FLOW_DELAY_MAX_NS;
     do {
-        until = (turn > now - CREDIT_NS ? turn : now - CREDIT_NS) + price;
+        until = (turn > now - CREDIT_NS ? turn : now) + price;
         if (until > now + FLOW_DELAY_MAX_NS) until = now + FLOW_DELAY_MAX_NS;
         if (until > deadline && until - now >= WAIT_MIN_NS) return busy(t, v->reason, err);
     } while (!atomic_compare_exchange_weak(&db->turn_ns, &turn, until));

@@ -4,9 +4,9 @@
  *               memtables   those of all tables together, but for what snapshots pin: at half of the share the largest active one, of whatever table, is rotated and flushed; at the whole share writers
  *                           stop until a flush ends. Below 128 MiB a table has one immutable memtable at most
  *               pinned      by snapshots and cursors: beyond snapshot_memory_max the oldest are given up (snapshot.c); writers never wait for them
- *               cache       evicts (cache.h)
+ *               cache       evicts (cache.h); it gives up to three quarters of its share for what others take beyond theirs
  *               jobs        one at a time below 128 MiB, their buffers by the share: row groups are cut earlier
- *               metadata    is what the tables need: beyond its share the cache gets what is left, and the log says so once
+ *               metadata    is what the tables need: beyond its share the log says so once, and the cache makes room
  * Pace        debt has a level for each reason (flow_level): nothing below `slow`, all of it at `stop`. The fraction between, the highest of all reasons, sets the price of a byte: at a half, writers get what
  *             flushes were seen to take away; at all, a two-hundredth of it. So debt settles between, and a put waits milliseconds often instead of seconds at times. Where it does not settle, a hard stop waits
  *             for the condition itself.
@@ -41,11 +41,15 @@ const char *frz__flow_reason_name(enum flow_reason r); /* "memtables waiting for
 /* ── shares ── */
 struct flow_shares { uint64_t memtables, cache, jobs, metadata; };
 struct flow_shares frz__flow_shares(uint64_t memory_bytes);
+/* What the cache may have when memtables, jobs and metadata TAKE so much. */
+uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flow_shares *take);
 #define FLOW_SMALL_BYTES ((uint64_t)128 << 20) /* a budget below it: one immutable memtable, one job */
 
 /* ── running ── */
 /* Waits as the debt of the TABLES asks before BYTES more are written to them. WAIT_MAX_NS: FRZ_BUSY, naming the reason, rather than to wait longer; < 0 = as long as it takes. */
 FRZ_NODISCARD int frz__flow_wait(struct table *const *tables, size_t count, uint64_t bytes, int64_t wait_max_ns, frz_error *err);
+/* From time to time: the cache makes room for what others take beyond their shares; of metadata that does, the log is told, once each time that it grows by half of it. The clock's alone. */
+void frz__flow_balance(struct db *db);
 /* Debt may have fallen: none of view_mu and below is held. */
 void frz__flow_wake(struct db *db);
 /* The place held: T's active memtable has grown. */

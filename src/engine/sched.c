@@ -71,6 +71,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
     }
     if (now - *expired_at >= IDLE_NS) {
         frz__arena_spares_trim(&db->spares);
+        frz__flow_balance(db);
         *expired_at = now;
     }
     frz__epoch_collect(db->epochs);
