@@ -151,6 +151,8 @@ static int another_fails(struct table *t, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
+static const char *const short_names[FLOW_REASONS] = {"", "memtables", "memory", "runs", "debt"};
+
 #define LOOK_NS ((int64_t)1000000000)
 #define LONG_US ((uint64_t)1000000)
 
@@ -159,6 +161,7 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
 {
     struct db *db = t->db;
     enum flow_reason reason = FLOW_NONE;
+    bool begun = false;
     int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
     frz__mutex_lock(&db->flow_mu);
@@ -175,6 +178,14 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
         if (reason == FLOW_NONE) {
             reason = v.reason;
             count_begin(t, reason, true);
+            begun = true;
+        }
+        if (begun) { /* told outside of the lock; what changed meanwhile is looked at again */
+            begun = false;
+            frz__mutex_unlock(&db->flow_mu);
+            frz__event(db, t, FRZ_EVENT_STALL_BEGIN, &(struct event_info){.reason = short_names[reason]});
+            frz__mutex_lock(&db->flow_mu);
+            continue;
         }
         bool woken = frz__cond_wait_until(&db->flow_room, &db->flow_mu, deadline - now < LOOK_NS ? deadline : now + LOOK_NS);
         if (woken || v.reason != FLOW_MEMORY) continue;
@@ -187,6 +198,7 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
     if (reason == FLOW_NONE) return rc;
     count_wait(t, reason, true, since);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
+    frz__event(db, t, FRZ_EVENT_STALL_END, &(struct event_info){.reason = short_names[reason], .duration_us = us});
     if (us >= LONG_US) frz__log(&db->log, FRZ_LOG_WARN, "%s: a writer was stopped for %" PRIu64 " ms: %s", t->name, us / 1000, frz__flow_reason_name(reason));
     return rc;
 }

@@ -2,7 +2,7 @@
 
 #include "engine/flow.h"
 
-void frz__pin_add(struct pin *p)
+void frz__keep_add(struct keep *p)
 {
     struct db *db = p->db;
     frz__mutex_lock(&db->pins_mu);
@@ -13,7 +13,7 @@ void frz__pin_add(struct pin *p)
     frz__mutex_unlock(&db->pins_mu);
 }
 
-static void remove_locked(struct pin *p)
+static void remove_locked(struct keep *p)
 {
     if (!p->prev) return;
     *p->prev = p->next;
@@ -22,7 +22,7 @@ static void remove_locked(struct pin *p)
     p->prev = NULL;
 }
 
-void frz__pin_remove(struct pin *p)
+void frz__keep_remove(struct keep *p)
 {
     if (!p->db) return;
     frz__mutex_lock(&p->db->pins_mu);
@@ -30,7 +30,7 @@ void frz__pin_remove(struct pin *p)
     frz__mutex_unlock(&p->db->pins_mu);
 }
 
-int frz__pin_check(struct pin *p, frz_error *err)
+int frz__keep_check(struct keep *p, frz_error *err)
 {
     if (!atomic_load_explicit(&p->given_up, memory_order_acquire)) return FRZ_OK;
     return frz__err(err, FRZ_SNAPSHOT_TOO_OLD, "this snapshot or cursor was given up: with newer ones it kept more than %" PRIu64 " bytes of memtables from being freed (snapshot_memory_max)",
@@ -38,7 +38,7 @@ int frz__pin_check(struct pin *p, frz_error *err)
 }
 
 /* Bytes of P's memtables that left their tables, as far as ROUND has not met them yet. *ANY: there are some. */
-static uint64_t kept_by(const struct pin *p, uint64_t round, bool *any)
+static uint64_t kept_by(const struct keep *p, uint64_t round, bool *any)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->count; i++) {
@@ -61,10 +61,10 @@ void frz__pins_trim(struct db *db)
     if (frz__flow_pinned(db) <= db->set.snapshot_memory_max) return;
     frz__mutex_lock(&db->pins_mu);
     uint64_t round = ++db->pin_round, kept = 0;
-    struct pin *newest = NULL;
-    for (struct pin *p = db->pins_first; p; p = p->next) newest = p;
-    for (struct pin *p = newest; p;) { /* backwards: PREV points to the NEXT of the one before, or to the list's head */
-        struct pin *older = p->prev == &db->pins_first ? NULL : (struct pin *)(void *)((char *)p->prev - offsetof(struct pin, next));
+    struct keep *newest = NULL;
+    for (struct keep *p = db->pins_first; p; p = p->next) newest = p;
+    for (struct keep *p = newest; p;) { /* backwards: PREV points to the NEXT of the one before, or to the list's head */
+        struct keep *older = p->prev == &db->pins_first ? NULL : (struct keep *)(void *)((char *)p->prev - offsetof(struct keep, next));
         bool any = false;
         uint64_t own = kept_by(p, round, &any);
         if (any && (kept += own) > db->set.snapshot_memory_max) {

@@ -11,18 +11,19 @@
 struct pinned_view {
     struct table *table;
     struct view *view;
+    frz_schema *schema; /* counted, of a snapshot's: what its readers' columns are, given up or not; else NULL */
 };
-struct pin {
-    struct pin *next, **prev;  /* pins_mu; prev NULL = not in the list */
+struct keep {
+    struct keep *next, **prev;  /* pins_mu; prev NULL = not in the list */
     struct db *db;
     struct pinned_view *views; /* of the owner; one at least while it is in the list */
     size_t count;
     _Atomic bool given_up;
-    void (*give_up)(struct pin *p); /* pins_mu held; NULL = the owner looks at given_up */
+    void (*give_up)(struct keep *p); /* pins_mu held; NULL = the owner looks at given_up */
 };
-void frz__pin_add(struct pin *p);    /* to the end */
-void frz__pin_remove(struct pin *p); /* harmless if it is not in the list */
-FRZ_NODISCARD int frz__pin_check(struct pin *p, frz_error *err); /* FRZ_SNAPSHOT_TOO_OLD */
+void frz__keep_add(struct keep *p);    /* to the end */
+void frz__keep_remove(struct keep *p); /* harmless if it is not in the list */
+FRZ_NODISCARD int frz__keep_check(struct keep *p, frz_error *err); /* FRZ_SNAPSHOT_TOO_OLD */
 /* After a flush. */
 void frz__pins_trim(struct db *db);
 #endif

@@ -85,17 +85,18 @@ static int given_up(struct cursor *c, frz_error *err)
     c->it = NULL;
     frz__view_release(c->b.view);
     c->b.view = NULL;
-    return frz__pin_check(&c->b.pin, err);
+    return frz__keep_check(&c->b.keep, err);
 }
 
 int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
 {
     TRY(frz__db_check(c->b.t->db, err));
-    if (atomic_load_explicit(&c->b.pin.given_up, memory_order_acquire)) return given_up(c, err);
+    if (atomic_load_explicit(&c->b.keep.given_up, memory_order_acquire)) return given_up(c, err);
     if (c->done || c->b.given >= c->b.limit) return FRZ_DONE;
     for (;;) {
         int rc = iter_next(c->it, err);
         if (rc == FRZ_DONE) c->done = true;
+        frz__health_read(c->b.t, rc, err);
         if (rc != FRZ_OK) return rc;
         TRY(fill(c, err));
         if (c->b.pred && !frz__pred_eval_row(c->b.pred, c->row->values)) continue;

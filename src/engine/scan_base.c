@@ -129,7 +129,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     if (snapshot) atomic_fetch_add(&snapshot->refs, 1);
     b->snapshot = snapshot;
     b->t = frz__table_acquire(t);
-    frz__db_pin(t->db);
+    frz__db_pin(t->db, &b->pin, b->seq < atomic_load(&t->db->seq_visible) ? b->seq : atomic_load(&t->db->seq_visible));
     b->pinned = true;
     int rc = bounds(b, &o, err);
     if (rc >= 0 && o.where) {
@@ -144,16 +144,16 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
 
 void frz__scan_base_pin(struct scan_base *b)
 {
-    b->pinned_view = (struct pinned_view){b->t, b->view};
-    b->pin = (struct pin){.db = b->t->db, .views = &b->pinned_view, .count = 1};
-    frz__pin_add(&b->pin);
+    b->pinned_view = (struct pinned_view){.table = b->t, .view = b->view};
+    b->keep = (struct keep){.db = b->t->db, .views = &b->pinned_view, .count = 1};
+    frz__keep_add(&b->keep);
 }
 
 void frz__scan_base_clear(struct scan_base *b)
 {
     struct db *db = b->t ? b->t->db : NULL;
     if (!db) return;
-    frz__pin_remove(&b->pin);
+    frz__keep_remove(&b->keep);
     frz__view_release(b->view);
     frz__snapshot_release(b->snapshot);
     frz__pred_free(b->pred);
@@ -161,6 +161,6 @@ void frz__scan_base_clear(struct scan_base *b)
     buf_clear(&b->to);
     frz__free(b->t->db->a, b->columns);
     frz__table_release(b->t);
-    if (b->pinned) frz__db_unpin(db);
+    if (b->pinned) frz__db_unpin(db, &b->pin);
     *b = (struct scan_base){0};
 }

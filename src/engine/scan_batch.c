@@ -277,17 +277,18 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
 int frz__batch_scan_next(struct batch_scan *s, size_t max_rows, struct vecs *out, frz_error *err)
 {
     TRY(frz__db_check(s->b.t->db, err));
-    if (atomic_load_explicit(&s->b.pin.given_up, memory_order_acquire)) { /* what it holds goes now, its handle at close */
+    if (atomic_load_explicit(&s->b.keep.given_up, memory_order_acquire)) { /* what it holds goes now, its handle at close */
         release_sources(s);
         frz__view_release(s->b.view);
         s->b.view = NULL;
-        return frz__pin_check(&s->b.pin, err);
+        return frz__keep_check(&s->b.keep, err);
     }
     while (!s->done && s->b.given < s->b.limit) {
         frz__vecs_reset(out);
         int rc = next_of_files(s, max_rows, err);
         if (rc == FRZ_DONE) rc = next_of_mems(s, max_rows, err);
         if (rc == FRZ_DONE) s->done = true;
+        frz__health_read(s->b.t, rc, err);
         if (rc != FRZ_OK) return rc;
         TRY(pass_on(s, out, err));
         if (out->rows) return FRZ_OK;

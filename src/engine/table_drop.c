@@ -93,6 +93,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     frz__flow_view_changes(t, atomic_load(&t->view), NULL);
     frz__mutex_unlock(&t->view_mu);
     frz__table_unlist(db, t);
+    frz__event(db, t, FRZ_EVENT_TABLE_DROPPED, NULL);
     frz_error later;
     if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);
     frz__table_release(t); /* the list's */
