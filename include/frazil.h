@@ -380,7 +380,6 @@ typedef struct frz_stats {
     uint64_t rows_dead, delete_bytes, live_bytes, metadata_bytes, manifests, snapshots, files_pending;
     uint64_t publish_lag_us;
     uint64_t files_probed, pins, oldest_pin_us, oldest_pin_seq, events;
-    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
     /* memory_bytes and what is taken of it, now and at most since open, by class of use: docs/memory.md. Of the database, also where a TABLE is given */
     uint64_t memory_budget;
     uint64_t memory_memtables, memory_memtables_max; /* active, waiting and pinned ones, and blocks kept for the next */
@@ -400,6 +399,7 @@ typedef struct frz_stats {
     uint64_t snapshots_given_up;      /* snapshots and cursors that pinned more than snapshot_memory_max */
     uint64_t publishes_stretched;     /* publishes by age that waited beyond their interval for what they cost */
     uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
+    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);
