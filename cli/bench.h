@@ -11,7 +11,7 @@ struct bench {
     frz_db *db;
     frz_table *kv, *typed;
     char dir[4096];
-    uint64_t num, value_bytes, threads, batch, seed;
+    uint64_t num, value_bytes, threads, batch, seed, bytes, tables, columns, seconds, memory;
     uint64_t present;    /* rows in kv */
     uint32_t generation; /* of all its values */
     struct bench_result result;
@@ -25,6 +25,7 @@ int bench_read(struct bench *b, bool missing, frz_error *e);
 int bench_scan_arrow(struct bench *b, frz_error *e);
 int bench_scan_cursor(struct bench *b, frz_error *e);
 int bench_ingest(struct bench *b, bool publish, frz_error *e); /* a fresh typed table, by Arrow */
+int bench_load(struct bench *b, frz_error *e);                 /* into `tables` tables of `columns` columns, until `bytes` went in */
 int bench_ingest_rows(struct bench *b, frz_error *e);          /* by batches of rows */
 int bench_metadata(struct bench *b, frz_error *e);             /* num flushes of ten upserts and a delete: what stays of them */
 int bench_open(struct bench *b, frz_error *e);                 /* the database in b->dir */

@@ -114,7 +114,7 @@ static inline double bench_cpu_seconds(void)
 
 #define HIST_SUB_BITS 5
 #define HIST_BUCKETS (64 << HIST_SUB_BITS)
-struct hist { uint64_t count, buckets[HIST_BUCKETS]; };
+struct hist { uint64_t count, max, buckets[HIST_BUCKETS]; };
 
 static inline size_t hist_bucket(uint64_t ns)
 {
@@ -134,11 +134,13 @@ static inline void hist_add(struct hist *h, uint64_t ns)
 {
     h->buckets[hist_bucket(ns)]++;
     h->count++;
+    if (ns > h->max) h->max = ns;
 }
 
 static inline void hist_merge(struct hist *to, const struct hist *from)
 {
     to->count += from->count;
+    if (from->max > to->max) to->max = from->max;
     for (size_t i = 0; i < HIST_BUCKETS; i++) to->buckets[i] += from->buckets[i];
 }
 
@@ -172,6 +174,28 @@ static inline int bench_walk_remove(const char *path, const struct stat *st, int
 }
 static inline void bench_remove(const char *dir) { nftw(dir, bench_walk_remove, 16, FTW_PHYS | FTW_DEPTH); }
 
+/* ── memory: what Linux says of this process ── */
+
+/* The most that was resident since the last reset, in bytes; 0 = not known. */
+static inline uint64_t bench_memory_high(void)
+{
+    char line[256];
+    unsigned long long kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    if (!f) return 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %llu kB", &kb) == 1) break;
+    fclose(f);
+    return (uint64_t)kb * 1024;
+}
+static inline void bench_memory_reset(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (!f) return;
+    (void)!fputs("5", f);
+    fclose(f);
+}
+
 /* ── a result ── */
 
 struct bench_result {
@@ -179,6 +203,7 @@ struct bench_result {
     uint64_t ops, batch, threads;
     uint64_t bytes;      /* of user data that went through */
     uint64_t disk_bytes; /* afterwards */
+    uint64_t memory_high; /* resident; 0 = not known */
     double seconds, cpu_seconds;
     struct hist hist; /* empty where a call is not one row */
     char more[256];   /* `"name":value,…`, of one workload alone */
@@ -192,11 +217,15 @@ static inline void bench_print(const struct bench_result *r, bool json)
         printf("{\"engine\":\"%s\",\"name\":\"%s\",\"ops\":%llu,\"batch\":%llu,\"threads\":%llu,\"seconds\":%.6f,\"ops_per_second\":%.1f,\"mb_per_second\":%.3f,\"cpu_us_per_op\":%.4f,\"disk_bytes\":%llu", r->engine, r->name,
                (unsigned long long)r->ops, (unsigned long long)r->batch, (unsigned long long)r->threads, r->seconds, rate, mb, cpu_us, (unsigned long long)r->disk_bytes);
         if (r->hist.count) printf(",\"p50_us\":%.3f,\"p99_us\":%.3f,\"p999_us\":%.3f", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
+        if (r->hist.count) printf(",\"max_us\":%.3f", (double)r->hist.max / 1000);
+        if (r->memory_high) printf(",\"memory_high_bytes\":%llu", (unsigned long long)r->memory_high);
         if (r->more[0]) printf(",%s", r->more);
         printf("}\n");
     } else {
         printf("%-12s %12.0f /s %9.1f MB/s %9.3f µs CPU %9.1f MB on disk", r->name, rate, mb, cpu_us, (double)r->disk_bytes / 1e6);
         if (r->hist.count) printf("   p50 %.2f  p99 %.2f  p99.9 %.2f µs", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
+        if (r->hist.count) printf("  max %.2f ms", (double)r->hist.max / 1e6);
+        if (r->memory_high) printf("   %.1f MB resident", (double)r->memory_high / 1e6);
         if (r->more[0]) printf("   %s", r->more);
         printf("\n");
     }

@@ -15,6 +15,7 @@ struct worker {
     int32_t durability;
     uint64_t batch, rows; /* ROWS: over how many the order is */
     uint32_t generation;
+    uint64_t until_ns; /* over and over; 0 = once */
     struct hist hist;
     frz_error e;
     int rc;
@@ -46,9 +47,11 @@ static int put_singly(struct worker *w, frz_row *row, char *value)
     o.durability = w->durability;
     for (uint64_t i = w->from; rc == FRZ_OK && i < w->to; i++) {
         uint64_t begin = bench_ns();
+        if (w->until_ns && begin >= w->until_ns) break;
         rc = set_row(w, row, i, value);
         if (rc == FRZ_OK) rc = frz_put(w->table, row, &o, &w->e);
         hist_add(&w->hist, bench_ns() - begin);
+        if (w->until_ns && i + 1 == w->to) i = w->from - 1;
     }
     return rc;
 }
@@ -63,7 +66,9 @@ static int put_batches(struct worker *w, frz_row *row, char *value)
         rc = set_row(w, row, i, value);
         if (rc == FRZ_OK) rc = frz_batch_put(batch, w->table, row, &w->e);
         if (rc != FRZ_OK || (frz_batch_count(batch) < w->batch && i + 1 < w->to)) continue;
+        uint64_t begin = bench_ns();
         rc = frz_write(w->b->db, batch, &o, NULL, &w->e);
+        hist_add(&w->hist, bench_ns() - begin);
         frz_batch_clear(batch);
     }
     frz_batch_free(batch);
@@ -148,8 +153,8 @@ static int run(struct bench *b, const struct worker *template, uint64_t n, void 
         }
     }
     free(workers);
-    b->result.ops = n;
-    b->result.bytes = n * (BENCH_KEY_BYTES + b->value_bytes);
+    b->result.ops = template->until_ns ? b->result.hist.count : n;
+    b->result.bytes = b->result.ops * (BENCH_KEY_BYTES + b->value_bytes);
     return rc;
 }
 
@@ -194,6 +199,10 @@ int bench_overwrite(struct bench *b, frz_error *e)
 {
     int rc = need_rows(b, e);
     struct worker w = {.table = b->kv, .random = true, .durability = FRZ_SYNC_OFF, .batch = b->batch, .rows = b->present, .generation = b->generation + 1};
+    if (b->seconds) { /* one by one: every put is in the histogram */
+        w.batch = 1;
+        w.until_ns = bench_ns() + b->seconds * UINT64_C(1000000000);
+    }
     if (rc == FRZ_OK) rc = run(b, &w, b->present, run_put, e);
     b->generation++;
     return rc;

@@ -7,7 +7,7 @@
 #define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
-static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", "metadata", NULL};
+static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", "load", "metadata", NULL};
 
 int bench_say(frz_error *e, int rc, const char *fmt, ...)
 {
@@ -43,6 +43,7 @@ static int run_one(struct bench *b, const char *name, frz_error *e)
     if (strcmp(name, "scan") == 0) return bench_scan_arrow(b, e);
     if (strcmp(name, "scancursor") == 0) return bench_scan_cursor(b, e);
     if (strcmp(name, "ingest") == 0) return bench_ingest(b, false, e);
+    if (strcmp(name, "load") == 0) return bench_load(b, e);
     if (strcmp(name, "ingestrows") == 0) return bench_ingest_rows(b, e);
     if (strcmp(name, "metadata") == 0) return bench_metadata(b, e);
     return bench_ingest(b, true, e);
@@ -69,8 +70,10 @@ static int options_of(struct bench *b, const struct args *a)
 {
     int code = EXIT_DONE;
     const char *at = a->words[0];
-    if (!args_u64(a, "num", 100000, &b->num) || !args_u64(a, "value-size", 100, &b->value_bytes) || !args_u64(a, "threads", 1, &b->threads) || !args_u64(a, "batch", 1, &b->batch) || !args_u64(a, "seed", 1, &b->seed))
+    if (!args_u64(a, "num", 100000, &b->num) || !args_u64(a, "value-size", 100, &b->value_bytes) || !args_u64(a, "threads", 1, &b->threads) || !args_u64(a, "batch", 1, &b->batch) || !args_u64(a, "seed", 1, &b->seed) ||
+        !args_u64(a, "bytes", 0, &b->bytes) || !args_u64(a, "tables", 1, &b->tables) || !args_u64(a, "columns", 1, &b->columns) || !args_u64(a, "seconds", 0, &b->seconds))
         return EXIT_USAGE;
+    if (b->tables < 1 || b->columns < 1) return usage("--tables, --columns: expected 1 or more");
     if (b->num < 1 || b->num > UINT64_C(1) << 40) return usage("--num: expected 1 to 2^40");
     if (b->value_bytes < 1 || b->value_bytes > 1 << 20) return usage("--value-size: expected 1 to 1048576");
     if (b->threads < 1 || b->threads > 256) return usage("--threads: expected 1 to 256");
@@ -94,6 +97,28 @@ static int make_dir(struct bench *b, const char *given)
     return EXIT_ERROR;
 }
 
+/* What the database says of its own memory, beside what the system says of the process; and of waits. */
+static void print_memory(struct bench *b, bool json)
+{
+    frz_stats s = FRZ_INIT(frz_stats);
+    frz_error e;
+    if (frz_db_stats(b->db, NULL, &s, &e) != FRZ_OK) return;
+    const struct { const char *name; uint64_t now, max; } classes[] = {{"memtables", s.memory_memtables, s.memory_memtables_max}, {"cache", s.memory_cache, s.memory_cache_max},
+        {"jobs", s.memory_jobs, s.memory_jobs_max}, {"metadata", s.memory_metadata, s.memory_metadata_max}, {"calls", s.memory_calls, s.memory_calls_max}};
+    if (json) printf("{\"name\":\"memory\",\"budget\":%llu", (unsigned long long)s.memory_budget);
+    else printf("  of a budget of %.1f MB, now and at most:", (double)s.memory_budget / 1e6);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (json) printf(",\"%s\":%llu,\"%s_max\":%llu", classes[i].name, (unsigned long long)classes[i].now, classes[i].name, (unsigned long long)classes[i].max);
+        else printf("  %s %.1f, %.1f", classes[i].name, (double)classes[i].now / 1e6, (double)classes[i].max / 1e6);
+    if (json)
+        printf(",\"stalls\":%llu,\"stall_us_total\":%llu,\"slowdowns\":%llu,\"slowdown_us_total\":%llu}\n", (unsigned long long)s.stalls, (unsigned long long)s.stall_us_total,
+               (unsigned long long)s.slowdowns, (unsigned long long)s.slowdown_us_total);
+    else
+        printf("\n  writers slowed %llu times, %.1f s; stopped %llu times, %.1f s, at most %.0f ms for memtables, %.0f ms for memory\n", (unsigned long long)s.slowdowns, (double)s.slowdown_us_total / 1e6,
+               (unsigned long long)s.stalls, (double)s.stall_us_total / 1e6, (double)s.stall_memtables_us_max / 1e3, (double)s.stall_memory_us_max / 1e3);
+    fflush(stdout);
+}
+
 static int run_all(struct bench *b, const char *list, bool json)
 {
     int code = EXIT_DONE;
@@ -104,13 +129,16 @@ static int run_all(struct bench *b, const char *list, bool json)
         b->result.name = name;
         b->result.batch = b->batch;
         b->result.threads = b->threads;
+        bench_memory_reset();
         int rc = run_one(b, name, &e);
+        b->result.memory_high = bench_memory_high();
         if (rc != FRZ_OK) {
             say("%s:", name);
             return (void)fail(&e, rc), EXIT_ERROR;
         }
         b->result.disk_bytes = bench_disk_bytes(b->dir);
         bench_print(&b->result, json);
+        if (b->memory) print_memory(b, json);
     }
     return code;
 }
@@ -126,8 +154,8 @@ int bench_open(struct bench *b, frz_error *e)
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
-    o.memory_bytes = MEMORY_BYTES;
-    o.memtable_bytes = MEMTABLE_BYTES;
+    o.memory_bytes = b->memory ? b->memory : MEMORY_BYTES;
+    o.memtable_bytes = b->memory ? 0 : MEMTABLE_BYTES;
     o.log = on_log;
     return frz_db_open(b->dir, &o, &b->db, e);
 }
@@ -138,6 +166,7 @@ int cmd_bench(struct args *a)
     frz_error e = {0};
     const char *given = args_get(a, "dir");
     int code = options_of(&b, a);
+    if (code == 0 && !args_u64(a, "memory", 0, &b.memory)) return EXIT_USAGE;
     if (code == 0) code = make_dir(&b, given);
     if (code) return code;
     int rc = bench_open(&b, &e);

@@ -34,7 +34,8 @@ static const struct option_def compact_options[] = {{"from", true, "the first ke
 static const struct option_def gc_options[] = {{"dry-run", false, "list, remove nothing; beside a writer too"}, {"older-than", true, "of other engines' files and temporary names: 90s, 10m, 12h, 3d (default: the table's frazil.orphan-age-ms)"},
     {"quiet", false, "the sums alone"}, JSON, {0}};
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
-    {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
+    {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
+    {"seconds", true, "overwrite: for so long, over and over"}, {"memory", true, "the database's budget in bytes (default 3.3 GiB)"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
 
 const struct command commands[] = {
     {"create", "DB TABLE --schema 'id long, name string?' --key id[,…]", "make a table", 2, 2, create_options, cmd_create},
@@ -62,7 +63,7 @@ const struct command commands[] = {
     {"upgrade", "DB TABLE", "to format version 3: there is no way back", 2, 2, upgrade_options, cmd_upgrade},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
-    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, metadata", 1, 1, bench_options, cmd_bench},
+    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, load, metadata", 1, 1, bench_options, cmd_bench},
     {0}};
 
 /* TEXT and spaces up to WIDTH code points: printf counts bytes. */

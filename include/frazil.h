@@ -75,8 +75,8 @@ enum frz_status {
     FRZ_TOO_LARGE = -4,   /* beyond a limit that docs/limits.md states */
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
-    FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* it expired, and its files may be gone: refresh, and take a later one. Only of a read-only handle */
+    FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), handles are still open, or a write may not wait for room */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot, cursor or stream pinned was given up: snapshot_memory_max. Of a read-only handle: it expired, and its files may be gone: refresh, and take a later one */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -276,8 +276,8 @@ typedef struct frz_db_options {
     bool no_close_flush;      /* do not publish at close; the log keeps it */
     int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
     uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
-    uint64_t memory_bytes;    /* budget of memtables, caches and jobs; 0 = 256 MiB; at least 8 MiB */
-    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = a quarter of memory_bytes at most 64 MiB */
+    uint64_t memory_bytes;    /* the database's one budget: memtables of all tables 40 %, cache 30, jobs 20, metadata 10 (docs/memory.md); 0 = 256 MiB; at least 8 MiB */
+    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = from memory_bytes: a sixth below 128 MiB, an eighth from there on, at most 64 MiB */
     uint64_t log_segment_bytes; /* 0 = 16 MiB */
     const frz_allocator *allocator; /* copied; NULL = malloc */
     frz_log_fn log;
@@ -291,6 +291,8 @@ typedef struct frz_db_options {
     uint32_t reserved2;
     frz_event_fn event;       /* NULL = none */
     void *event_ctx;
+    uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
+    uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -379,6 +381,25 @@ typedef struct frz_stats {
     uint64_t rows_dead, delete_bytes, live_bytes, metadata_bytes, manifests, snapshots, files_pending;
     uint64_t publish_lag_us;
     uint64_t files_probed, pins, oldest_pin_us, oldest_pin_seq, events;
+    /* memory_bytes and what is taken of it, now and at most since open, by class of use: docs/memory.md. Of the database, also where a TABLE is given */
+    uint64_t memory_budget;
+    uint64_t memory_memtables, memory_memtables_max; /* active, waiting and pinned ones, and blocks kept for the next */
+    uint64_t memory_cache, memory_cache_max;         /* pages and other things decoded */
+    uint64_t memory_jobs, memory_jobs_max;           /* flushes, compactions, contexts of compression */
+    uint64_t memory_metadata, memory_metadata_max;   /* tables, versions, views, masks, what open files keep at hand */
+    uint64_t memory_calls, memory_calls_max;         /* batches, cursors, streams and their arrays; the log's buffers */
+    uint64_t memory_outside;  /* of all that, what libraries took past the allocator */
+    uint64_t memory_pinned;   /* of memtables: what only snapshots and cursors hold */
+    /* Why writers waited: stops, and slow-downs before them; how often, µs in all, µs of the longest */
+    uint64_t stalls_memtables, stall_memtables_us_total, stall_memtables_us_max, slowdowns_memtables, slowdown_memtables_us_total, slowdown_memtables_us_max; /* the table's wait for their flush */
+    uint64_t stalls_memory, stall_memory_us_total, stall_memory_us_max, slowdowns_memory, slowdown_memory_us_total, slowdown_memory_us_max; /* those of all tables take their share */
+    uint64_t stalls_runs, stall_runs_us_total, stall_runs_us_max, slowdowns_runs, slowdown_runs_us_total, slowdown_runs_us_max; /* sorted runs of files wait to be merged */
+    uint64_t stalls_debt, stall_debt_us_total, stall_debt_us_max, slowdowns_debt, slowdown_debt_us_total, slowdown_debt_us_max; /* bytes wait to be compacted */
+    uint64_t drain_bytes_per_second;  /* of memtables, as flushes were seen to take them away lately */
+    uint64_t log_flushes_forced;      /* of tables that held the log's oldest segment beyond log_bytes_max */
+    uint64_t snapshots_given_up;      /* snapshots and cursors that pinned more than snapshot_memory_max */
+    uint64_t publishes_stretched;     /* publishes by age that waited beyond their interval for what they cost */
+    uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
     double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
@@ -610,6 +631,8 @@ FRZ_API FRZ_NODISCARD int frz_key_parse(const frz_schema *, const char *text, si
 typedef struct frz_write_options {
     uint32_t struct_size;
     int32_t durability; /* frz_durability for this write, in a database of any; 0 = the database's */
+    bool no_wait;         /* FRZ_BUSY, with the reason, instead of any wait for room: writers are slowed, then stopped, where flushes fall behind */
+    uint32_t wait_max_ms; /* the same, instead of a wait of more than this; 0 = as long as it takes */
 } frz_write_options;
 #define FRZ_WRITE_OPTIONS_INIT FRZ_INIT(frz_write_options)
 

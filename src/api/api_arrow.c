@@ -30,7 +30,7 @@ static void scan_close(void *ctx)
 static int stream_of(struct batch_scan *scan, size_t batch_rows, struct ArrowArrayStream *out, frz_error *err)
 {
     const struct scan_base *b = frz__batch_scan_base(scan);
-    const allocator *a = b->t->a;
+    const allocator *a = b->t->db->a;
     struct scan_source *s = (struct scan_source *)malloc(sizeof *s);
     struct arrow_col *cols = (struct arrow_col *)frz__alloc_array(a, b->wanted_count, sizeof *cols);
     if (!s || !cols) {
@@ -84,12 +84,13 @@ struct ingest {
     struct write_batch *batch;
     enum expect expect;
     int durability;
+    int64_t wait_max_ns;
     uint64_t read, written; /* rows of the stream */
 };
 
 static void plan_clear(struct ingest *g)
 {
-    const allocator *a = g->t->a;
+    const allocator *a = g->t->db->a;
     frz__vecs_clear(&g->vecs);
     frz__free(a, g->from);
     frz__free(a, g->cols);
@@ -131,7 +132,7 @@ static int fill_missing(struct ingest *g, frz_error *err)
 /* Takes SCHEMA's count. */
 static int plan_make(struct ingest *g, frz_schema *schema, frz_error *err)
 {
-    const allocator *a = g->t->a;
+    const allocator *a = g->t->db->a;
     plan_clear(g);
     g->schema = schema;
     g->from = (int32_t *)frz__alloc_array(a, schema->count, sizeof *g->from);
@@ -164,7 +165,7 @@ static int write_rows(struct ingest *g, size_t from, size_t count, frz_error *er
             if (bad != SIZE_MAX) frz__err_context(err, "row %" PRIu64, g->read + from + at + bad);
             return rc;
         }
-        rc = frz__write(g->t->db, g->batch, g->durability, NULL, err);
+        rc = frz__write(g->t->db, g->batch, g->durability, g->wait_max_ns, NULL, err);
         if (rc != FRZ_OK) return rc;
         at += taken;
         g->written += taken;
@@ -199,7 +200,7 @@ static int ingest(struct ingest *g, struct ArrowArrayStream *stream, frz_error *
     struct ArrowSchema schema;
     struct ArrowArray array;
     TRY(frz__arrow_stream_schema(stream, &schema, err));
-    int rc = frz__arrow_in_new(g->t->a, &schema, &g->in, err);
+    int rc = frz__arrow_in_new(g->t->db->a, &schema, &g->in, err);
     schema.release(&schema);
     TRY(rc);
     TRY(plan_make(g, frz__table_schema(g->t), err));
@@ -217,13 +218,13 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
     struct ingest g = {.expect = insert ? EXPECT_ABSENT : EXPECT_ANY};
     TRY(frz__shell_table(table, &g.t, err));
     MUST(frz__table_usable(g.t, true, err));
-    TRY(frz__shell_durability(o, &g.durability, err));
+    TRY(frz__shell_write(o, &g.durability, &g.wait_max_ns, err));
     TRY(frz__arrow_stream_check(stream, err));
     frz__table_acquire(g.t); /* whatever the stream's callbacks close */
     struct pin pin;
     struct db *db = g.t->db;
     frz__db_pin(db, &pin, atomic_load(&db->seq_visible));
-    g.vecs.a = g.t->a;
+    g.vecs.a = g.t->db->a;
     int rc = ingest(&g, stream, err);
     if (rows) *rows = g.written;
     if (g.batch) frz__write_batch_give(db, g.batch);

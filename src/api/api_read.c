@@ -134,8 +134,8 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     TRY(frz__shell_need(keys, "keys", err));
     TRY(frz__shell_need((const void *)rows, "rows", err));
     TRY(frz__shell_need(found, "found", err));
-    struct buf encoded = BUF_INIT(t->a, 0);
-    slice *slices = (slice *)frz__alloc_array(t->a, count, sizeof *slices);
+    struct buf encoded = BUF_INIT(t->db->a, 0);
+    slice *slices = (slice *)frz__alloc_array(t->db->a, count, sizeof *slices);
     int rc = slices ? FRZ_OK : frz__err_no_memory(err, count * sizeof *slices);
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         size_t at = encoded.len;
@@ -153,7 +153,7 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     if (rc >= 0) rc = frz__multi_get(t, s, slices, count, rows, found, err);
     for (size_t i = 0; rc == FRZ_OK && i < count; i++) /* a table that the snapshot does not have has no answers */
         if (!found[i]) frz_row_clear(rows[i]);
-    frz__free(t->a, slices);
+    frz__free(t->db->a, slices);
     buf_clear(&encoded);
     return rc;
 }

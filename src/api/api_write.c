@@ -75,11 +75,11 @@ static int put_row(struct write_batch *b, struct table *t, const frz_row *row, e
     bool defaults = false;
     for (size_t i = 0; i < s->count && !defaults; i++) defaults = !bit_get(row->set, i) && !value_is_null(&s->columns[i].write);
     if (!defaults) return frz__write_batch_put(b, t, s, row->values, expect, err);
-    frz_value *values = (frz_value *)frz__alloc_array(t->a, s->count, sizeof *values);
+    frz_value *values = (frz_value *)frz__alloc_array(t->db->a, s->count, sizeof *values);
     if (!values) return frz__err_no_memory(err, s->count * sizeof *values);
     for (size_t i = 0; i < s->count; i++) values[i] = bit_get(row->set, i) ? row->values[i] : s->columns[i].write;
     int rc = frz__write_batch_put(b, t, s, values, expect, err);
-    frz__free(t->a, values);
+    frz__free(t->db->a, values);
     return rc;
 }
 
@@ -132,12 +132,13 @@ int frz_write(frz_db *owner, frz_batch *h, const frz_write_options *o, frz_seq_r
     struct write_batch *b;
     struct db *db;
     int durability;
+    int64_t wait;
     TRY(frz__shell_db(owner, &db, err));
     MUST(batch_of(h, NULL, &b, NULL, err));
     if (b->db != db) return frz__err(err, FRZ_MISUSE, "the batch is of another database");
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
-    TRY(frz__shell_durability(o, &durability, err));
-    return frz__write(db, b, durability, range, err);
+    TRY(frz__shell_write(o, &durability, &wait, err));
+    return frz__write(db, b, durability, wait, range, err);
 }
 
 /* ── one operation: a batch of the database's spare ones ── */
@@ -149,9 +150,10 @@ static int single(frz_table *table, enum single what, const frz_row *row, const 
     struct table *t;
     struct write_batch *b = NULL;
     int durability, rc;
+    int64_t wait;
     TRY(frz__shell_table(table, &t, err));
     MUST(frz__table_usable(t, true, err));
-    TRY(frz__shell_durability(o, &durability, err));
+    TRY(frz__shell_write(o, &durability, &wait, err));
     if (what != SINGLE_DELETE) TRY(frz__shell_need(row, "row", err));
     TRY(frz__write_batch_take(t->db, &b, err));
     switch (what) {
@@ -160,7 +162,7 @@ static int single(frz_table *table, enum single what, const frz_row *row, const 
     case SINGLE_UPDATE: rc = update_row(b, t, row, err); break;
     default: rc = delete_key(b, t, key, nkey, err); break;
     }
-    if (rc >= 0) rc = frz__write(t->db, b, durability, NULL, err);
+    if (rc >= 0) rc = frz__write(t->db, b, durability, wait, NULL, err);
     frz__write_batch_give(t->db, b);
     return rc;
 }

@@ -72,11 +72,12 @@ int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_er
     return FRZ_OK;
 }
 
-int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err)
+int frz__shell_write(const frz_write_options *o, int *out, int64_t *wait_max_ns, frz_error *err)
 {
     frz_write_options w = FRZ_WRITE_OPTIONS_INIT;
     TRY(frz__sized_take(o, "frz_write_options", &w, sizeof w, err));
     *out = w.durability;
+    *wait_max_ns = w.no_wait ? 0 : w.wait_max_ms ? (int64_t)w.wait_max_ms * 1000000 : -1;
     if (*out < 0 || *out > FRZ_SYNC_OFF) return frz__err(err, FRZ_INVALID, "durability %d: expected 0, FRZ_SYNC_FULL, FRZ_SYNC_INTERVAL or FRZ_SYNC_OFF", *out);
     return FRZ_OK;
 }

@@ -47,8 +47,8 @@ FRZ_NODISCARD int frz__shell_snapshot(frz_snapshot *h, struct snapshot **out, fr
 FRZ_NODISCARD int frz__shell_need(const void *p, const char *what, frz_error *err); /* a NULL argument */
 /* Takes T's count. */
 FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table **out, frz_error *err);
-/* What O asks for; 0 = the database's. */
-FRZ_NODISCARD int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err);
+/* What O asks for: the durability, 0 = the database's; how long for room, < 0 = as long as it takes. */
+FRZ_NODISCARD int frz__shell_write(const frz_write_options *o, int *durability, int64_t *wait_max_ns, frz_error *err);
 void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is being closed */
 /* ROW fits T's schema, by pointer or by shape. */
 /* The schema of T's, of today or before, that ROW is of: borrowed, as long as T lives. FRZ_INVALID where it is of none. */

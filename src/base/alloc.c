@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/budget.h"
+
 void *frz__alloc(const allocator *a, size_t bytes)
 {
     if (bytes == 0) bytes = 1;
@@ -13,6 +15,7 @@ void *frz__alloc(const allocator *a, size_t bytes)
 void *frz__alloc_zero(const allocator *a, size_t bytes)
 {
     if (!a) return calloc(1, bytes ? bytes : 1);
+    if (frz__budget_is_malloc(a)) return frz__budget_calloc(a, bytes ? bytes : 1);
     void *p = frz__alloc(a, bytes);
     if (p) memset(p, 0, bytes);
     return p;
@@ -30,7 +33,8 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
 }
 
-#define LARGE_BYTES ((size_t)2 << 20) /* a huge page, too */
+#define MAPPED_BYTES_MIN ((size_t)256 << 10)
+#define LARGE_BYTES ((size_t)2 << 20) /* a huge page */
 #define PAGE_BYTES  ((size_t)4096)
 #if defined(__SANITIZE_ADDRESS__)
 #define MAPS 0 /* what is mapped is not looked at for leaks */
@@ -38,7 +42,7 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
 #define MAPS 1
 #endif
 
-static bool maps(const allocator *a, size_t bytes) { return MAPS && !a && bytes >= LARGE_BYTES && bytes < SIZE_MAX / 2; }
+static bool maps(const allocator *a, size_t bytes) { return MAPS && bytes >= MAPPED_BYTES_MIN && bytes < SIZE_MAX / 2 && (!a || frz__budget_is_malloc(a)); }
 static size_t mapped(size_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 
 /* Not malloc: large blocks that come and go by several threads leave its heaps full of holes, three times what is in use. In huge pages where the system has them: a fault for each 4 KiB costs as much as
@@ -47,8 +51,15 @@ void *frz__alloc_large(const allocator *a, size_t bytes)
 {
     if (!maps(a, bytes)) return frz__alloc(a, bytes);
     size_t want = mapped(bytes);
+    if (want < LARGE_BYTES) {
+        void *q = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (q == MAP_FAILED) return NULL;
+        if (a) frz__budget_charge(a, want);
+        return q;
+    }
     uint8_t *p = (uint8_t *)mmap(NULL, want + LARGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
+    if (a) frz__budget_charge(a, want);
     size_t before = (size_t)(-(uintptr_t)p & (LARGE_BYTES - 1)); /* huge pages are aligned */
     if (before) (void)munmap(p, before);
     (void)munmap(p + before + want, LARGE_BYTES - before);
@@ -61,7 +72,10 @@ void *frz__alloc_large(const allocator *a, size_t bytes)
 void frz__free_large(const allocator *a, void *p, size_t bytes)
 {
     if (!p || !maps(a, bytes)) frz__free(a, p);
-    else (void)munmap(p, mapped(bytes));
+    else {
+        (void)munmap(p, mapped(bytes));
+        if (a) frz__budget_uncharge(a, mapped(bytes));
+    }
 }
 
 void frz__free(const allocator *a, void *p)

@@ -11,7 +11,7 @@ void *frz__alloc_zero(const allocator *a, size_t bytes);
 /* COUNT × BYTES, NULL on overflow. Zeroed. */
 void *frz__alloc_array(const allocator *a, size_t count, size_t bytes);
 void *frz__realloc(const allocator *a, void *p, size_t bytes);
-/* Without an allocator of the caller's, two megabytes and more are mapped, and go back to the system at once. Given back with the same size. */
+/* Without an allocator of the caller's, a quarter of a megabyte and more is mapped, and goes back to the system at once. Given back with the same size. */
 void *frz__alloc_large(const allocator *a, size_t bytes);
 void frz__free_large(const allocator *a, void *p, size_t bytes); /* NULL is fine */
 void frz__free(const allocator *a, void *p);

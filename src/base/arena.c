@@ -37,6 +37,8 @@ int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_
     return FRZ_OK;
 }
 
+size_t frz__arena_reserve_bytes(const struct arena_reserve *r) { return r->count * (HEAD_MAX + r->bytes); }
+
 void frz__arena_reserve_clear(struct arena_reserve *r)
 {
     free_blocks(r->a, r->blocks);
@@ -46,9 +48,13 @@ void frz__arena_reserve_clear(struct arena_reserve *r)
 
 /* ── spares ── */
 
-void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes)
+static size_t block_max(const struct arena_spares *s) { return s ? s->block_bytes : BLOCK_BYTES_MAX; }
+
+void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes, size_t block_bytes)
 {
-    *s = (struct arena_spares){.a = a, .max = (size_t)(bytes / BLOCK_BYTES_MAX)};
+    size_t block = BLOCK_BYTES_MIN;
+    while (block < BLOCK_BYTES_MAX && block * 2 <= block_bytes) block *= 2;
+    *s = (struct arena_spares){.a = a, .max = (size_t)(bytes / block), .block_bytes = block};
     frz__mutex_init(&s->mu, RANK_LEAF, "arena spares");
 }
 
@@ -66,6 +72,14 @@ void frz__arena_spares_trim(struct arena_spares *s)
     free_blocks(s->a, blocks);
 }
 
+size_t frz__arena_spares_bytes(struct arena_spares *s)
+{
+    frz__mutex_lock(&s->mu);
+    size_t n = s->count * s->block_bytes;
+    frz__mutex_unlock(&s->mu);
+    return n;
+}
+
 void frz__arena_spares_clear(struct arena_spares *s)
 {
     free_blocks(s->a, s->blocks);
@@ -75,7 +89,7 @@ void frz__arena_spares_clear(struct arena_spares *s)
 
 static struct arena_block *take_spare(struct arena_spares *s, size_t bytes)
 {
-    if (!s || bytes != BLOCK_BYTES_MAX) return NULL;
+    if (!s || bytes != s->block_bytes) return NULL;
     frz__mutex_lock(&s->mu);
     struct arena_block *b = s->blocks;
     if (b) {
@@ -89,7 +103,7 @@ static struct arena_block *take_spare(struct arena_spares *s, size_t bytes)
 
 static bool keep_spare(struct arena_spares *s, struct arena_block *b)
 {
-    if (!s || b->bytes != BLOCK_BYTES_MAX) return false;
+    if (!s || b->bytes != s->block_bytes) return false;
     frz__mutex_lock(&s->mu);
     bool keep = s->count < s->max;
     if (keep) {
@@ -138,7 +152,7 @@ void *frz__arena_alloc_slow(struct arena *ar, size_t bytes, size_t align)
     if (!own) {
         ar->at = (uint8_t *)p + bytes;
         ar->end = (uint8_t *)b + take;
-        if (want < BLOCK_BYTES_MAX) ar->next_bytes = want * 2;
+        if (want < block_max(ar->spares)) ar->next_bytes = want * 2;
     }
     return (void *)p;
 }

@@ -1,4 +1,4 @@
-/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 8 MiB; no single free.
+/* arena.h — memory of things that die together. Bump allocation in blocks that double up to 8 MiB, or what its spares say; no single free.
  * Threads: one allocating thread at a time; `bytes` may be read by any. Memory stays put until clear: readers may hold pointers into it. */
 #ifndef FRZ_BASE_ARENA_H
 #define FRZ_BASE_ARENA_H
@@ -14,6 +14,7 @@ struct arena_reserve {
 };
 /* At least COUNT blocks with room for BYTES each. FRZ_NO_MEMORY: as before. */
 FRZ_NODISCARD int frz__arena_reserve(struct arena_reserve *r, size_t count, size_t bytes, frz_error *err);
+size_t frz__arena_reserve_bytes(const struct arena_reserve *r);
 void frz__arena_reserve_clear(struct arena_reserve *r);
 
 /* Blocks of the largest size that arenas gave back, for the next ones: the kernel clears fresh memory at a gigabyte a second, half of what it takes to fill a memtable. Threads: any. */
@@ -21,11 +22,13 @@ struct arena_spares {
     const allocator *a;
     struct mutex mu;
     struct arena_block *blocks;
-    size_t count, max;
+    size_t count, max, block_bytes;
     bool taken; /* since the last trim */
 };
-void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes); /* kept: about BYTES at most */
+/* Kept: about BYTES at most. Arenas with these spares grow by blocks of BLOCK_BYTES at most: what is not yet used of the last one is taken too. */
+void frz__arena_spares_init(struct arena_spares *s, const allocator *a, uint64_t bytes, size_t block_bytes);
 void frz__arena_spares_trim(struct arena_spares *s); /* from time to time: gives them back if nobody wanted any since */
+size_t frz__arena_spares_bytes(struct arena_spares *s);
 void frz__arena_spares_clear(struct arena_spares *s); /* after the arenas that use it */
 
 struct arena {

@@ -90,9 +90,11 @@ bool frz__pool_submit(struct pool *p, struct pool_job *job, bool urgent)
     frz__mutex_lock(&p->mu);
     bool ok = !p->stopping;
     if (ok) {
-        job->next = urgent ? p->first : NULL;
-        if (urgent || !p->first) p->first = job;
-        else p->last->next = job;
+        struct pool_job **at = urgent || !p->last ? &p->first : &p->last->next;
+        while (urgent && *at && (*at)->urgent) at = &(*at)->next;
+        job->urgent = urgent;
+        job->next = *at;
+        *at = job;
         if (!job->next) p->last = job;
         frz__cond_signal(&p->work);
     }

@@ -9,8 +9,8 @@
 struct pool;
 typedef void (*pool_fn)(void *arg);
 FRZ_NODISCARD int frz__pool_start(const allocator *a, unsigned threads, struct pool **out, frz_error *err);
-/* false = stopping: the job will not run. URGENT jobs go to the front. Never fails otherwise: the node is the caller's. */
-struct pool_job { struct pool_job *next; pool_fn fn; void *arg; pool_fn cancel; }; /* CANCEL(ARG), or nothing where it is NULL: instead of FN, by stop, once all threads are joined */
+/* false = stopping: the job will not run. URGENT jobs go before the others, in their order. Never fails otherwise: the node is the caller's. */
+struct pool_job { struct pool_job *next; pool_fn fn; void *arg; pool_fn cancel; bool urgent; }; /* CANCEL(ARG), or nothing where it is NULL: instead of FN, by stop, once all threads are joined */
 bool frz__pool_submit(struct pool *p, struct pool_job *job, bool urgent);
 /* This thread, from now on, leaves the cores to others that want them. */
 void frz__pool_background(void);

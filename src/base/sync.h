@@ -17,6 +17,7 @@ enum lock_rank {
     RANK_TABLE_COMMIT = 40,/* one commit a table */
     RANK_LOG_GROUP = 50,   /* the writers' queue */
     RANK_SNAPSHOTS = 60,
+    RANK_FLOW = 65,        /* writers that wait for room */
     RANK_VIEW = 70,        /* the pointer to a table's view, where it can't be an epoch */
     RANK_CACHE_SHARD = 80,
     RANK_POOL = 90,

@@ -28,7 +28,7 @@ struct shard {
     struct cache_entry **buckets;
     size_t bucket_count, entries; /* a power of two */
     struct cache_entry *hand;
-    size_t budget;
+    _Atomic size_t budget;       /* changes under mu */
     _Atomic size_t bytes;        /* but for oversized ones. Changes under mu */
     size_t oversized_bytes;
     uint64_t hits, misses, evictions;
@@ -277,6 +277,21 @@ void frz__cache_drop_file(struct cache *c, uint64_t file)
         bury(c->a, dead);
     }
 }
+
+void frz__cache_resize(struct cache *c, size_t bytes)
+{
+    for (unsigned i = 0; i < c->shard_count; i++) {
+        struct shard *s = &c->shards[i];
+        struct cache_entry *dead = NULL;
+        frz__mutex_lock(&s->mu);
+        atomic_store(&s->budget, bytes / c->shard_count);
+        evict_locked(s, &dead);
+        frz__mutex_unlock(&s->mu);
+        bury(c->a, dead);
+    }
+}
+
+const allocator *frz__cache_allocator(const struct cache *c) { return c->a; }
 
 void frz__cache_stats(struct cache *c, struct cache_stats *out)
 {

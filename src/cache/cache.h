@@ -23,5 +23,8 @@ bool frz__cache_hold(struct cache *c, struct cache_entry *e);
 void frz__cache_unhold(struct cache *c, struct cache_entry *e); /* gives that pin back; NULL is fine */
 void frz__cache_drop_file(struct cache *c, uint64_t file); /* forgets what is not pinned */
 struct cache_stats { uint64_t hits, misses, bytes, entries, evictions; };
+/* From now on, at most BYTES of it: what is beyond goes, but for what is pinned. What is held keeps to the quarter of the budget that it began with. */
+void frz__cache_resize(struct cache *c, size_t bytes);
 void frz__cache_stats(struct cache *c, struct cache_stats *out);
+const allocator *frz__cache_allocator(const struct cache *c); /* for values: what they take is the cache's */
 #endif

@@ -1,5 +1,6 @@
 #include "codec/codec.h"
 
+#include "base/budget.h"
 #include "base/coding.h"
 
 #include <ctype.h>
@@ -15,6 +16,7 @@ struct codec_ctx {
     const allocator *a;
     ZSTD_CCtx *zstd_c;
     ZSTD_DCtx *zstd_d;
+    size_t outside; /* what zstd has for the two, past the allocator */
     bool has_inflate, has_deflate;
     int deflate_level;
     z_stream inflate_z, deflate_z;
@@ -73,9 +75,17 @@ struct buf *frz__codec_scratch(struct codec_ctx *c, unsigned slot)
     return b;
 }
 
+static void count_outside(struct codec_ctx *c)
+{
+    size_t now = (c->zstd_c ? ZSTD_sizeof_CCtx(c->zstd_c) : 0) + (c->zstd_d ? ZSTD_sizeof_DCtx(c->zstd_d) : 0);
+    frz__budget_outside_add(c->a, (int64_t)now - (int64_t)c->outside);
+    c->outside = now;
+}
+
 void frz__codec_ctx_free(struct codec_ctx *c)
 {
     if (!c) return;
+    frz__budget_outside_add(c->a, -(int64_t)c->outside);
     ZSTD_freeCCtx(c->zstd_c);
     ZSTD_freeDCtx(c->zstd_d);
     if (c->has_inflate) inflateEnd(&c->inflate_z);
@@ -101,6 +111,7 @@ static int compress_zstd(struct codec_ctx *c, int level, slice in, struct buf *o
     if (ZSTD_isError(bound)) return frz__err(err, FRZ_TOO_LARGE, "zstd: %zu bytes are too many", in.len);
     TRY(buf_reserve(out, bound, err));
     size_t n = ZSTD_compressCCtx(c->zstd_c, out->data + out->len, out->cap - out->len, in.data, in.len, level ? level : 3);
+    count_outside(c);
     if (ZSTD_isError(n)) return frz__err(err, ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? FRZ_NO_MEMORY : FRZ_BUG, "zstd: %s", ZSTD_getErrorName(n));
     out->len += n;
     return FRZ_OK;
@@ -186,7 +197,10 @@ int frz__compress(struct codec_ctx *c, int codec, int level, slice in, struct bu
 
 static int decompress_zstd(struct codec_ctx *c, slice in, void *out, size_t len, frz_error *err)
 {
-    if (!c->zstd_d && !(c->zstd_d = ZSTD_createDCtx())) return frz__err_no_memory(err, 1 << 17);
+    if (!c->zstd_d) {
+        if (!(c->zstd_d = ZSTD_createDCtx())) return frz__err_no_memory(err, 1 << 17);
+        count_outside(c);
+    }
     size_t n = ZSTD_decompressDCtx(c->zstd_d, out, len, in.data, in.len);
     if (ZSTD_isError(n)) {
         if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation) return frz__err_no_memory(err, len);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/flow.h"
 #include "engine/paths.h"
 
 #define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has at most an eighth of the memory */
@@ -12,17 +13,17 @@ uint64_t frz__change_file_rows(const struct table *t) { return t->db->set.memory
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
-    *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->a), .location = v->meta->location, .snapshot_id = -1};
+    *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->jobs_a), .location = v->meta->location, .snapshot_id = -1};
     frz__deletes_init(&c->deletes, t);
     frz__db_token(t->db, v->number + 1, c->token);
     frz__mutex_lock(&t->view_mu);
     c->file_bytes_max = s->write_target_file_size_bytes < CHANGE_FILE_BYTES_MAX ? s->write_target_file_size_bytes : CHANGE_FILE_BYTES_MAX;
     c->file_rows_max = frz__change_file_rows(t);
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
-        .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
+        .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
         .uuid_hash = frz__hash64(slice_str(t->uuid))};
     frz__mutex_unlock(&t->view_mu);
-    c->by_file = (struct file_change *)frz__alloc_array(t->a, base->file_count + 1, sizeof *c->by_file);
+    c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
     return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
 }
 
@@ -33,7 +34,7 @@ static void output_clear(struct change *c, struct output *o, bool keep)
     if (!keep && o->file && frz__fs_unlink(t->db->fs, o->path, NULL) < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, o->path);
     frz__sst_release(o->sst);
     frz__mask_release(o->mask);
-    frz__free(t->a, o->fresh);
+    frz__free(t->jobs_a, o->fresh);
     frz__free(t->a, o->path);
     frz__free(t->a, o->uri);
 }
@@ -41,7 +42,7 @@ static void output_clear(struct change *c, struct output *o, bool keep)
 /* What was said of the base's files. */
 static void forget(struct change *c, bool keep)
 {
-    const allocator *a = c->t->a;
+    const allocator *a = c->t->jobs_a;
     frz__deletes_clear(&c->deletes, keep);
     for (size_t i = 0; c->by_file && i < c->base->file_count; i++) {
         frz__free(a, c->by_file[i].fresh);
@@ -63,7 +64,7 @@ void frz__change_clear(struct change *c)
     bool keep = c->committed || c->in_doubt;
     frz__sst_writer_free(c->writer);
     for (size_t i = 0; i < c->output_count; i++) output_clear(c, &c->outputs[i], keep && !c->outputs[i].dead);
-    frz__free(c->t->a, c->outputs);
+    frz__free(c->t->jobs_a, c->outputs);
     forget(c, keep);
     frz__arena_clear(&c->ar);
 }
@@ -75,13 +76,13 @@ int frz__change_rebase(struct change *c, struct view *base, frz_error *err)
     frz__deletes_init(&c->deletes, c->t);
     for (size_t i = 0; i < c->output_count; i++) {
         frz__mask_release(c->outputs[i].mask);
-        frz__free(c->t->a, c->outputs[i].fresh);
+        frz__free(c->t->jobs_a, c->outputs[i].fresh);
         c->outputs[i].mask = NULL;
         c->outputs[i].fresh = NULL;
         c->outputs[i].fresh_count = 0;
     }
     frz__db_token(c->t->db, c->t->version->number + 1, c->token); /* of delete files: a name is never used twice */
-    c->by_file = (struct file_change *)frz__alloc_array(c->t->a, base->file_count + 1, sizeof *c->by_file);
+    c->by_file = (struct file_change *)frz__alloc_array(c->t->jobs_a, base->file_count + 1, sizeof *c->by_file);
     return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
 }
 
@@ -97,13 +98,13 @@ int frz__change_room(struct change *c, frz_error *err)
     char name[160];
     if (c->writer && (frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_rows(c->writer) >= c->file_rows_max)) TRY(frz__change_end(c, err));
     if (c->writer) return FRZ_OK;
-    TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
+    TRY(frz__grow(c->t->jobs_a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
     struct output *o = &c->outputs[c->output_count];
     *o = (struct output){0};
     snprintf(name, sizeof name, "frz-%s-%zu.parquet", c->token, c->output_count);
     TRY(frz__data_file_new(c->t, c->location, name, &o->file, &o->path, &o->uri, err));
     c->output_count++;
-    return frz__sst_writer_new(c->t->a, o->file, &c->writer_options, &c->writer, err);
+    return frz__sst_writer_new(c->t->jobs_a, o->file, &c->writer_options, &c->writer, err);
 }
 
 int frz__change_end(struct change *c, frz_error *err)
@@ -124,7 +125,7 @@ int frz__change_take(struct change *c, struct change *from, frz_error *err)
 {
     FRZ_ASSERT(!c->writer && !from->writer);
     for (size_t i = 0; i < from->output_count; i++) {
-        TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
+        TRY(frz__grow(c->t->jobs_a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
         c->outputs[c->output_count++] = from->outputs[i];
         from->outputs[i] = (struct output){0};
     }
@@ -173,7 +174,7 @@ static int cmp_deletion(const void *a, const void *b) { return strcmp(((const st
 
 int frz__change_masks(struct change *c, frz_error *err)
 {
-    const allocator *a = c->t->a;
+    const allocator *a = c->t->jobs_a;
     size_t n = c->base->file_count;
     c->deletions = (struct delete_change *)frz__alloc_array(a, n + c->output_count + 1, sizeof *c->deletions);
     c->gone = (slice *)frz__alloc_array(a, n + 1, sizeof *c->gone);
@@ -184,14 +185,14 @@ int frz__change_masks(struct change *c, frz_error *err)
         if (fc->gone) {
             c->gone[c->gone_count++] = slice_str(v->iceberg_path);
         } else if (fc->fresh_count) {
-            TRY(frz__mask_add(a, v->mask, fc->fresh, fc->fresh_count, &fc->mask, err));
+            TRY(frz__mask_add(c->t->a, v->mask, fc->fresh, fc->fresh_count, &fc->mask, err));
             c->deletions[c->deletion_count++] = (struct delete_change){v->iceberg_path, fc->mask, fc->fresh, fc->fresh_count};
         }
     }
     for (size_t i = 0; i < c->output_count; i++) {
         struct output *o = &c->outputs[i];
         if (!o->fresh_count || o->dead) continue;
-        TRY(frz__mask_add(a, NULL, o->fresh, o->fresh_count, &o->mask, err));
+        TRY(frz__mask_add(c->t->a, NULL, o->fresh, o->fresh_count, &o->mask, err));
         c->deletions[c->deletion_count++] = (struct delete_change){o->uri, o->mask, o->fresh, o->fresh_count};
     }
     if (c->deletion_count) qsort(c->deletions, c->deletion_count, sizeof *c->deletions, cmp_deletion);
@@ -254,6 +255,8 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
         c->committed = rc >= 0;
         c->in_doubt = r.in_doubt;
         c->sequence = r.sequence;
+        c->beside_bytes = r.metadata_bytes;
+        for (size_t i = 0; i < d->added_count; i++) c->beside_bytes += (uint64_t)(d->added[i].content_size >= 0 ? d->added[i].content_size : d->added[i].file_size);
         c->snapshot_id = r.snapshot_id;
     }
     frz__free(a, add);
@@ -322,8 +325,8 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         rc = frz__view_new(t->a, now->schema, now->mems, now->mem_count - mems_dropped, files, count, flushed_seq > now->flushed_seq ? flushed_seq : now->flushed_seq, snapshot_id, &v, err);
         if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
         if (rc >= 0) frz__view_install_locked(t, v);
-        frz__cond_broadcast(&t->room);
         frz__mutex_unlock(&t->view_mu);
+        frz__flow_wake(t->db);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);

@@ -44,6 +44,7 @@ struct change {
     struct delete_plan deletes;
     struct arena ar;
     uint64_t bytes, rows;        /* of the outputs */
+    uint64_t beside_bytes;       /* of masks, manifests and metadata that the commit wrote */
     int64_t sequence, snapshot_id; /* of the commit; -1 = no snapshot */
     bool committed, in_doubt;    /* in doubt: the commit failed, and may be there all the same: its files stay */
 };

@@ -135,6 +135,8 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     drop_old_metadata(t, &res);
     expire_metadata(t, base, next, &res);
     r->number = next->number;
+    r->metadata_bytes = res.metadata_json.len;
+    for (size_t i = 0; i < res.file_count; i++) r->metadata_bytes += res.files[i].bytes.len;
     r->snapshot_id = r->edit.no_snapshot ? -1 : res.meta->current_snapshot_id;
     r->sequence = res.meta->last_sequence_number;
 done:

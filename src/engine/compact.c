@@ -103,18 +103,19 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     c->version = frz__version_acquire(t); /* before the view: what the view knows beyond it is masked in the view */
     c->base_sequence = c->version->meta->last_sequence_number;
     frz__mutex_lock(&t->view_mu);
-    c->view = frz__view_acquire(atomic_load(&t->view));
-    files = (struct plan_file *)frz__alloc_array(t->a, c->view->file_count + 1, sizeof *files);
-    rc = files ? FRZ_OK : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    const struct view *v = atomic_load(&t->view);
+    rc = frz__view_new(t->a, v->schema, NULL, 0, v->files, v->file_count, v->flushed_seq, v->snapshot_id, &c->view, err); /* its files alone: memtables would stay as long as this runs */
+    files = rc < 0 ? NULL : (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
+    if (rc >= 0 && !files) rc = frz__err_no_memory(err, c->view->file_count * sizeof *files);
     if (rc >= 0) frz__compact_describe(c->view, c->watch, files);
-    if (rc >= 0) rc = frz__plan_pick(t->a, files, c->view->file_count, o, &c->plan, err);
+    if (rc >= 0) rc = frz__plan_pick(t->jobs_a, files, c->view->file_count, o, &c->plan, err);
     for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
     if (c->watch) {
         c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
         c->watch->releases = t->claims_released;
     }
     frz__mutex_unlock(&t->view_mu);
-    frz__free(t->a, files);
+    frz__free(t->jobs_a, files);
     return rc < 0 ? rc : c->plan.count ? FRZ_OK : FRZ_DONE;
 }
 
@@ -133,7 +134,7 @@ static int mask_output(void *ctx, size_t file, const uint64_t *positions, size_t
 {
     struct compaction *c = (struct compaction *)ctx;
     struct output *o = &c->change.outputs[file];
-    o->fresh = (uint64_t *)frz__alloc_array(c->t->a, count, sizeof *o->fresh);
+    o->fresh = (uint64_t *)frz__alloc_array(c->t->jobs_a, count, sizeof *o->fresh);
     if (!o->fresh) return FRZ_NO_MEMORY;
     memcpy(o->fresh, positions, count * sizeof *o->fresh);
     o->fresh_count = count;
@@ -143,7 +144,7 @@ static int mask_output(void *ctx, size_t file, const uint64_t *positions, size_t
 /* The flush lane held: the change is made one against NOW. */
 static int translate(struct compaction *c, struct view *now, frz_error *err)
 {
-    struct reloc_now *then = (struct reloc_now *)frz__alloc_array(c->t->a, c->plan.count + 1, sizeof *then);
+    struct reloc_now *then = (struct reloc_now *)frz__alloc_array(c->t->jobs_a, c->plan.count + 1, sizeof *then);
     int rc = then ? frz__change_rebase(&c->change, now, err) : frz__err_no_memory(err, c->plan.count * sizeof *then);
     for (size_t k = 0; rc >= 0 && k < c->plan.count; k++) {
         then[k].gone = true;
@@ -155,7 +156,7 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
     }
     if (rc >= 0) rc = frz__reloc_translate(&c->reloc, then, mask_output, c, err);
     if (rc == FRZ_NO_MEMORY) (void)frz__err_no_memory(err, c->reloc.source.len);
-    frz__free(c->t->a, then);
+    frz__free(c->t->jobs_a, then);
     return rc;
 }
 
@@ -202,7 +203,7 @@ static int tell_made(struct compaction *c, frz_error *err)
     if (!w) return FRZ_OK;
     MUST(w->look(w->ctx, &c->plan, c->rows_in, c->rows_in, err));
     for (size_t i = 0; i < c->change.output_count; i++) {
-        TRY(frz__grow(c->t->a, (void **)&w->made, w->made_count, &w->made_cap, sizeof *w->made, err));
+        TRY(frz__grow(c->t->jobs_a, (void **)&w->made, w->made_count, &w->made_cap, sizeof *w->made, err));
         w->made[w->made_count++] = c->change.outputs[i].sst->file_no;
     }
     return FRZ_OK;
@@ -244,11 +245,11 @@ void frz__compact_end(struct compaction *c)
     if (c->changing) frz__change_clear(&c->change);
     frz__compact_parts_clear(c);
     frz__reloc_clear(&c->reloc);
-    frz__free(c->t->a, c->inputs);
-    frz__free(c->t->a, c->plan.inputs);
+    frz__free(c->t->jobs_a, c->inputs);
+    frz__free(c->t->jobs_a, c->plan.inputs);
     frz__view_release(c->view);
     frz__version_release(c->version);
-    frz__free(c->t->a, c);
+    frz__free(c->t->jobs_a, c);
 }
 
 int frz__compact_begin(struct table *t, const struct plan_options *o, struct compaction **out, frz_error *err)
@@ -256,11 +257,11 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
     struct compaction *c = NULL;
     *out = NULL;
     MUST(frz__table_usable(t, true, err));
-    TRY(ALLOC_NEW(&c, t->a, struct compaction, err));
+    TRY(ALLOC_NEW(&c, t->jobs_a, struct compaction, err));
     c->t = t;
     int rc = plan(c, o, err);
     if (rc == FRZ_OK) {
-        c->inputs = (struct vfile **)frz__alloc_array(t->a, c->plan.count, sizeof *c->inputs);
+        c->inputs = (struct vfile **)frz__alloc_array(t->jobs_a, c->plan.count, sizeof *c->inputs);
         if (!c->inputs) rc = frz__err_no_memory(err, c->plan.count * sizeof *c->inputs);
     }
     for (size_t i = 0; rc == FRZ_OK && i < c->plan.count; i++) {
@@ -277,7 +278,7 @@ static int run(struct compaction *c, frz_error *err)
     struct table *t = c->t;
     c->changing = true;
     TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
-    TRY(frz__reloc_init(&c->reloc, t->a, c->plan.count, err));
+    TRY(frz__reloc_init(&c->reloc, t->jobs_a, c->plan.count, err));
     for (size_t i = 0; i < c->plan.count; i++) {
         c->reloc.inputs[i].rows = c->inputs[i]->sst->rows;
         c->reloc.inputs[i].mask = c->inputs[i]->mask;

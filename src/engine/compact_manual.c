@@ -114,14 +114,14 @@ static int survey(struct manual *m, frz_error *err)
     frz__mutex_lock(&t->view_mu);
     struct view *v = frz__view_acquire(atomic_load(&t->view));
     frz__mutex_unlock(&t->view_mu);
-    struct plan_file *files = (struct plan_file *)frz__alloc_array(t->a, v->file_count + 1, sizeof *files);
-    enum plan_reason *why = (enum plan_reason *)frz__alloc_array(t->a, v->file_count + 1, sizeof *why);
-    size_t *order = (size_t *)frz__alloc_array(t->a, v->file_count + 1, sizeof *order);
+    struct plan_file *files = (struct plan_file *)frz__alloc_array(t->jobs_a, v->file_count + 1, sizeof *files);
+    enum plan_reason *why = (enum plan_reason *)frz__alloc_array(t->jobs_a, v->file_count + 1, sizeof *why);
+    size_t *order = (size_t *)frz__alloc_array(t->jobs_a, v->file_count + 1, sizeof *order);
     int rc = files && why && order ? FRZ_OK : frz__err_no_memory(err, v->file_count * sizeof *files);
     uint64_t rows = 0, bytes = 0, count = 0;
     if (rc >= 0) {
         frz__compact_describe(v, &m->watch, files);
-        rc = frz__plan_scope(t->a, files, v->file_count, &m->plan, why, order, &count, err);
+        rc = frz__plan_scope(t->jobs_a, files, v->file_count, &m->plan, why, order, &count, err);
     }
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         const struct plan_file *f = &files[order[i]];
@@ -129,9 +129,9 @@ static int survey(struct manual *m, frz_error *err)
         bytes += plan_live_bytes(f);
         if (m->o->dry_run) rc = file_of(m, v->files[order[i]], why[order[i]], err);
     }
-    frz__free(t->a, files);
-    frz__free(t->a, why);
-    frz__free(t->a, order);
+    frz__free(t->jobs_a, files);
+    frz__free(t->jobs_a, why);
+    frz__free(t->jobs_a, order);
     frz__view_release(v);
     m->progress.rows_total = m->rows_done + rows;
     m->progress.bytes_total = m->bytes_done + bytes;
@@ -207,7 +207,7 @@ int frz__compact_manual(struct table *t, slice from, slice to, const frz_compact
     int rc = whole(&m, err);
     if (rc != FRZ_OK && rc != FRZ_CANCELLED && atomic_load(&t->dropped)) rc = frz__err(err, FRZ_NOT_FOUND, "%s was dropped", t->name); /* what failed did so for that */
     out->elapsed_us = (uint64_t)(frz__clock_mono_ns() - m.since_ns) / 1000;
-    frz__free(t->a, m.watch.made);
+    frz__free(t->jobs_a, m.watch.made);
     end(t);
     return rc;
 }

@@ -38,7 +38,7 @@ struct crew {
 
 static int sources_of(struct compaction *c, struct piece *p, struct iter **out, frz_error *err)
 {
-    const allocator *a = c->t->a;
+    const allocator *a = c->t->jobs_a;
     struct iter **sources = (struct iter **)frz__alloc_array(a, c->plan.count + 1, sizeof *sources);
     size_t n = 0;
     uint64_t memory = frz__compact_input_memory(c);
@@ -123,7 +123,7 @@ static int merge_piece(struct crew *crew, struct piece *p, bool own, frz_error *
 {
     struct compaction *c = crew->c;
     struct iter *it = NULL;
-    TRY(frz__reloc_init(&p->reloc, c->t->a, c->plan.count, err));
+    TRY(frz__reloc_init(&p->reloc, c->t->jobs_a, c->plan.count, err));
     TRY(sources_of(c, p, &it, err));
     FAILPOINT_VOID("compact.piece");
     int rc = merge_rows(crew, p, it, own, err);
@@ -203,7 +203,7 @@ static size_t piece_count(struct compaction *c)
 
 static int crew_new(struct compaction *c, struct crew **out, frz_error *err)
 {
-    const allocator *a = c->t->a;
+    const allocator *a = c->t->jobs_a;
     struct crew *crew = NULL;
     slice *keys = NULL;
     size_t wanted = piece_count(c), key_count = 0;
@@ -283,5 +283,5 @@ int frz__compact_merge(struct compaction *c, frz_error *err)
 void frz__compact_parts_clear(struct compaction *c)
 {
     for (size_t i = 0; i < c->part_count; i++) frz__change_clear(&c->parts[i]);
-    frz__free(c->t->a, c->parts);
+    frz__free(c->t->jobs_a, c->parts);
 }

@@ -23,7 +23,7 @@ static int sample_of(const struct vfile *v, uint64_t pos, uint64_t weight, struc
 /* Keys that lie evenly in each input, the more the larger it is. */
 static int take_samples(const struct compaction *c, size_t wanted, struct codec_ctx *codec, struct arena *ar, struct sample *samples, size_t *count, frz_error *err)
 {
-    struct buf scratch = BUF_INIT(c->t->a, 0);
+    struct buf scratch = BUF_INIT(c->t->jobs_a, 0);
     int rc = FRZ_OK;
     uint64_t total = 1;
     for (size_t i = 0; i < c->plan.count; i++) total += (uint64_t)c->inputs[i]->file_size;

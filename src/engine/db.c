@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/flow.h"
 #include "engine/gc.h"
 #include "engine/lease.h"
 #include "engine/paths.h"
@@ -51,7 +52,7 @@ int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err)
         *out = atomic_exchange_explicit(&db->codecs[i], NULL, memory_order_acquire);
         if (*out) return FRZ_OK;
     }
-    return frz__codec_ctx_new(db->a, out, err);
+    return frz__codec_ctx_new(budget_of(db->budget, MEM_JOBS), out, err);
 }
 
 void frz__codec_give(struct db *db, struct codec_ctx *c)
@@ -262,13 +263,13 @@ static int make_parts(struct db *db, const frz_db_options *o, frz_error *err)
     TRY(fork_page_new(db, err));
     TRY(frz__events_new(db->a, (uint32_t)db->set.events_kept, told ? o->event : NULL, told ? o->event_ctx : NULL, &db->events, err));
     TRY(frz__epoch_new(db->a, &db->epochs, err));
-    return frz__cache_new(db->a, (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
+    return frz__cache_new(budget_of(db->budget, MEM_CACHE), (size_t)frz__flow_shares(db->set.memory_bytes).cache, &db->cache, err);
 }
 
 static void free_db(struct db *db)
 {
-    frz_allocator host = db->host;
-    const allocator *a = db->a ? &host : NULL;
+    struct budget *budget = db->budget;
+    const allocator *a = db->a;
     unload_tables(db);
     frz__epoch_free(db->epochs);
     if (db->fs) frz__lease_close(db);
@@ -286,6 +287,9 @@ static void free_db(struct db *db)
     if (db->fork_page) munmap(db->fork_page, (size_t)sysconf(_SC_PAGESIZE));
     frz__mutex_clear(&db->tables_mu);
     frz__mutex_clear(&db->log_mu);
+    frz__mutex_clear(&db->pins_mu);
+    frz__mutex_clear(&db->flow_mu);
+    frz__cond_clear(&db->flow_room);
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__mutex_clear(&db->jobs_mu);
@@ -299,6 +303,7 @@ static void free_db(struct db *db)
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
     frz__free(a, db);
+    frz__budget_close(budget);
 }
 
 /* FS NULL: the directory PATH. */
@@ -307,21 +312,29 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     int64_t since = frz__clock_mono_ns();
     struct db_settings set;
     struct db *db = NULL;
+    struct budget *budget = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
-    TRY(ALLOC_NEW(&db, host, struct db, err));
-    if (host) {
-        db->host = *host;
-        db->a = &db->host;
+    TRY(frz__budget_new(host, &budget, err));
+    if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
+        frz__budget_close(budget);
+        return FRZ_NO_MEMORY;
     }
+    db->budget = budget;
+    db->a = budget_of(budget, MEM_CALLS);
     db->set = set;
-    db->reserve.a = db->a;
-    frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
+    db->reserve.a = budget_of(budget, MEM_MEMTABLES);
+    uint64_t spare = frz__flow_shares(set.memory_bytes).memtables / 8; /* what flow.c leaves of the share */
+    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : spare < set.memtable_bytes ? spare : set.memtable_bytes, (size_t)(set.memtable_bytes / (set.memory_bytes < FLOW_SMALL_BYTES ? 32 : 8)));
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);
     frz__mutex_init(&db->tables_mu, RANK_DB_TABLES, "db.tables");
     frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
+    frz__mutex_init(&db->pins_mu, RANK_SNAPSHOTS, "db.pins");
+    db->pins_end = &db->pins_first;
+    frz__mutex_init(&db->flow_mu, RANK_FLOW, "db.flow");
+    frz__cond_init(&db->flow_room);
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__mutex_init(&db->jobs_mu, RANK_LEAF, "db.jobs");

@@ -5,7 +5,9 @@
  *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
  *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
  *   log_mu      db: the writers' queue
- *   view_mu     table: replacing the view, the flush's state, waiting for room
+ *   pins_mu     db: the list of snapshots and cursors
+ *   flow_mu     db: writers that wait for room
+ *   view_mu     table: replacing the view, the flush's state
  *   tick_mu, codec_mu, and what the modules below have of their own: nothing is taken under them
  * Beside them
  *   place       the leader's: a right that one writer at a time has, given and taken under log_mu (`writing`), held across the write and the sync of the log: tables_mu and view_mu may be taken
@@ -23,6 +25,7 @@
  *             (3) a view is installed only if its flushed_seq ≤ seq_visible  (4) version, dels and view files agree whenever flush_mu is free                                             */
 #ifndef FRZ_ENGINE_DB_H
 #define FRZ_ENGINE_DB_H
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/epoch.h"
 #include "base/failpoint.h"
@@ -70,10 +73,17 @@ struct pending_file {
 };
 enum pending_state { PENDING_RETAINED, PENDING_VIEW, PENDING_LEASE, PENDING_GRACE, PENDING_UNSURE, PENDING_DUE };
 
+/* Why writers wait: flow.h. */
+enum flow_reason { FLOW_NONE, FLOW_MEMTABLES, FLOW_MEMORY, FLOW_RUNS, FLOW_DEBT, FLOW_REASONS };
+struct flow_counts {
+    _Atomic uint64_t stalls, stall_us_total, stall_us_max, slowdowns, slowdown_us_total, slowdown_us_max;
+};
+
 struct table {
     _Atomic uint32_t refs; /* handles, jobs, snapshots; one of the db's list */
     struct db *db;         /* const, as all up to location */
-    const allocator *a;
+    const allocator *a;    /* metadata */
+    const allocator *jobs_a; /* what flushes and compactions hold while they run */
     char *name;            /* "main.flights" */
     char *dir;             /* "main/flights" */
     char *location;        /* file:///… without a slash at the end */
@@ -81,7 +91,7 @@ struct table {
     uint64_t table_no;     /* const: given when it comes into the list, or at open */
 
     struct mutex flush_mu, commit_mu, view_mu;
-    struct cond room;      /* view_mu: a flush ended, or failed */
+    struct cond room;      /* view_mu: files are claimed no more */
     struct version *version; /* flush_mu + commit_mu; a refresh: commit_mu alone. Who holds flush_mu borrows it, others count it: frz__version_acquire */
     _Atomic(struct view *) view; /* replaced under view_mu; read in an epoch, or under view_mu */
     _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
@@ -93,6 +103,8 @@ struct table {
     _Atomic bool is_frozen;
     struct table_settings settings; /* flush_mu + view_mu */
     _Atomic int format_version; /* changes under flush_mu */
+    _Atomic int64_t publish_ns; /* the interval of publishes by age, as the last one stretched it; 0 = the setting */
+    _Atomic int64_t published_ns; /* when the last publish ended, or the table was loaded */
     struct health health;  /* its own lock */
     _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
@@ -122,10 +134,16 @@ struct table {
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
-    uint64_t reserve_round; /* place: the last round that counted this table */
+    uint64_t reserve_round; /* place: the last round that counted this table, */
+    size_t reserve_ops;     /* place: and how many operations that has on it */
+    _Atomic uint32_t flow_immutables;      /* of the view, and what they take; change under view_mu */
+    _Atomic uint64_t flow_waiting;
+    _Atomic uint64_t flow_immutables_max;  /* the setting; changes under view_mu */
+    _Atomic uint64_t flow_active_used;     /* of the active memtable; the place's, and 0 at a rotation */
+    struct flow_counts flow[FLOW_REASONS];
 
     _Atomic uint64_t gets, rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
-        files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
+        log_flushes_forced, publishes_stretched, files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
         metadata_bytes_written, files_pending;
     struct latency flush_latency, commit_latency, compaction_latency;
 };
@@ -136,8 +154,8 @@ struct pin { struct pin *next, *prev; int64_t since_ns; uint64_t seq; };
 
 struct writer; /* write.c */
 struct db {
-    frz_allocator host; /* const, as all up to fork_page: open's */
-    const allocator *a;
+    struct budget *budget; /* const, as all up to fork_page: open's */
+    const allocator *a; /* of the calls: batches, cursors, the log's buffers */
     struct logger log;
     struct events *events; /* its own lock */
     struct health health;  /* its own lock */
@@ -172,9 +190,23 @@ struct db {
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
     struct arena_reserve reserve; /* place: room for what is logged, should memory run out behind the log */
+    _Atomic uint64_t reserve_bytes; /* its size, as the place last left it */
     frz_error write_error; /* place: writes are stopped; code 0 = fine */
     _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */
     _Atomic uint64_t seq_synced;
+
+    struct mutex pins_mu; /* pins.h */
+    struct keep *pins_first, **pins_end; /* pins_mu */
+    uint64_t pin_round; /* pins_mu */
+    uint64_t log_segment_seen; /* place: the last that rows went to */
+    uint64_t cache_bytes_now, metadata_told; /* the clock's job's alone: frz__flow_balance */
+    struct mutex flow_mu; /* flow.h */
+    struct cond flow_room; /* flow_mu: debt may have fallen */
+    unsigned flushes_running; /* flow_mu, and the bytes of memtables that they flush */
+    uint64_t flushing_bytes;
+    _Atomic uint64_t active_bytes, waiting_bytes; /* of the memtables in the tables' views: active ones; those that wait for a flush */
+    _Atomic uint64_t drain;  /* bytes of memtables a second that flushes take away; 0 = not known */
+    _Atomic int64_t turn_ns; /* until when the last of the writers that are slowed waits */
 
     struct cache *cache; /* const, as epochs and the pools; their own locks */
     struct epoch *epochs;
@@ -200,6 +232,7 @@ struct db {
     struct write_batch *batches[16];
     size_t batch_count;
 
+    _Atomic uint64_t snapshots_given_up;
     _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
 };
 
@@ -275,7 +308,8 @@ uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /*
 FRZ_NODISCARD int frz__path_relative(const struct table *t, slice location, slice iceberg_path, char **out, frz_error *err);
 /* ── write.c ── */
 struct write_batch;
-FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err);
+/* WAIT_MAX_NS: at most so long for room, else FRZ_BUSY; < 0 = as long as it takes. */
+FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err);
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
@@ -293,6 +327,8 @@ FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t c
 /* A view and a sequence that go together (hazards 1). The view is counted. */
 struct view *frz__view_latest(struct table *t, uint64_t *seq);
 void frz__view_install_locked(struct table *t, struct view *v); /* view_mu; takes V's count */
+/* ── flow.c (the rest is in flow.h) ── */
+void frz__flow_view_changes(struct table *t, const struct view *old, const struct view *v); /* view_mu; V NULL = the table goes */
 /* ── flush.c ── */
 FRZ_NODISCARD int frz__flush(struct table *t, frz_error *err); /* rotate, then publish all that is immutable; waits */
 void frz__flush_schedule(struct table *t);
@@ -304,6 +340,7 @@ struct commit_request {
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
+    uint64_t metadata_bytes;        /* out: of the manifests, their list and the metadata that were written */
     bool in_doubt;                  /* out, of a failure: the new version may be there all the same: what the edit names must stay */
 };
 FRZ_NODISCARD int frz__commit(struct table *t, struct commit_request *r, frz_error *err);

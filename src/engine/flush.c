@@ -7,13 +7,15 @@
  *   5  mask what was located in the files that stay; a file wholly masked goes                       change.c
  *   6  one commit; then the view changes, the memtables go, the log is recycled
  * Until the commit nothing that was is touched: a failure leaves rows readable and logged, and the next try begins anew. One flush at a time a table. */
+#include "engine/flow.h"
 #include "engine/flush.h"
+#include "engine/pins.h"
 
 #define TRIES_MAX 5
 
 static void clear(struct flush *f)
 {
-    const allocator *a = f->t->a;
+    const allocator *a = f->t->jobs_a;
     if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
     for (size_t i = 0; f->convs && i < f->mem_count; i++) frz__row_conv_clear(&f->convs[i]);
@@ -35,6 +37,20 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
+static uint64_t mems_bytes(const struct flush *f)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < f->mem_count; i++) n += mem_bytes(f->mems[i]);
+    return n;
+}
+
+static uint64_t rows_bytes(const struct flush *f)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < f->mem_count; i++) n += atomic_load(&f->mems[i]->row_bytes);
+    return n;
+}
+
 struct lane { bool began, did; struct event_info end; struct running job; }; /* did: something was published */
 
 static struct event_info numbers(const struct flush *f)
@@ -46,6 +62,7 @@ static struct event_info numbers(const struct flush *f)
 static int flush_once(struct table *t, struct lane *lane, frz_error *err)
 {
     struct flush f = {.t = t, .job = &lane->job};
+    int64_t since = frz__clock_mono_ns();
     int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
     if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
@@ -78,6 +95,8 @@ static int flush_once(struct table *t, struct lane *lane, frz_error *err)
     CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
+    frz__flow_published(t, rows_bytes(&f), f.change.beside_bytes);
+    frz__flow_drained(t->db, mems_bytes(&f), frz__clock_mono_ns() - since);
     lane->end = numbers(&f);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
     lane->did = true;
@@ -97,6 +116,7 @@ static void settle(struct table *t, int rc, const frz_error *why)
     t->retry_at_ns = retry_at;
     frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(t->db);
 }
 
 static int flush_lane(struct table *t, frz_error *err)
@@ -107,12 +127,15 @@ static int flush_lane(struct table *t, frz_error *err)
     frz_error own = {0};
     FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
+    uint64_t flushing;
+    frz__flow_flush_begin(t, &flushing);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = flush_once(t, &lane, &own);
         if (rc != FRZ_CONFLICT) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
+    frz__flow_flush_end(t, flushing);
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
     if (lane.began) frz__running_end(t->db, &lane.job);
@@ -130,6 +153,7 @@ static int flush_lane(struct table *t, frz_error *err)
         frz__event(t->db, t, FRZ_EVENT_FLUSH_FAILED, &lane.end);
     }
     settle(t, rc, &own);
+    if (lane.did) frz__pins_trim(t->db);
     if (rc >= 0) {
         frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
         if (lane.did) frz__compact_schedule(t);

@@ -66,7 +66,7 @@ static void collect_key(struct flush *f, const struct mem_key *const *at, const 
 
 static int collect_many(struct flush *f, frz_error *err)
 {
-    const allocator *a = f->t->a;
+    const allocator *a = f->t->jobs_a;
     struct mem_cursor *cursors = (struct mem_cursor *)frz__alloc_array(a, f->mem_count, sizeof *cursors);
     const struct mem_key **at = (const struct mem_key **)frz__alloc_array(a, f->mem_count, sizeof *at);
     size_t *same = (size_t *)frz__alloc_array(a, f->mem_count, sizeof *same);
@@ -96,7 +96,7 @@ int frz__flush_collect(struct flush *f, frz_error *err)
     for (size_t m = 0; m < f->mem_count; m++) total += atomic_load(&f->mems[m]->keys);
     if (total >= SIZE_MAX / sizeof *f->entries) return frz__err_no_memory(err, SIZE_MAX);
     f->entry_bytes = (total + 1) * sizeof *f->entries;
-    f->entries = (struct flush_entry *)frz__alloc_large(f->t->a, f->entry_bytes);
+    f->entries = (struct flush_entry *)frz__alloc_large(f->t->jobs_a, f->entry_bytes);
     if (!f->entries) return frz__err_no_memory(err, total * sizeof *f->entries);
     if (f->mem_count > 1) return collect_many(f, err);
     collect_one(f);
@@ -109,7 +109,7 @@ int frz__flush_collect(struct flush *f, frz_error *err)
 
 static int locate_all(struct flush *f, frz_error *err)
 {
-    const allocator *a = f->t->a;
+    const allocator *a = f->t->jobs_a;
     size_t n = f->entry_count < LOCATE_CHUNK ? f->entry_count : LOCATE_CHUNK;
     if (f->view->file_count == 0) return FRZ_OK;
     slice *keys = (slice *)frz__alloc_array(a, n + 1, sizeof *keys);
@@ -148,7 +148,7 @@ static int carry_row_ids(struct flush *f, frz_error *err)
         if (id < 0 && file->first_row_id >= 0) id = file->first_row_id + (int64_t)e->pos;
         if (id < 0) continue;
         if (!f->row_ids) {
-            f->row_ids = (int64_t *)frz__alloc_array(f->t->a, f->entry_count, sizeof *f->row_ids);
+            f->row_ids = (int64_t *)frz__alloc_array(f->t->jobs_a, f->entry_count, sizeof *f->row_ids);
             if (!f->row_ids) return frz__err_no_memory(err, f->entry_count * sizeof *f->row_ids);
             memset(f->row_ids, 0xFF, f->entry_count * sizeof *f->row_ids); /* -1: none */
         }
@@ -164,7 +164,7 @@ static int sort_positions(struct flush *f, frz_error *err)
     for (size_t i = 0; i < f->view->file_count; i++) {
         struct file_change *ff = &f->change.by_file[i];
         if (!ff->fresh_count) continue;
-        ff->fresh = (uint64_t *)frz__alloc_array(f->t->a, ff->fresh_count, sizeof *ff->fresh);
+        ff->fresh = (uint64_t *)frz__alloc_array(f->t->jobs_a, ff->fresh_count, sizeof *ff->fresh);
         if (!ff->fresh) return frz__err_no_memory(err, ff->fresh_count * sizeof *ff->fresh);
         ff->fresh_count = 0;
     }
@@ -194,10 +194,10 @@ static int cmp_live(const void *a, const void *b)
 int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
 {
     size_t n = f->view->file_count, taken = 0;
-    struct flush_file **order = (struct flush_file **)frz__alloc_array(f->t->a, n + 1, sizeof *order);
-    f->by_file = (struct flush_file *)frz__alloc_array(f->t->a, n + 1, sizeof *f->by_file);
+    struct flush_file **order = (struct flush_file **)frz__alloc_array(f->t->jobs_a, n + 1, sizeof *order);
+    f->by_file = (struct flush_file *)frz__alloc_array(f->t->jobs_a, n + 1, sizeof *f->by_file);
     if (!order || !f->by_file) {
-        frz__free(f->t->a, order);
+        frz__free(f->t->jobs_a, order);
         return frz__err_no_memory(err, n * sizeof *order);
     }
     for (size_t i = 0; i < n; i++) {
@@ -222,6 +222,6 @@ int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
         taken++;
     }
     f->absorbed = taken;
-    frz__free(f->t->a, order);
+    frz__free(f->t->jobs_a, order);
     return FRZ_OK;
 }

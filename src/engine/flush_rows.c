@@ -76,12 +76,12 @@ static int entries_next(struct iter *it, frz_error *err)
     it->pos = s->next++;
     return FRZ_OK;
 }
-static void entries_free(struct iter *it) { frz__free(((struct entries_iter *)it)->f->t->a, it); }
+static void entries_free(struct iter *it) { frz__free(((struct entries_iter *)it)->f->t->jobs_a, it); }
 static const struct iter_ops entries_ops = {entries_next, entries_free};
 
 static int make_merge(struct flush *f, struct iter **out, frz_error *err)
 {
-    const allocator *a = f->t->a;
+    const allocator *a = f->t->jobs_a;
     struct iter **sources = (struct iter **)frz__alloc_array(a, f->absorbed + 1, sizeof *sources);
     size_t n = 0;
     int rc = FRZ_OK;

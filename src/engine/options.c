@@ -108,8 +108,13 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("compaction_threads", o.compaction_threads, &out->compaction_threads, err));
     TRY(bound("compaction_bytes_per_second", o.compaction_bytes_per_second, &out->compaction_bytes_per_second, err));
     if (!out->compaction_threads) out->compaction_threads = default_compaction_threads(out->memory_bytes);
-    if (!out->memtable_bytes) {
-        out->memtable_bytes = out->memory_bytes / 4;
+    TRY(bound("log_bytes_max", o.log_bytes_max, &out->log_bytes_max, err));
+    TRY(bound("snapshot_memory_max", o.snapshot_memory_max, &out->snapshot_memory_max, err));
+    if (!out->log_bytes_max) out->log_bytes_max = out->memory_bytes * 4;
+    if (!out->snapshot_memory_max) out->snapshot_memory_max = out->memory_bytes / 8;
+    if (!out->memtable_bytes) { /* an active one and those that wait by default: two, or one (flow.h) */
+        uint64_t limit = out->memory_bytes / 100 * 40 / 8 * 7;
+        out->memtable_bytes = limit / (out->memory_bytes < ((uint64_t)128 << 20) ? 2 : 3);
         if (out->memtable_bytes > ((uint64_t)64 << 20)) out->memtable_bytes = (uint64_t)64 << 20;
     }
     return FRZ_OK;

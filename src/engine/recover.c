@@ -1,4 +1,5 @@
 /* recover.c — what open does with what it finds: the log's rows that are in no file go back into memtables; a drop that was cut short is finished. */
+#include "engine/flow.h"
 #include "engine/recover.h"
 
 #include <stdio.h>
@@ -115,6 +116,7 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
         atomic_store(&t->active->since_ns, frz__clock_mono_ns());
     }
     TRY(frz__mem_add(t->active, seq, op->kind, op->key, row, err));
+    frz__flow_count(t);
     atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
     return FRZ_OK;
 }

@@ -39,17 +39,17 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     size_t n = 0;
     bool reverse = o && o->struct_size > offsetof(frz_scan_options, reverse) && o->reverse;
     int rc = FRZ_OK;
-    TRY(ALLOC_NEW(&c, t->a, struct cursor, err));
-    c->a = t->a;
+    TRY(ALLOC_NEW(&c, t->db->a, struct cursor, err));
+    c->a = t->db->a;
     rc = frz__scan_base_init(&c->b, t, snapshot, o, err);
     if (rc != FRZ_OK) goto done;
     const struct view *v = c->b.view;
     CHECK(frz__codec_take(t->db, &c->codec, err));
-    CHECK(frz__row_new(t->a, v->schema, &c->row, err));
+    CHECK(frz__row_new(t->db->a, v->schema, &c->row, err));
     c->row->borrows = true;
-    c->read_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(v->schema->count));
-    c->wanted_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(v->schema->count));
-    sources = (struct iter **)frz__alloc_array(t->a, v->mem_count + v->file_count + 1, sizeof *sources);
+    c->read_mask = (uint8_t *)frz__alloc_zero(t->db->a, bits_bytes(v->schema->count));
+    c->wanted_mask = (uint8_t *)frz__alloc_zero(t->db->a, bits_bytes(v->schema->count));
+    sources = (struct iter **)frz__alloc_array(t->db->a, v->mem_count + v->file_count + 1, sizeof *sources);
     if (!c->read_mask || !c->wanted_mask || !sources) {
         rc = frz__err_no_memory(err, v->file_count * sizeof *sources);
         goto done;
@@ -57,14 +57,15 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     for (size_t i = 0; i < c->b.column_count; i++) bit_set(c->read_mask, c->b.columns[i]);
     for (size_t i = 0; i < c->b.wanted_count; i++) bit_set(c->wanted_mask, c->b.columns[i]);
     if (!c->b.empty) CHECK(add_sources(c, reverse, sources, &n, err));
-    rc = frz__merge_new(t->a, sources, n, reverse, false, &c->it, err);
+    rc = frz__merge_new(t->db->a, sources, n, reverse, false, &c->it, err);
     n = 0;
     CHECK(rc);
+    frz__scan_base_pin(&c->b);
     *out = c;
     c = NULL;
 done:
     for (size_t i = 0; i < n; i++) iter_free(sources[i]);
-    frz__free(t->a, sources);
+    frz__free(t->db->a, sources);
     frz__cursor_free(c);
     return rc;
 }
@@ -81,9 +82,20 @@ static int fill(struct cursor *c, frz_error *err)
     return FRZ_OK;
 }
 
+/* What it holds goes now, its handle at close. */
+static int given_up(struct cursor *c, frz_error *err)
+{
+    iter_free(c->it);
+    c->it = NULL;
+    frz__view_release(c->b.view);
+    c->b.view = NULL;
+    return frz__keep_check(&c->b.keep, err);
+}
+
 int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
 {
     TRY(frz__db_check(c->b.t->db, err));
+    if (atomic_load_explicit(&c->b.keep.given_up, memory_order_acquire)) return given_up(c, err);
     if (c->done || c->b.given >= c->b.limit) return FRZ_DONE;
     for (;;) {
         int rc = iter_next(c->it, err);

@@ -13,7 +13,9 @@
 struct scan_base {
     struct table *t;           /* counted */
     struct snapshot *snapshot; /* counted; NULL = the latest when it began */
-    struct view *view;
+    struct view *view; /* NULL: given up */
+    struct keep keep;
+    struct pinned_view pinned_view;
     uint64_t seq;
     struct pred *pred;
     struct buf from, to;
@@ -31,6 +33,8 @@ FRZ_NODISCARD int frz__scan_base_init(struct scan_base *b, struct table *t, stru
 void frz__scan_base_clear(struct scan_base *b);
 /* COUNT values of the key's first columns → OUT: ABOVE, past every key that begins with them (*OPEN: there is none, and no bound), else at the first of them. WHAT is named in errors. */
 FRZ_NODISCARD int frz__scan_bound(const frz_schema *s, const frz_value *values, size_t count, bool above, const char *what, struct buf *out, bool *open, frz_error *err);
+/* Its owner is done with it, and B stays where it is: it may be given up from now on. */
+void frz__scan_base_pin(struct scan_base *b);
 /* Encoded bounds as iterators take them: data NULL = open; an empty bound that is there is not NULL. */
 static inline slice scan_from(const struct scan_base *b) { return b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0}; }
 static inline slice scan_to(const struct scan_base *b) { return b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0}; }

@@ -74,7 +74,7 @@ static int bounds(struct scan_base *b, const frz_scan_options *o, frz_error *err
 /* What the predicate says of the key narrows the bounds. */
 static int narrow(struct scan_base *b, frz_error *err)
 {
-    struct buf from = BUF_INIT(b->t->a, 0), to = BUF_INIT(b->t->a, 0);
+    struct buf from = BUF_INIT(b->t->db->a, 0), to = BUF_INIT(b->t->db->a, 0);
     bool has_from = false, has_to = false;
     int rc = frz__pred_key_range(b->pred, b->view->schema, &from, &has_from, &to, &has_to, err);
     if (rc >= 0 && has_from && (!b->has_from || slice_cmp(buf_slice(&from), buf_slice(&b->from)) > 0)) {
@@ -97,8 +97,8 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
     const frz_schema *s = b->view->schema;
     size_t wanted = o->columns ? o->column_count : s->count;
     if (wanted > s->count) return frz__err(err, FRZ_INVALID, "%zu columns are asked for; the table has %zu", wanted, s->count);
-    b->columns = (size_t *)frz__alloc_array(b->t->a, wanted + s->count + 1, sizeof *b->columns);
-    uint8_t *have = (uint8_t *)frz__alloc_zero(b->t->a, bits_bytes(s->count)), *need = (uint8_t *)frz__alloc_zero(b->t->a, bits_bytes(s->count));
+    b->columns = (size_t *)frz__alloc_array(b->t->db->a, wanted + s->count + 1, sizeof *b->columns);
+    uint8_t *have = (uint8_t *)frz__alloc_zero(b->t->db->a, bits_bytes(s->count)), *need = (uint8_t *)frz__alloc_zero(b->t->db->a, bits_bytes(s->count));
     int rc = b->columns && have && need ? FRZ_OK : frz__err_no_memory(err, wanted * sizeof *b->columns);
     for (size_t i = 0; rc >= 0 && i < wanted; i++) {
         size_t c = o->columns ? o->columns[i] : i;
@@ -115,8 +115,8 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
         for (size_t c = 0; c < s->count; c++)
             if (bit_get(need, c) && !bit_get(have, c)) b->columns[b->column_count++] = c;
     }
-    frz__free(b->t->a, have);
-    frz__free(b->t->a, need);
+    frz__free(b->t->db->a, have);
+    frz__free(b->t->db->a, need);
     return rc;
 }
 
@@ -154,7 +154,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
 {
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
     TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
-    *b = (struct scan_base){.from = BUF_INIT(t->a, 0), .to = BUF_INIT(t->a, 0), .limit = o.limit ? o.limit : UINT64_MAX};
+    *b = (struct scan_base){.from = BUF_INIT(t->db->a, 0), .to = BUF_INIT(t->db->a, 0), .limit = o.limit ? o.limit : UINT64_MAX};
     MUST(frz__snapshot_view(snapshot, t, &b->view, &b->seq, err));
     if (snapshot) atomic_fetch_add(&snapshot->refs, 1);
     b->snapshot = snapshot;
@@ -166,7 +166,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     if (rc >= 0) rc = plan_conversions(b, err);
     if (rc >= 0) rc = bounds(b, &o, err);
     if (rc >= 0 && o.where) {
-        rc = frz__pred_parse(t->a, b->view->schema, slice_str(o.where), &b->pred, err);
+        rc = frz__pred_parse(t->db->a, b->view->schema, slice_str(o.where), &b->pred, err);
         if (rc >= 0) rc = narrow(b, err);
     }
     if (rc >= 0) rc = choose_columns(b, &o, err);
@@ -175,10 +175,18 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     return rc;
 }
 
+void frz__scan_base_pin(struct scan_base *b)
+{
+    b->pinned_view = (struct pinned_view){.table = b->t, .view = b->view};
+    b->keep = (struct keep){.db = b->t->db, .views = &b->pinned_view, .count = 1};
+    frz__keep_add(&b->keep);
+}
+
 void frz__scan_base_clear(struct scan_base *b)
 {
     struct db *db = b->t ? b->t->db : NULL;
     if (!db) return;
+    frz__keep_remove(&b->keep);
     for (size_t i = 0; b->convs && i < b->view->mem_count; i++) frz__row_conv_clear(&b->convs[i]);
     frz__free(b->t->a, b->convs);
     buf_clear(&b->converted);
@@ -187,7 +195,7 @@ void frz__scan_base_clear(struct scan_base *b)
     frz__pred_free(b->pred);
     buf_clear(&b->from);
     buf_clear(&b->to);
-    frz__free(b->t->a, b->columns);
+    frz__free(b->t->db->a, b->columns);
     frz__table_release(b->t);
     if (b->pinned) frz__db_unpin(db, &b->pin);
     *b = (struct scan_base){0};

@@ -27,7 +27,7 @@ static int merge_mems(struct batch_scan *s, bool keep_deletes, struct iter **out
 {
     const struct scan_base *b = &s->b;
     size_t n = 0;
-    struct iter **sources = (struct iter **)frz__alloc_array(b->t->a, b->view->mem_count + 1, sizeof *sources);
+    struct iter **sources = (struct iter **)frz__alloc_array(b->t->db->a, b->view->mem_count + 1, sizeof *sources);
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, b->view->mem_count * sizeof *sources);
     for (size_t i = 0; rc >= 0 && i < b->view->mem_count; i++) {
         if (mem_versions(b->view->mems[i]) == 0) continue;
@@ -35,11 +35,11 @@ static int merge_mems(struct batch_scan *s, bool keep_deletes, struct iter **out
         if (rc >= 0) sources[n++]->tag = i;
     }
     if (rc >= 0) {
-        rc = frz__merge_new(b->t->a, sources, n, false, keep_deletes, out, err);
+        rc = frz__merge_new(b->t->db->a, sources, n, false, keep_deletes, out, err);
         n = 0;
     }
     for (size_t i = 0; i < n; i++) iter_free(sources[i]);
-    frz__free(b->t->a, sources);
+    frz__free(b->t->db->a, sources);
     return rc;
 }
 
@@ -74,7 +74,7 @@ static int hide_chunk(struct hide *h, frz_error *err)
 
 static int hide_keys(struct batch_scan *s, struct buf *positions, frz_error *err)
 {
-    const allocator *a = s->b.t->a;
+    const allocator *a = s->b.t->db->a;
     struct hide h = {.s = s, .keys = BUF_INIT(a, 0), .positions = positions};
     struct iter *it = NULL;
     int rc = FRZ_OK;
@@ -107,7 +107,7 @@ done:
 static int make_masks(struct batch_scan *s, frz_error *err)
 {
     const struct view *v = s->b.view;
-    const allocator *a = s->b.t->a;
+    const allocator *a = s->b.t->db->a;
     bool any = false;
     s->masks = (struct mask **)frz__alloc_array(a, v->file_count + 1, sizeof *s->masks);
     if (!s->masks) return frz__err_no_memory(err, v->file_count * sizeof *s->masks);
@@ -118,7 +118,7 @@ static int make_masks(struct batch_scan *s, frz_error *err)
     if (rc >= 0 && any && v->file_count) rc = hide_keys(s, positions, err);
     for (size_t i = 0; rc >= 0 && i < v->file_count; i++) {
         struct vfile *f = v->files[i];
-        if (positions && positions[i].len) rc = frz__mask_add(a, f->mask, (const uint64_t *)(const void *)positions[i].data, positions[i].len / 8, &s->masks[i], err);
+        if (positions && positions[i].len) rc = frz__mask_add(s->b.t->a, f->mask, (const uint64_t *)(const void *)positions[i].data, positions[i].len / 8, &s->masks[i], err);
         else s->masks[i] = f->mask ? frz__mask_acquire(f->mask) : NULL;
     }
     for (size_t i = 0; positions && i < v->file_count; i++) buf_clear(&positions[i]);
@@ -132,15 +132,15 @@ int frz__batch_scan_new(struct table *t, struct snapshot *snapshot, const frz_sc
     frz_type *types = NULL;
     int rc = FRZ_OK;
     if (o && o->struct_size > offsetof(frz_scan_options, reverse) && o->reverse) return frz__err(err, FRZ_INVALID, "batches come in no order: reverse is the cursor's");
-    TRY(ALLOC_NEW(&s, t->a, struct batch_scan, err));
-    s->a = t->a;
-    s->wide.a = t->a;
+    TRY(ALLOC_NEW(&s, t->db->a, struct batch_scan, err));
+    s->a = t->db->a;
+    s->wide.a = t->db->a;
     rc = frz__scan_base_init(&s->b, t, snapshot, o, err);
     if (rc != FRZ_OK) goto done;
     const frz_schema *schema = s->b.view->schema;
     CHECK(frz__codec_take(t->db, &s->codec, err));
-    types = (frz_type *)frz__alloc_array(t->a, s->b.column_count + 1, sizeof *types);
-    s->read_mask = (uint8_t *)frz__alloc_zero(t->a, bits_bytes(schema->count));
+    types = (frz_type *)frz__alloc_array(t->db->a, s->b.column_count + 1, sizeof *types);
+    s->read_mask = (uint8_t *)frz__alloc_zero(t->db->a, bits_bytes(schema->count));
     if (!types || !s->read_mask) {
         rc = frz__err_no_memory(err, s->b.column_count * sizeof *types);
         goto done;
@@ -149,27 +149,36 @@ int frz__batch_scan_new(struct table *t, struct snapshot *snapshot, const frz_sc
         types[i] = schema->columns[s->b.columns[i]].type;
         bit_set(s->read_mask, s->b.columns[i]);
     }
-    CHECK(frz__vecs_init(&s->wide, t->a, types, s->b.column_count, err));
-    CHECK(frz__row_new(t->a, schema, &s->row, err));
+    CHECK(frz__vecs_init(&s->wide, t->db->a, types, s->b.column_count, err));
+    CHECK(frz__row_new(t->db->a, schema, &s->row, err));
     CHECK(make_masks(s, err));
+    frz__scan_base_pin(&s->b);
     *out = s;
     s = NULL;
 done:
-    frz__free(t->a, types);
+    frz__free(t->db->a, types);
     frz__batch_scan_free(s);
     return rc;
 }
 
 const struct scan_base *frz__batch_scan_base(const struct batch_scan *s) { return &s->b; }
 
+static void release_sources(struct batch_scan *s)
+{
+    for (size_t i = 0; s->masks && i < s->b.view->file_count; i++) frz__mask_release(s->masks[i]);
+    frz__free(s->a, s->masks);
+    frz__sst_scan_free(s->open);
+    iter_free(s->mems);
+    s->masks = NULL;
+    s->open = NULL;
+    s->mems = NULL;
+}
+
 void frz__batch_scan_free(struct batch_scan *s)
 {
     if (!s) return;
     const allocator *a = s->a;
-    for (size_t i = 0; s->masks && i < s->b.view->file_count; i++) frz__mask_release(s->masks[i]);
-    frz__free(a, s->masks);
-    frz__sst_scan_free(s->open);
-    iter_free(s->mems);
+    release_sources(s);
     frz__vecs_clear(&s->wide);
     frz_row_free(s->row);
     frz__free(a, s->read_mask);
@@ -190,22 +199,22 @@ static int pass_on(struct batch_scan *s, struct vecs *out, frz_error *err)
         const struct vec *cols_small[64], **cols = cols_small;
         size_t count = s->b.view->schema->count;
         if (s->selected_rows < rows) {
-            frz__free(s->b.t->a, s->selected);
-            frz__free(s->b.t->a, s->picked);
-            s->selected = (uint8_t *)frz__alloc(s->b.t->a, bits_bytes(rows));
-            s->picked = (uint32_t *)frz__alloc(s->b.t->a, rows * sizeof *s->picked);
+            frz__free(s->b.t->db->a, s->selected);
+            frz__free(s->b.t->db->a, s->picked);
+            s->selected = (uint8_t *)frz__alloc(s->b.t->db->a, bits_bytes(rows));
+            s->picked = (uint32_t *)frz__alloc(s->b.t->db->a, rows * sizeof *s->picked);
             s->selected_rows = s->selected && s->picked ? rows : 0;
             if (!s->selected_rows) return frz__err_no_memory(err, rows * sizeof *s->picked);
         }
         if (count > FRZ_ARRAY_LEN(cols_small)) {
-            cols = (const struct vec **)frz__alloc(s->b.t->a, count * sizeof *cols);
+            cols = (const struct vec **)frz__alloc(s->b.t->db->a, count * sizeof *cols);
             if (!cols) return frz__err_no_memory(err, count * sizeof *cols);
         }
         for (size_t i = 0; i < count; i++) cols[i] = NULL;
         for (size_t i = 0; i < s->b.column_count; i++) cols[s->b.columns[i]] = &s->wide.cols[i];
         memset(s->selected, 0xFF, bits_bytes(rows));
         int rc = frz__pred_eval(s->b.pred, cols, rows, s->selected, err);
-        if (cols != cols_small) frz__free(s->b.t->a, (void *)cols);
+        if (cols != cols_small) frz__free(s->b.t->db->a, (void *)cols);
         TRY(rc);
         n = 0;
         for (size_t i = 0; i < rows; i++)
@@ -270,6 +279,12 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
 int frz__batch_scan_next(struct batch_scan *s, size_t max_rows, struct vecs *out, frz_error *err)
 {
     TRY(frz__db_check(s->b.t->db, err));
+    if (atomic_load_explicit(&s->b.keep.given_up, memory_order_acquire)) { /* what it holds goes now, its handle at close */
+        release_sources(s);
+        frz__view_release(s->b.view);
+        s->b.view = NULL;
+        return frz__keep_check(&s->b.keep, err);
+    }
     while (!s->done && s->b.given < s->b.limit) {
         frz__vecs_reset(out);
         int rc = next_of_files(s, max_rows, err);
@@ -290,7 +305,7 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
 {
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
     struct batch_scan *s = NULL;
-    struct vecs out = {.a = t->a};
+    struct vecs out = {.a = t->db->a};
     uint64_t n = 0;
     int rc = FRZ_OK;
     TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
@@ -314,7 +329,7 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
     if (!s->b.pred && !s->b.has_from && !s->b.has_to && !o.limit) { /* nothing of the files needs to be read */
         for (; s->file < s->b.view->file_count; s->file++) n += s->b.view->files[s->file]->sst->rows - frz__mask_count(s->masks[s->file]);
     }
-    CHECK(frz__vecs_init(&out, t->a, &type, 1, err));
+    CHECK(frz__vecs_init(&out, t->db->a, &type, 1, err));
     while ((rc = frz__batch_scan_next(s, 16384, &out, err)) == FRZ_OK) n += out.rows;
     if (rc < 0) goto done;
     *count = n;

@@ -1,4 +1,5 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush or compaction tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
+#include "engine/flow.h"
 #include "engine/watch.h"
 
 #define IDLE_NS ((int64_t)1000000000)
@@ -13,16 +14,19 @@ static int64_t tend(struct table *t, int64_t now)
     next = min64(next, frz__compact_tend(t, now));
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
-    int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
+    int64_t retry = t->retry_at_ns, asked = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
     frz__mutex_unlock(&t->view_mu);
+    int64_t interval = frz__flow_publish_now(t);
     if (failed && retry > now) return min64(next, retry);
     if (failed || waiting) frz__flush_schedule(t);
     if (dirty && interval) {
         if (now - dirty >= interval) {
             frz_error err;
             atomic_store(&t->dirty_since_ns, 0); /* before the rotation: what is written after it counts anew */
-            if (frz__rotate(t, NULL, &err) >= 0) frz__flush_schedule(t);
-            else {
+            if (frz__rotate(t, NULL, &err) >= 0) {
+                frz__flush_schedule(t);
+                if (interval > asked) stat_add(&t->publishes_stretched, 1);
+            } else {
                 atomic_store(&t->dirty_since_ns, dirty);
                 frz__log(&t->db->log, FRZ_LOG_WARN, "%s: publishing by age waits: %s", t->name, err.message);
             }
@@ -71,6 +75,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
     }
     if (now - *expired_at >= IDLE_NS) {
         frz__arena_spares_trim(&db->spares);
+        frz__flow_balance(db);
         *expired_at = now;
     }
     frz__epoch_collect(db->epochs);
@@ -123,11 +128,7 @@ void frz__sched_stop(struct db *db)
     atomic_store(&db->closing, true);
     frz__rate_stop(&db->compact_rate);
     frz__sched_wake(db);
-    for (size_t i = 0; i < db->table_count; i++) { /* writers that wait for room learn of it */
-        frz__mutex_lock(&db->tables[i]->view_mu);
-        frz__cond_broadcast(&db->tables[i]->room);
-        frz__mutex_unlock(&db->tables[i]->view_mu);
-    }
+    frz__flow_wake(db); /* writers that wait for room learn of it */
     frz__pool_stop(db->pool); /* first: a flush that goes on may still ask for compactions */
     db->pool = NULL;
     frz__pool_stop(db->compactors);

@@ -25,6 +25,7 @@ void frz__view_install_locked(struct table *t, struct view *v)
     struct view *old = atomic_load(&t->view);
     v->gen = old ? old->gen + 1 : 1;
     FRZ_ASSERT(v->flushed_seq <= atomic_load(&t->db->seq_visible));
+    frz__flow_view_changes(t, old, v);
     atomic_store_explicit(&t->view_schema, v->schema, memory_order_release);
     atomic_store_explicit(&t->view, v, memory_order_release);
     if (old) frz__epoch_retire(t->db->epochs, &old->retire, release_view, old);
@@ -32,10 +33,23 @@ void frz__view_install_locked(struct table *t, struct view *v)
 
 void frz__pinned_view_release(struct pinned_view *p)
 {
-    if (!p->view) return;
     frz__view_release(p->view);
-    frz__table_release(p->table);
+    if (p->schema) frz__schema_release(p->schema);
+    if (p->table) frz__table_release(p->table);
     *p = (struct pinned_view){0};
+}
+
+/* pins_mu held: readers who have a view already keep it, the others hear that it is gone. */
+static void give_up(struct keep *p)
+{
+    struct snapshot *s = (struct snapshot *)(void *)((char *)p - offsetof(struct snapshot, keep));
+    for (size_t i = 0; i < s->count; i++) {
+        frz__mutex_lock(&s->mu);
+        struct view *v = s->views[i].view;
+        s->views[i].view = NULL;
+        frz__mutex_unlock(&s->mu);
+        frz__view_release(v);
+    }
 }
 
 int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
@@ -63,11 +77,15 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
             struct pinned_view *p = &s->views[s->count++];
             p->table = frz__table_acquire(db->tables[i]);
             p->view = frz__view_latest(db->tables[i], &seq);
+            p->schema = frz__schema_acquire(p->view->schema);
             whole = p->view->flushed_seq <= s->seq;
         }
     }
     frz__db_pin_locked(db, &s->pin, s->seq);
     frz__mutex_unlock(&db->tables_mu);
+    s->keep = (struct keep){.db = db, .views = s->views, .count = s->count, .give_up = give_up};
+    frz__mutex_init(&s->mu, RANK_LEAF, "snapshot");
+    frz__keep_add(&s->keep);
     *out = s;
     return FRZ_OK;
 }
@@ -125,18 +143,20 @@ static int open_published(struct table *t, struct version *v, int64_t id, struct
     }
     rc = frz__version_files_then(t, v, id, &schema, &files, &count, err);
     if (rc != FRZ_OK) goto done;
-    CHECK(frz__view_new(db->a, schema, NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    CHECK(frz__view_new(t->a, schema, NULL, 0, files, count, 0, id, &s->views[0].view, err));
     s->views[0].view->hold = hold;
     hold = NULL;
     s->views[0].table = frz__table_acquire(t);
+    s->views[0].schema = frz__schema_acquire(s->views[0].view->schema);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
+    frz__mutex_init(&s->mu, RANK_LEAF, "snapshot"); /* not among those who may be given up: it holds files alone */
     frz__db_pin(db, &s->pin, atomic_load(&db->seq_visible));
     *out = s;
     s = NULL;
 done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
-    frz__free(db->a, files);
+    frz__free(t->a, files);
     frz__hold_release(hold);
     if (rc == FRZ_CORRUPT && db->set.read_only) rc = gone_or_corrupt(t, id, err);
     if (rc < 0) frz__lease_settle(db);
@@ -186,7 +206,7 @@ int frz__snapshot_published(struct table *t, const struct published *which, stru
 const frz_schema *frz__snapshot_schema(const struct snapshot *s, const struct table *t)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (s->views[i].table == t) return s->views[i].view->schema;
+        if (s->views[i].table == t) return s->views[i].schema;
     return NULL;
 }
 
@@ -194,7 +214,9 @@ void frz__snapshot_release(struct snapshot *s)
 {
     if (!s || atomic_fetch_sub(&s->refs, 1) != 1) return;
     struct db *db = s->db;
+    frz__keep_remove(&s->keep);
     for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
+    frz__mutex_clear(&s->mu);
     frz__free(db->a, s->views);
     frz__db_unpin(db, &s->pin);
     frz__free(db->a, s);
@@ -210,9 +232,11 @@ int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, 
     if (s->db != t->db) return frz__err(err, FRZ_MISUSE, "the snapshot is of another database than table %s", t->name);
     for (size_t i = 0; i < s->count; i++) {
         if (s->views[i].table != t) continue;
-        *view = frz__view_acquire(s->views[i].view);
+        frz__mutex_lock(&s->mu);
+        *view = s->views[i].view ? frz__view_acquire(s->views[i].view) : NULL;
+        frz__mutex_unlock(&s->mu);
         *seq = s->seq;
-        return FRZ_OK;
+        return *view ? FRZ_OK : frz__keep_check(&s->keep, err);
     }
     return frz__err(err, FRZ_NOT_FOUND, "table %s is not in the snapshot%s", t->name, s->published ? ", which is of one table" : ": it is younger");
 }

@@ -1,12 +1,8 @@
 /* snapshot.h — a state of the whole database, pinned: a sequence and a view a table. Counted; cursors hold it too. */
 #ifndef FRZ_ENGINE_SNAPSHOT_H
 #define FRZ_ENGINE_SNAPSHOT_H
-#include "engine/db.h"
+#include "engine/pins.h"
 
-struct pinned_view {
-    struct table *table;
-    struct view *view;
-};
 struct snapshot {
     _Atomic uint32_t refs;
     struct db *db;
@@ -14,6 +10,8 @@ struct snapshot {
     struct pin pin;
     bool published; /* of one table, from its metadata */
     int64_t id;     /* Iceberg's, of a published one */
+    struct keep keep;        /* its views are the snapshot's: under mu, in which they may be given up */
+    struct mutex mu;
     struct pinned_view *views;
     size_t count;
 };

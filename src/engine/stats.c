@@ -1,8 +1,28 @@
 /* stats.c — the numbers of frz_stats, gathered: stats.def says what each is. */
-#include "engine/db.h"
+#include "engine/flow.h"
 
 #include "base/sized.h"
 #include "view/runs.h"
+
+static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static void add_memory(struct db *db, frz_stats *s)
+{
+    s->memory_budget = db->set.memory_bytes;
+#define CLASS(id, name)                                                                                                                    \
+    s->memory_##name = frz__budget_bytes(db->budget, id);                                                                                  \
+    s->memory_##name##_max = frz__budget_high(db->budget, id)
+    CLASS(MEM_MEMTABLES, memtables);
+    CLASS(MEM_CACHE, cache);
+    CLASS(MEM_JOBS, jobs);
+    CLASS(MEM_METADATA, metadata);
+    CLASS(MEM_CALLS, calls);
+#undef CLASS
+    s->memory_outside = frz__budget_outside(db->budget);
+    s->memory_pinned = frz__flow_pinned(db);
+    s->drain_bytes_per_second = stat_get(&db->drain);
+    s->snapshots_given_up = stat_get(&db->snapshots_given_up);
+}
 
 static void take_latency(struct latency_seen *s, uint64_t *total, uint64_t *max, uint64_t *p50, uint64_t *p99)
 {
@@ -40,6 +60,7 @@ static void add_view(struct table *t, frz_stats *s)
         s->rows_dead += frz__mask_count(v->files[i]->mask);
     }
     s->rows_live += v->rows;
+    s->publish_interval_us = max64(s->publish_interval_us, (uint64_t)frz__flow_publish_now(t) / 1000);
     frz__view_release(v);
 }
 
@@ -67,8 +88,20 @@ static void add_table(struct table *t, struct gathered *g)
 #define ADD(field) s->field += stat_get(&t->field)
     ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(rows_masked); ADD(commits); ADD(commit_conflicts); ADD(stalls); ADD(stall_us_total);
     ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(put_bytes); ADD(delete_bytes_written); ADD(metadata_bytes_written); ADD(compactions); ADD(compact_failures);
-    ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(files_pending);
+    ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(files_pending); ADD(log_flushes_forced); ADD(publishes_stretched);
 #undef ADD
+#define WAITS(reason, name)                                                                                                                \
+    s->stalls_##name += stat_get(&t->flow[reason].stalls);                                                                                 \
+    s->stall_##name##_us_total += stat_get(&t->flow[reason].stall_us_total);                                                               \
+    s->stall_##name##_us_max = max64(s->stall_##name##_us_max, stat_get(&t->flow[reason].stall_us_max));                                   \
+    s->slowdowns_##name += stat_get(&t->flow[reason].slowdowns);                                                                           \
+    s->slowdown_##name##_us_total += stat_get(&t->flow[reason].slowdown_us_total);                                                         \
+    s->slowdown_##name##_us_max = max64(s->slowdown_##name##_us_max, stat_get(&t->flow[reason].slowdown_us_max))
+    WAITS(FLOW_MEMTABLES, memtables);
+    WAITS(FLOW_MEMORY, memory);
+    WAITS(FLOW_RUNS, runs);
+    WAITS(FLOW_DEBT, debt);
+#undef WAITS
     latency_see(&t->flush_latency, &g->flush);
     latency_see(&t->commit_latency, &g->commit);
     latency_see(&t->compaction_latency, &g->compaction);
@@ -87,6 +120,7 @@ static void add_db(struct db *db, frz_stats *s)
     TAKE(&db->counters, filter_checks); TAKE(&db->counters, filter_rejects); TAKE(&db->counters, filter_false_positives); TAKE(&db->counters, key_pages_read); TAKE(&db->counters, value_pages_read);
     TAKE(&db->counters, files_probed);
 #undef TAKE
+    add_memory(db, s);
     frz__cache_stats(db->cache, &cache);
     s->cache_hits = cache.hits;
     s->cache_misses = cache.misses;

@@ -1,4 +1,5 @@
 /* table_drop.c — a table goes: its name, then its files by way of the trash. */
+#include "engine/flow.h"
 #include "engine/tables.h"
 
 /* ── by way of the trash ── */
@@ -80,6 +81,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     frz__mutex_lock(&t->view_mu);
     frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(db);
     rc = frz__log_drop(db, t, err);
     if (!t->drop_logged) atomic_store(&t->dropped, false);
     if (rc < 0) goto done;
@@ -87,6 +89,9 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     if (there) CHECK(frz__table_to_trash(t, err));
     t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
+    frz__mutex_lock(&t->view_mu);
+    frz__flow_view_changes(t, atomic_load(&t->view), NULL);
+    frz__mutex_unlock(&t->view_mu);
     frz__table_unlist(db, t);
     frz__event(db, t, FRZ_EVENT_TABLE_DROPPED, NULL);
     frz_error later;

@@ -1,6 +1,7 @@
 /* table_load.c — tables from disk: at open, and again when somebody else committed. */
 #include <stdio.h>
 
+#include "engine/flow.h"
 #include "engine/lease.h"
 #include "engine/tables.h"
 #include "types/row_conv.h"
@@ -23,7 +24,9 @@ int frz__table_take_version(struct table *t, struct version *v, frz_error *err)
     t->version = v;
     atomic_store(&t->format_version, v->meta->format_version);
     memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
-    return check_version(t, v, &t->settings, err);
+    TRY(check_version(t, v, &t->settings, err));
+    atomic_store(&t->flow_immutables_max, t->settings.frazil_immutable_memtables_max);
+    return FRZ_OK;
 }
 
 static int build_view(struct table *t, frz_schema *s, struct mem *const *mems, size_t mem_count, uint64_t flushed, struct view **out, frz_error *err)
@@ -62,7 +65,7 @@ int frz__table_first_view(struct table *t, frz_error *err)
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
     frz_schema *s = frz__ice_schema(t->version->meta, t->version->meta->current_schema_id);
     TRY(frz__table_keep_schema_locked(t, s, err));
-    TRY(frz__mem_new(t->a, s, &m, err));
+    TRY(frz__mem_new(budget_of(t->db->budget, MEM_MEMTABLES), s, &m, err));
     mem_use(m, &t->db->spares, &t->db->reserve);
     int rc = build_view(t, s, &m, 1, flushed, &v, err);
     if (rc >= 0) {
@@ -71,6 +74,7 @@ int frz__table_first_view(struct table *t, frz_error *err)
         v->gen = 1;
         atomic_store(&t->view_schema, v->schema);
         atomic_store(&t->view, v);
+        frz__flow_count(t);
     }
     frz__mem_release(m);
     return rc;

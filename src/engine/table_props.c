@@ -1,4 +1,5 @@
 /* table_props.c — the properties of a table: what may be set, at creation and after. */
+#include "engine/flow.h"
 #include "engine/tables.h"
 
 int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
@@ -21,7 +22,9 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
 {
     frz__mutex_lock(&t->view_mu);
     t->settings = *s;
+    atomic_store(&t->flow_immutables_max, s->frazil_immutable_memtables_max);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(t->db);
 }
 
 int frz__table_set_properties(struct table *t, const char *const *keys, const char *const *values, size_t count, frz_error *err)

@@ -45,6 +45,7 @@ void frz__table_release(struct table *t)
 {
     if (!t || atomic_fetch_sub(&t->refs, 1) != 1) return;
     const allocator *a = t->a;
+    frz__flow_view_changes(t, atomic_load(&t->view), NULL);
     frz__view_release(atomic_load(&t->view));
     frz__version_release(t->version);
     for (size_t i = 0; i < t->del_count; i++) frz__delfile_clear(a, &t->dels[i]);
@@ -70,9 +71,11 @@ void frz__table_release(struct table *t)
 int frz__table_new(struct db *db, const char *name, struct table **out, frz_error *err)
 {
     struct table *t = NULL;
-    TRY(ALLOC_NEW(&t, db->a, struct table, err));
+    const allocator *a = budget_of(db->budget, MEM_METADATA);
+    TRY(ALLOC_NEW(&t, a, struct table, err));
     t->db = db;
-    t->a = db->a;
+    t->a = a;
+    t->jobs_a = budget_of(db->budget, MEM_JOBS);
     atomic_store(&t->refs, 1);
     frz__mutex_init(&t->flush_mu, RANK_TABLE_FLUSH, "table.flush");
     frz__mutex_init(&t->commit_mu, RANK_TABLE_COMMIT, "table.commit");

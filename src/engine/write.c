@@ -5,10 +5,13 @@
  * (rotation, a sync, the log's dictionary) joins the same queue as a group of one: the leader's place is the right to touch them (hazards 3). */
 #include "engine/write.h"
 
+#include "engine/flow.h"
+
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
 #define GROUP_COMPARES_MAX ((size_t)65536)
 #define RC_READ_AGAIN 1000 /* what the batch was made by is no more: once more */
+#define WAIT_TABLES_MAX 64 /* of one batch; the others of a larger one are waited for by the next */
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -107,7 +110,7 @@ static int rotate_leading(struct table *t, frz_error *err)
     struct mem *fresh = NULL, **mems = NULL;
     int rc = FRZ_OK;
     if (mem_versions(t->active) == 0) return FRZ_OK;
-    CHECK(frz__mem_new(t->a, t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
+    CHECK(frz__mem_new(budget_of(db->budget, MEM_MEMTABLES), t->active->schema, &fresh, err)); /* the view's may go at any time: a flush may install meanwhile */
     mem_use(fresh, &db->spares, &db->reserve);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
@@ -123,6 +126,7 @@ static int rotate_leading(struct table *t, frz_error *err)
         t->rot_seq = db->seq_next - 1;
         t->active = fresh;
         frz__view_install_locked(t, v);
+        frz__flow_count(t);
     }
     frz__mutex_unlock(&t->view_mu);
 done:
@@ -140,7 +144,7 @@ static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfi
     struct wal_table line;
     size_t count = 0;
     int rc = FRZ_OK;
-    CHECK(frz__mem_new(t->a, schema, &fresh, err));
+    CHECK(frz__mem_new(budget_of(db->budget, MEM_MEMTABLES), schema, &fresh, err));
     mem_use(fresh, &db->spares, &db->reserve);
     frz__mutex_lock(&t->view_mu);
     const struct view *old = atomic_load(&t->view);
@@ -324,7 +328,7 @@ static slice op_key(const struct write_batch *b, const struct write_op *o) { ret
 
 static int raise_expectation(const struct write_op *o, slice key, int code, frz_error *err)
 {
-    struct buf text = BUF_INIT(o->t->a, 4096);
+    struct buf text = BUF_INIT(o->t->db->a, 4096);
     frz_schema *s = frz__table_schema(o->t);
     if (frz__key_print(s, key, &text, NULL) < 0) buf_reset(&text);
     (void)frz__err(err, code, code == FRZ_EXISTS ? "%s: the key %.*s exists already" : "%s: there is no row with the key %.*s", o->t->name, (int)text.len, text.data ? (char *)text.data : "");
@@ -572,15 +576,29 @@ static int reserve_group(struct db *db, const struct group *g, frz_error *err)
         const struct writer *w = g->members[i];
         for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
-            if (t->reserve_round == round) continue;
-            t->reserve_round = round;
-            size_t n = frz__mem_need(t->active, g->ops, bytes);
+            if (t->reserve_round != round) {
+                t->reserve_round = round;
+                t->reserve_ops = 0;
+                tables++;
+            }
+            t->reserve_ops++;
+        }
+    }
+    for (size_t i = 0, left = tables; i < g->writers && left; i++) {
+        const struct writer *w = g->members[i];
+        for (size_t k = 0; w->rc == FRZ_OK && k < w->batch->count && left; k++) {
+            struct table *t = w->batch->ops[k].t;
+            if (t->reserve_ops == 0) continue;
+            size_t n = frz__mem_need(t->active, t->reserve_ops, bytes);
             need = n > need ? n : need;
-            tables++;
+            t->reserve_ops = 0;
+            left--;
         }
     }
     if (db->reserve.bytes > RESERVE_BYTES_KEPT && need <= RESERVE_BYTES_KEPT) frz__arena_reserve_clear(&db->reserve);
-    return frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+    int rc = frz__arena_reserve(&db->reserve, 2 * tables, need, err);
+    atomic_store_explicit(&db->reserve_bytes, frz__arena_reserve_bytes(&db->reserve), memory_order_relaxed);
+    return rc;
 }
 
 /* The leader's place held, log_mu not. */
@@ -615,7 +633,14 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     return FRZ_OK;
 }
 
-/* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8). */
+static void rotate_one(struct table *t)
+{
+    frz_error err;
+    if (rotate_leading(t, &err) < 0) frz__log(&t->db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
+    else frz__flush_schedule(t);
+}
+
+/* Memtables that are full are rotated by the leader, so that a flush finds them (rule 2 of design.md §8); and while all of them together are too large, the largest, of whatever table. */
 static void rotate_full(struct db *db, const struct group *g)
 {
     for (size_t i = 0; i < g->writers; i++) {
@@ -623,11 +648,41 @@ static void rotate_full(struct db *db, const struct group *g)
         for (size_t k = 0; k < w->batch->count; k++) {
             struct table *t = w->batch->ops[k].t;
             if (k && t == w->batch->ops[k - 1].t) continue;
-            if (mem_used(t->active) < db->set.memtable_bytes) continue;
-            frz_error err;
-            if (rotate_leading(t, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: a full memtable stays: %s", t->name, err.message);
+            frz__flow_count(t);
+            if (mem_used(t->active) >= db->set.memtable_bytes && !frz__flow_full(t)) rotate_one(t);
+        }
+    }
+    struct table *largest = frz__flow_largest(db);
+    if (!largest) return;
+    rotate_one(largest);
+    frz__table_release(largest);
+}
+
+/* A segment was begun: tables whose rows lie in segments beyond what the log may take are published, so that those can go (hazards 29). */
+static void bound_log(struct db *db, uint64_t segment)
+{
+    uint64_t segments = db->set.log_bytes_max / db->set.log_segment_bytes, oldest = segment > segments ? segment - segments : 0;
+    if (oldest == 0) return;
+    for (size_t i = 0;; i++) {
+        frz__mutex_lock(&db->tables_mu);
+        struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;
+        frz__mutex_unlock(&db->tables_mu);
+        if (!t) return;
+        bool active = false, any = false;
+        frz__mutex_lock(&t->view_mu);
+        const struct view *v = table_is_broken(t) ? NULL : atomic_load(&t->view);
+        for (size_t m = 0; v && m < v->mem_count; m++) {
+            if (mem_versions(v->mems[m]) == 0 || v->mems[m]->log_segment > oldest) continue;
+            any = true;
+            active |= m == 0;
+        }
+        frz__mutex_unlock(&t->view_mu);
+        if (any && !atomic_load(&t->dropped)) {
+            stat_add(&t->log_flushes_forced, 1);
+            if (active) rotate_one(t);
             else frz__flush_schedule(t);
         }
+        frz__table_release(t);
     }
 }
 
@@ -648,74 +703,30 @@ static void lead(struct db *db, struct writer *self)
             g.members[i]->err = err;
         }
         if (rc >= 0) rotate_full(db, &g);
+        if (rc >= 0 && db->log_segment_seen != frz__wal_segment(db->wal)) bound_log(db, db->log_segment_seen = frz__wal_segment(db->wal));
     }
     frz__mutex_lock(&db->log_mu);
     step_down_locked(db, self, g.writers);
 }
 
-/* ── room: slow down, stop, wake ── */
-
-/* Half of the queue's places are taken, or all but the last, which the active memtable is about to take. */
-static bool nearly_full(const struct table *t, const struct view *v, size_t max)
-{
-    size_t waiting = v->mem_count - 1;
-    if (waiting == 0 || waiting >= max) return false;
-    return waiting > max / 2 || (waiting + 1 == max && mem_bytes(v->mems[0]) > t->db->set.memtable_bytes / 4 * 3);
-}
-
-static int wait_for_room(struct table *t, frz_error *err)
-{
-    int rc = FRZ_OK;
-    frz__mutex_lock(&t->view_mu);
-    size_t max = t->settings.frazil_immutable_memtables_max;
-    const struct view *v = atomic_load(&t->view);
-    bool nearly = nearly_full(t, v, max);
-    if (nearly || v->mem_count > max) {
-        int64_t since = frz__clock_mono_ns();
-        if (nearly) { /* a millisecond for the flush to catch up, once a write */
-            (void)frz__cond_wait_until(&t->room, &t->view_mu, since + 1000000);
-            stat_add(&t->slowdowns, 1);
-            stat_add(&t->slowdown_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
-        }
-        bool stalled = false;
-        while (rc >= 0 && atomic_load(&t->view)->mem_count > max) {
-            if (atomic_load(&t->dropped)) {
-                rc = frz__table_usable(t, true, err);
-                break;
-            }
-            if (t->flush_error.code) {
-                if (err) *err = t->flush_error;
-                frz__err_context(err, "%s: writes wait for a flush that failed and is tried again", t->name);
-                rc = t->flush_error.code;
-            } else if (atomic_load(&t->db->closing)) {
-                rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
-            } else {
-                if (!stalled) stat_add(&t->stalls, 1);
-                if (!stalled) frz__event(t->db, t, FRZ_EVENT_STALL_BEGIN, &(struct event_info){.reason = "memtables"});
-                stalled = true;
-                frz__cond_wait(&t->room, &t->view_mu);
-            }
-        }
-        uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
-        if (stalled) stat_add(&t->stall_us_total, us);
-        if (stalled) frz__event(t->db, t, FRZ_EVENT_STALL_END, &(struct event_info){.reason = "memtables", .duration_us = us});
-    }
-    frz__mutex_unlock(&t->view_mu);
-    return rc;
-}
-
-int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_range *range, frz_error *err)
+int frz__write(struct db *db, struct write_batch *b, int durability, int64_t wait_max_ns, frz_seq_range *range, frz_error *err)
 {
     if (b->count == 0) {
         if (range) range->first = range->last = atomic_load(&db->seq_visible);
         return FRZ_OK;
     }
+    struct table *tables[WAIT_TABLES_MAX];
+    size_t n = 0;
     for (size_t i = 0; i < b->count; i++) {
-        if (i && b->ops[i].t == b->ops[i - 1].t) continue;
-        MUST(frz__table_usable(b->ops[i].t, true, err));
-        MUST(frz__health_writable(b->ops[i].t, err));
-        MUST(wait_for_room(b->ops[i].t, err));
+        struct table *t = b->ops[i].t;
+        if (i && t == b->ops[i - 1].t) continue;
+        MUST(frz__table_usable(t, true, err));
+        MUST(frz__health_writable(t, err));
+        size_t at = 0;
+        while (at < n && tables[at] != t) at++;
+        if (at == n && n < WAIT_TABLES_MAX) tables[n++] = t;
     }
+    MUST(frz__flow_wait(tables, n, b->bytes.len, wait_max_ns, err));
     for (;;) {
         TRY(frz__write_batch_renew(b, err));
         if (b->conditional) {

@@ -42,10 +42,13 @@ struct mem {
     _Atomic int64_t since_ns;     /* its first write, by its writer's clock; 0 = none yet */
     unsigned depth;               /* inner levels; the writer's */
     frz_schema *schema;           /* of all its rows; counted */
+    uint64_t pin_round;           /* its owner's, too */
+    _Atomic size_t counted;       /* its owner's: of its bytes, how many are in his sums */
 };
 FRZ_NODISCARD int frz__mem_new(const allocator *a, const frz_schema *schema, struct mem **out, frz_error *err);
 struct mem *frz__mem_acquire(struct mem *m);
 void frz__mem_release(struct mem *m); /* NULL is fine */
+#define MEM_UNCOUNTED SIZE_MAX /* it has left them */
 static inline size_t mem_bytes(struct mem *m) { return arena_bytes(&m->arena) + arena_bytes(&m->nodes); }
 /* What of it holds something: the writer's, who rotates by it. */
 static inline size_t mem_used(struct mem *m) { return arena_used(&m->arena) + arena_used(&m->nodes); }

@@ -48,7 +48,10 @@ void frz__pq_wcolumn_clear(struct pq_wcolumn *c)
     c->name = NULL;
 }
 
-uint64_t frz__pq_wcolumn_waiting(const struct pq_wcolumn *c) { return c->encoded < c->page_count ? c->index_count * sizeof *c->index + c->levels.len : 0; }
+uint64_t frz__pq_wcolumn_waiting(const struct pq_wcolumn *c)
+{
+    return c->encoded < c->page_count ? c->index_count * sizeof *c->index + c->levels.len + frz__pq_dict_memory(&c->dict) : 0;
+}
 
 uint64_t frz__pq_wcolumn_held(const struct pq_wcolumn *c)
 {
@@ -127,6 +130,7 @@ static int set_dict(struct pq_wcolumn *c, struct pq_wenv *env, bool on, frz_erro
 {
     TRY(put_waiting(c, env, on, err));
     c->dict_state = on ? PQ_DICT_ON : PQ_DICT_OFF;
+    if (!on) frz__pq_dict_clear(&c->dict); /* a hundred columns' would be most of a writer's memory */
     return FRZ_OK;
 }
 

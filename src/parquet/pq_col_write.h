@@ -85,7 +85,7 @@ FRZ_NODISCARD int frz__pq_wcolumn_end_chunk(struct pq_wcolumn *c, struct pq_wenv
 FRZ_NODISCARD int frz__pq_wcolumn_next_chunk(struct pq_wcolumn *c, uint64_t compressed_bytes, frz_error *err);
 FRZ_NODISCARD int frz__pq_wcolumn_finish_stats(struct pq_wcolumn *c, frz_error *err);
 uint64_t frz__pq_wcolumn_held(const struct pq_wcolumn *c);    /* encoded, or an estimate of it */
-uint64_t frz__pq_wcolumn_waiting(const struct pq_wcolumn *c); /* memory of pages on trial */
+uint64_t frz__pq_wcolumn_waiting(const struct pq_wcolumn *c); /* memory of pages on trial, and of the dictionary that they are in */
 /* Statistics of the chunk for the footer; bounds live in AR. */
 FRZ_NODISCARD int frz__pq_wcolumn_statistics(const struct pq_wcolumn *c, struct arena *ar, struct pq_statistics *out, frz_error *err);
 

@@ -19,6 +19,8 @@ void frz__pq_dict_reset(struct pq_dict *d)
     if (d->slots) memset(d->slots, 0, ((size_t)d->mask + 1) * sizeof *d->slots);
 }
 
+size_t frz__pq_dict_memory(const struct pq_dict *d) { return d->values.cap + d->at_cap * sizeof *d->at + (d->slots ? ((size_t)d->mask + 1) * sizeof *d->slots : 0); }
+
 void frz__pq_dict_clear(struct pq_dict *d)
 {
     buf_clear(&d->values);

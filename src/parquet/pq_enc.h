@@ -73,6 +73,7 @@ struct pq_dict {
 };
 void frz__pq_dict_init(struct pq_dict *d, const allocator *a, struct pq_form form);
 void frz__pq_dict_reset(struct pq_dict *d); /* keeps its memory */
+size_t frz__pq_dict_memory(const struct pq_dict *d);
 void frz__pq_dict_clear(struct pq_dict *d);
 /* Indices of all of V into OUT (v->count of them). FRZ_DONE: `values` would go beyond BYTES_MAX, or too many collide; what was added before stays. */
 FRZ_NODISCARD int frz__pq_dict_add(struct pq_dict *d, const struct pq_values *v, size_t bytes_max, uint32_t *out, frz_error *err);

@@ -101,9 +101,10 @@ static int index_read(struct sst *s, struct sst_index **out, frz_error *err)
     const struct sst_section *fence = &im->block.sections[SST_FENCE];
     size_t fence_bytes = ((size_t)fence->length + 7) & ~(size_t)7, crc_bytes = (size_t)sst_filter_units(im->filter_blocks) * 4;
     size_t mem = sizeof(struct sst_index) + fence_bytes + crc_bytes;
-    struct sst_index *ix = (struct sst_index *)frz__alloc(s->env.a, mem);
+    const allocator *a = mem <= SST_INDEX_RESIDENT_MAX ? s->env.a : frz__cache_allocator(s->env.cache);
+    struct sst_index *ix = (struct sst_index *)frz__alloc(a, mem);
     if (!ix) return frz__err_no_memory(err, mem);
-    *ix = (struct sst_index){.a = s->env.a, .mem = mem};
+    *ix = (struct sst_index){.a = a, .mem = mem};
     uint8_t *bytes = (uint8_t *)ix->bytes;
     CHECK(frz__sst_read_section(s, SST_FENCE, 0, bytes, (size_t)fence->length, err));
     uint32_t crc = frz__crc32c(0, bytes, (size_t)fence->length);
@@ -113,7 +114,7 @@ static int index_read(struct sst *s, struct sst_index **out, frz_error *err)
     ix->unit_crcs = (const uint32_t *)(const void *)(bytes + fence_bytes);
     *out = ix;
 done:
-    if (rc < 0) frz__free(s->env.a, ix);
+    if (rc < 0) frz__free(a, ix);
     return rc;
 }
 
@@ -157,9 +158,10 @@ static int unit_read(struct sst *s, uint64_t unit, struct filter_unit **out, siz
     const struct sst_index *ix;
     struct cache_entry *pin = NULL;
     size_t bytes = sst_filter_unit_bytes(s->impl->filter_blocks, unit);
-    struct filter_unit *u = (struct filter_unit *)frz__alloc(s->env.a, sizeof *u + bytes);
+    const allocator *a = frz__cache_allocator(s->env.cache);
+    struct filter_unit *u = (struct filter_unit *)frz__alloc(a, sizeof *u + bytes);
     if (!u) return frz__err_no_memory(err, sizeof *u + bytes);
-    u->a = s->env.a;
+    u->a = a;
     atomic_init(&u->held, NULL);
     CHECK(frz__sst_load_index(s, &ix, &pin, err));
     CHECK(frz__sst_read_section(s, SST_FILTER, unit * SST_FILTER_UNIT_BYTES, u->bytes, bytes, err));
@@ -171,7 +173,7 @@ static int unit_read(struct sst *s, uint64_t unit, struct filter_unit **out, siz
     *mem = sizeof *u + bytes;
 done:
     frz__cache_unpin(s->env.cache, pin);
-    if (rc < 0) frz__free(s->env.a, u);
+    if (rc < 0) frz__free(a, u);
     return rc;
 }
 
@@ -279,9 +281,10 @@ static int stripe_read(struct sst *s, uint64_t page, struct codec_ctx *codec, st
     struct stripe *st;
     const struct sst_index *ix;
     struct cache_entry *pin = NULL;
-    TRY(ALLOC_NEW(&st, s->env.a, struct stripe, err));
-    st->a = s->env.a;
-    st->keys = SST_KEYS_INIT(s->env.a);
+    const allocator *a = frz__cache_allocator(s->env.cache);
+    TRY(ALLOC_NEW(&st, a, struct stripe, err));
+    st->a = a;
+    st->keys = SST_KEYS_INIT(a);
     CHECK(frz__sst_read_stripe(s, page, codec, &st->keys, err));
     count(&s->env.counters->key_pages_read);
     CHECK(frz__sst_load_index(s, &ix, &pin, err));
@@ -325,9 +328,10 @@ static int page_read(struct sst *s, size_t group, size_t leaf, size_t page, size
 {
     int rc = FRZ_OK;
     struct page *p;
-    TRY(ALLOC_NEW(&p, s->env.a, struct page, err));
-    p->a = s->env.a;
-    frz__vec_init(&p->vec, s->env.a, type);
+    const allocator *a = frz__cache_allocator(s->env.cache);
+    TRY(ALLOC_NEW(&p, a, struct page, err));
+    p->a = a;
+    frz__vec_init(&p->vec, a, type);
     CHECK(frz__pq_page_read(s->impl->pq, group, leaf, page, codec, &p->vec, err));
     count(&s->env.counters->value_pages_read);
     if (p->vec.len != rows)

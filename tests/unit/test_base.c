@@ -106,7 +106,7 @@ TEST(alloc, large_blocks_hold_what_is_put_there_and_go_back_whole)
 TEST(arena, gives_its_large_blocks_to_the_next_one_until_nobody_wants_them)
 {
     struct arena_spares s;
-    frz__arena_spares_init(&s, NULL, (uint64_t)16 << 20);
+    frz__arena_spares_init(&s, NULL, (uint64_t)16 << 20, (size_t)8 << 20);
     for (int round = 0; round < 3; round++) {
         struct arena ar = ARENA_INIT(NULL);
         ar.spares = &s;

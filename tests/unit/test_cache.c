@@ -270,3 +270,22 @@ TEST(cache, survives_each_failing_allocation)
     }
     assert_true(wide_failed);
 }
+
+TEST(cache, resized_gives_back_what_is_beyond_and_takes_as_much_again)
+{
+    struct cache *c = cache_of(1 << 20);
+    for (uint64_t i = 0; i < 900; i++) frz__cache_unpin(c, put(c, 1, i, 1000));
+    struct cache_entry *pinned = put(c, 2, 0, 1000);
+    assert_true(stats(c).bytes > 900000);
+    frz__cache_resize(c, 1 << 17);
+    assert_true(stats(c).bytes <= 1 << 17);
+    assert_true(has(c, 2, 0));
+    for (uint64_t i = 0; i < 900; i++) frz__cache_unpin(c, put(c, 1, i, 1000));
+    assert_true(stats(c).bytes <= 1 << 17);
+    frz__cache_resize(c, 1 << 20);
+    for (uint64_t i = 0; i < 900; i++) frz__cache_unpin(c, put(c, 1, i, 1000));
+    assert_true(stats(c).bytes > 900000 && stats(c).bytes <= 1 << 20);
+    frz__cache_unpin(c, pinned);
+    frz__cache_free(c);
+    assert_int_equal(alive, 0);
+}

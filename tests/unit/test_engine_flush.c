@@ -221,7 +221,7 @@ TEST(options, immutable_max_stops_writers)
     rig_clear(&r);
 }
 
-/* By default, two places: the first is no reason to wait, the second is; then they stop, and are woken. */
+/* In so small a budget, one place: what is written while it is taken is slowed more and more; then writers stop, and are woken. */
 TEST(write, is_slowed_before_it_is_stopped_and_woken_when_the_queue_drains)
 {
     struct rig r;
@@ -244,7 +244,7 @@ TEST(write, is_slowed_before_it_is_stopped_and_woken_when_the_queue_drains)
     for (int tries = 0; tries < 4000 && stats(&r).stalls == 0; tries++) nap(5);
     frz_stats s = stats(&r);
     assert_int_equal(s.stalls, 1);
-    assert_int_equal(s.memtables_immutable, 2);
+    assert_int_equal(s.memtables_immutable, 1); /* in so small a budget */
     assert_true(s.slowdowns > 0 && s.slowdown_us_total > 0);
     assert_true(s.slowdowns < atomic_load(&l.done)); /* the last of them alone */
     uint64_t before = atomic_load(&l.done);

@@ -18,7 +18,7 @@ TEST(options, memory_bytes_bounds_cache_and_memtables)
         o.memory_bytes = large ? 128u << 20 : 8u << 20;
         fix_open(&f, &o, "write.parquet.page-size-bytes", "65536");
         fix_put(&f, 0, 1600, 4096, true);
-        if (!large) SOON(stats(&f).flushes >= 2); /* a memtable is a quarter: 2 MiB */
+        if (!large) SOON(stats(&f).flushes >= 2); /* a memtable is a sixth: 1.4 MiB */
         flushes[large] = stats(&f).flushes;
         fix_flush(&f);
         read_all(&f, 1600);
@@ -142,7 +142,140 @@ TEST(options, durability_of_a_write_holds_whatever_the_databases)
     }
 }
 
+TEST(options, log_bytes_max_publishes_what_holds_the_log)
+{
+    uint64_t segments[2];
+    for (int bounded = 0; bounded < 2; bounded++) {
+        struct fix f;
+        frz_db_options o = quick();
+        o.log_segment_bytes = 131072;
+        o.memtable_bytes = 262144;
+        o.log_bytes_max = bounded ? 1 << 20 : 1 << 30;
+        fix_open(&f, &o, NULL, NULL);
+        frz_schema *s = NULL;
+        frz_table *trickle = NULL;
+        frz_row *row = NULL;
+        const char *key = "frazil.publish-interval-ms", *value = "0";
+        frz_table_options t = FRZ_TABLE_OPTIONS_INIT;
+        t.property_keys = &key;
+        t.property_values = &value;
+        t.property_count = 1;
+        OK(frz_schema_parse("id long", "id", &s, &f.e), &f.e);
+        OK(frz_table_create(f.db, "trickle", s, &t, &trickle, &f.e), &f.e);
+        frz_schema_free(s);
+        OK(frz_row_new(trickle, &row, &f.e), &f.e);
+        OK(frz_row_set_long(row, 0, 1, &f.e), &f.e);
+        OK(frz_put(trickle, row, NULL, &f.e), &f.e); /* in the log's first segment, and no more */
+        fix_put(&f, 0, 2000, 2000, true); /* 4 MB */
+        fix_flush(&f);
+        if (bounded) {
+            SOON(stats(&f).log_segments <= 12);
+            assert_true(stats(&f).log_flushes_forced > 0);
+        } else {
+            assert_int_equal(stats(&f).log_flushes_forced, 0);
+        }
+        segments[bounded] = stats(&f).log_segments;
+        frz_stats one = {.struct_size = sizeof one};
+        OK(frz_db_stats(f.db, trickle, &one, &f.e), &f.e);
+        assert_int_equal(one.flushes > 0, bounded);
+        frz_row_free(row);
+        frz_table_close(trickle);
+        fix_close(&f);
+    }
+    assert_true(segments[0] >= 30);
+}
+
+TEST(options, snapshot_memory_max_gives_up_the_oldest)
+{
+    enum { ROUNDS = 12 };
+    for (int wide = 0; wide < 2; wide++) {
+        struct fix f;
+        frz_db_options o = quick();
+        frz_snapshot *snaps[ROUNDS];
+        frz_cursor *first = NULL, *last = NULL;
+        const frz_row *row;
+        frz_value key = {.type = FRZ_LONG, .as.i64 = 0};
+        o.memtable_bytes = 4 << 20;
+        o.snapshot_memory_max = wide ? 64 << 20 : 1 << 20;
+        fix_open(&f, &o, NULL, NULL);
+        for (int r = 0; r < ROUNDS; r++) { /* each snapshot holds a memtable of some 250 KB that is published then */
+            fix_put(&f, 0, 100, 2000, true);
+            OK(frz_snapshot_open(f.db, &snaps[r], &f.e), &f.e);
+            frz_scan_options so = FRZ_SCAN_OPTIONS_INIT;
+            so.snapshot = snaps[r];
+            if (r == 0) OK(frz_scan(f.t, &so, &first, &f.e), &f.e);
+            if (r == 0) OK(frz_cursor_next(first, &row, &f.e), &f.e);
+            if (r == ROUNDS - 1) OK(frz_scan(f.t, &so, &last, &f.e), &f.e);
+            fix_flush(&f);
+        }
+        assert_int_equal(stats(&f).stalls, 0);
+        int good = 0;
+        for (int r = 0; r < ROUNDS; r++) {
+            int rc = frz_get(f.t, snaps[r], &key, 1, f.row, &f.e);
+            if (rc != FRZ_OK) {
+                assert_int_equal(rc, FRZ_SNAPSHOT_TOO_OLD);
+                MESSAGE_HAS(&f.e, "snapshot_memory_max");
+                assert_int_equal(good, 0); /* the oldest go first */
+            } else good++;
+        }
+        if (wide) {
+            assert_int_equal(good, ROUNDS);
+            assert_int_equal(stats(&f).snapshots_given_up, 0);
+            OK(frz_cursor_next(first, &row, &f.e), &f.e);
+        } else {
+            assert_true(good >= 1 && good < ROUNDS - 2);
+            assert_true(stats(&f).snapshots_given_up >= (uint64_t)(ROUNDS - good));
+            for (int i = 0; i < 2; i++) FAILS(frz_cursor_next(first, &row, &f.e), FRZ_SNAPSHOT_TOO_OLD, &f.e); /* again, too */
+            assert_true(stats(&f).memory_pinned <= (1 << 20) + (256 << 10));
+            frz_scan_options so = FRZ_SCAN_OPTIONS_INIT;
+            frz_cursor *none = NULL;
+            so.snapshot = snaps[0];
+            FAILS(frz_scan(f.t, &so, &none, &f.e), FRZ_SNAPSHOT_TOO_OLD, &f.e);
+        }
+        int n = 0;
+        while (frz_cursor_next(last, &row, &f.e) == FRZ_OK) n++;
+        assert_int_equal(n, 100);
+        frz_cursor_close(first);
+        frz_cursor_close(last);
+        for (int r = 0; r < ROUNDS; r++) frz_snapshot_close(snaps[r]);
+        fix_close(&f);
+    }
+}
+
 /* ── of a table ── */
+
+TEST(options, publish_cost_percent_stretches_the_interval)
+{
+    static char note[200001];
+    memset(note, 'n', sizeof note - 1);
+    for (int never = 0; never < 2; never++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.publish-interval-ms", "20");
+        OK(frz_table_set_property(f.t, "frazil.publish-cost-percent", never ? "0" : "100", &f.e), &f.e);
+        OK(frz_table_set_property(f.t, "note", note, &f.e), &f.e); /* metadata that outweighs a row by far */
+        fix_put(&f, 0, 1, 10, true);
+        SOON(snapshot_count(&f) == 1);
+        SOON(stats(&f).publish_interval_us >= (never ? 1u : 1000000u));
+        fix_put(&f, 1, 2, 10, true);
+        if (never) {
+            SOON(snapshot_count(&f) == 2);
+            assert_int_equal(stats(&f).publish_interval_us, 20000);
+        } else {
+            usleep(150000);
+            assert_int_equal(snapshot_count(&f), 1); /* its rows are visible and logged */
+            assert_true(stats(&f).publish_lag_us >= 100000);
+            read_all(&f, 2);
+            frz__test_clock_advance_ns((int64_t)601 * 1000000000);
+            SOON(snapshot_count(&f) == 2); /* in the end */
+            assert_true(stats(&f).publishes_stretched > 0);
+            fix_put(&f, 2, 3, 10, true);
+            fix_flush(&f); /* on demand: at once */
+            assert_int_equal(snapshot_count(&f), 3);
+        }
+        fix_close(&f);
+    }
+}
 
 TEST(options, publish_interval_publishes)
 {
@@ -276,7 +409,7 @@ TEST(options, immutable_max_stops_writers)
             fix_put(&f, at, at + 20, 2000, true);
             if (!many) assert_true(stats(&f).memtables_immutable <= 2); /* one writer was let in before the last one rotated */
         }
-        stalls[many] = stats(&f).stalls;
+        stalls[many] = stats(&f).stalls + (many ? 0 : stats(&f).slowdowns); /* slowed, if not stopped */
         (void)frz__test_failpoint("flush.begin", "off");
         read_all(&f, 800);
         fix_close(&f);
@@ -431,7 +564,7 @@ TEST(options, database_options_have_bounds)
     OK(frz__db_settings(NULL, &s, &e), &e);
     assert_int_equal(s.durability, FRZ_SYNC_FULL);
     assert_int_equal(s.memory_bytes, 256 << 20);
-    assert_int_equal(s.memtable_bytes, 64 << 20);
+    assert_true(s.memtable_bytes > (29 << 20) && s.memtable_bytes < (30 << 20)); /* three of them: seven eighths of 40 % */
     o.memory_bytes = 1 << 20;
     FAILS(frz__db_settings(&o, &s, &e), FRZ_INVALID, &e);
     MESSAGE_HAS(&e, "memory_bytes");

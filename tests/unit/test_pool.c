@@ -65,7 +65,7 @@ TEST(pool, runs_in_order_but_urgent_first)
     assert_true(frz__pool_submit(p, &end, false));
     gate_open(&g);
     gate_wait(&g, &g.done, 2);
-    int want[] = {3, 2, 0, 1};
+    int want[] = {2, 3, 0, 1};
     assert_memory_equal(order, want, sizeof want);
     frz__pool_stop(p);
     gate_clear(&g);

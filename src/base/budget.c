@@ -1,0 +1,176 @@
+#include "base/budget.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[MEM_CLASSES] = {"memtables", "cache", "jobs", "metadata", "calls"};
+const char *frz__budget_name(enum mem_class c) { return names[c]; }
+
+struct head { /* before a block, where there is one */
+    size_t bytes; /* with this */
+    struct mem_account *account;
+};
+static_assert(sizeof(struct head) == 16, "a block behind it is aligned for any type");
+
+static bool has_heads(const struct budget *b)
+{
+#ifdef NDEBUG
+    return b->under != NULL;
+#else
+    (void)b;
+    return true;
+#endif
+}
+
+static void charge(struct mem_account *c, size_t n)
+{
+    uint64_t now = atomic_fetch_add_explicit(&c->bytes, n, memory_order_relaxed) + n, high = atomic_load_explicit(&c->high, memory_order_relaxed);
+    while (now > high && !atomic_compare_exchange_weak_explicit(&c->high, &high, now, memory_order_relaxed, memory_order_relaxed)) {}
+}
+
+static void free_budget(struct budget *b)
+{
+    frz_allocator host = b->host;
+    frz__free(b->under ? &host : NULL, b);
+}
+
+/* The count never falls to nothing before the budget is closed. */
+static void uncharge(struct mem_account *c, size_t n)
+{
+    struct budget *b = c->budget;
+    uint64_t before = atomic_fetch_sub_explicit(&c->bytes, n, memory_order_acq_rel);
+    FRZ_ASSERT(before >= n);
+    if (before == n && atomic_fetch_sub(&b->accounts, 1) == 1) free_budget(b);
+}
+
+static void *with_head(struct mem_account *c, struct head *h, size_t bytes)
+{
+    if (!h) return NULL;
+    *h = (struct head){bytes, c};
+    charge(c, bytes);
+    return h + 1;
+}
+
+static void *class_alloc(void *ctx, size_t bytes)
+{
+    struct mem_account *c = (struct mem_account *)ctx;
+    if (bytes > SIZE_MAX / 2) return NULL;
+    if (has_heads(c->budget)) return with_head(c, (struct head *)frz__alloc(c->budget->under, bytes + sizeof(struct head)), bytes + sizeof(struct head));
+    void *p = malloc(bytes);
+    if (p) charge(c, malloc_usable_size(p));
+    return p;
+}
+
+static void class_free(void *ctx, void *p)
+{
+    struct mem_account *c = (struct mem_account *)ctx;
+    if (!p) return;
+    if (has_heads(c->budget)) {
+        struct head *h = (struct head *)p - 1;
+        FRZ_ASSERT(h->account == c); /* freed as another class's than it was made */
+        const allocator *under = c->budget->under;
+        frz_allocator host = c->budget->host;
+        size_t bytes = h->bytes;
+        frz__free(under ? &host : NULL, h);
+        uncharge(c, bytes);
+    } else {
+        size_t bytes = malloc_usable_size(p);
+        free(p);
+        uncharge(c, bytes);
+    }
+}
+
+static void *class_realloc(void *ctx, void *p, size_t bytes)
+{
+    struct mem_account *c = (struct mem_account *)ctx;
+    if (!p) return class_alloc(ctx, bytes);
+    if (bytes > SIZE_MAX / 2) return NULL;
+    if (has_heads(c->budget)) {
+        struct head *h = (struct head *)p - 1;
+        FRZ_ASSERT(h->account == c);
+        size_t before = h->bytes;
+        struct head *grown = (struct head *)frz__realloc(c->budget->under, h, bytes + sizeof *h);
+        void *q = with_head(c, grown, bytes + sizeof *h);
+        if (q) uncharge(c, before);
+        return q;
+    }
+    size_t before = malloc_usable_size(p);
+    void *q = realloc(p, bytes);
+    if (!q) return NULL;
+    charge(c, malloc_usable_size(q));
+    uncharge(c, before);
+    return q;
+}
+
+static struct mem_account *account_of(const allocator *a) { return a && a->alloc == class_alloc ? (struct mem_account *)a->ctx : NULL; }
+
+bool frz__budget_is_malloc(const allocator *a)
+{
+    const struct mem_account *c = account_of(a);
+    return c && !c->budget->under;
+}
+
+void *frz__budget_calloc(const allocator *a, size_t bytes)
+{
+    struct mem_account *c = (struct mem_account *)a->ctx;
+    if (has_heads(c->budget)) {
+        if (bytes > SIZE_MAX / 2) return NULL;
+        return with_head(c, (struct head *)calloc(1, bytes + sizeof(struct head)), bytes + sizeof(struct head));
+    }
+    void *p = calloc(1, bytes);
+    if (p) charge(c, malloc_usable_size(p));
+    return p;
+}
+
+void frz__budget_charge(const allocator *a, size_t bytes) { charge((struct mem_account *)a->ctx, bytes); }
+void frz__budget_uncharge(const allocator *a, size_t bytes) { uncharge((struct mem_account *)a->ctx, bytes); }
+
+void frz__budget_outside_add(const allocator *a, int64_t bytes)
+{
+    struct mem_account *c = account_of(a);
+    if (!c || bytes == 0) return;
+    atomic_fetch_add_explicit(&c->outside, (uint64_t)bytes, memory_order_relaxed);
+    if (bytes > 0) charge(c, (size_t)bytes);
+    else uncharge(c, (size_t)-bytes);
+}
+
+int frz__budget_new(const frz_allocator *host, struct budget **out, frz_error *err)
+{
+    struct budget *b = NULL;
+    TRY(ALLOC_NEW(&b, host, struct budget, err));
+    if (host) {
+        b->host = *host;
+        b->under = &b->host;
+    }
+    atomic_init(&b->accounts, MEM_CLASSES);
+    for (int i = 0; i < MEM_CLASSES; i++) {
+        struct mem_account *c = &b->by_class[i];
+        c->as = (allocator){c, class_alloc, class_realloc, class_free};
+        c->budget = b;
+        atomic_init(&c->bytes, 1);
+    }
+    *out = b;
+    return FRZ_OK;
+}
+
+void frz__budget_close(struct budget *b)
+{
+    if (!b) return;
+    atomic_fetch_add(&b->accounts, 1); /* this one's: B may not go between two classes */
+    for (int i = 0; i < MEM_CLASSES; i++) uncharge(&b->by_class[i], 1);
+    if (atomic_fetch_sub(&b->accounts, 1) == 1) free_budget(b);
+}
+
+uint64_t frz__budget_bytes(struct budget *b, enum mem_class c) { return atomic_load_explicit(&b->by_class[c].bytes, memory_order_relaxed) - 1; }
+uint64_t frz__budget_high(struct budget *b, enum mem_class c)
+{
+    uint64_t high = atomic_load_explicit(&b->by_class[c].high, memory_order_relaxed);
+    return high ? high - 1 : 0;
+}
+uint64_t frz__budget_outside(struct budget *b)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < MEM_CLASSES; i++) sum += atomic_load_explicit(&b->by_class[i].outside, memory_order_relaxed);
+    return sum;
+}
