@@ -74,6 +74,7 @@ int cmd_create(struct args *a);
 int cmd_drop(struct args *a);
 int cmd_tables(struct args *a);
 int cmd_schema(struct args *a);
+int cmd_alter(struct args *a);
 int cmd_put(struct args *a);
 int cmd_get(struct args *a);
 int cmd_delete(struct args *a);

@@ -41,6 +41,7 @@ const struct command commands[] = {
     {"drop", "DB TABLE", "remove a table and its files", 2, 2, none, cmd_drop},
     {"tables", "DB", "list the tables", 1, 1, none, cmd_tables},
     {"schema", "DB TABLE", "show a table's columns and key", 2, 2, none, cmd_schema},
+    {"alter", "DB TABLE add 'NAME TYPE' | drop NAME | rename NAME to NAME | …", "change the columns; several changes are one commit", 3, -1, none, cmd_alter},
     {"import", "DB TABLE FILE|-", "rows from CSV, JSON lines or Parquet", 3, 3, import_options, cmd_import},
     {"put", "DB TABLE '{\"id\":1,…}'…", "upsert rows", 3, -1, durability, cmd_put},
     {"delete", "DB TABLE KEY…", "delete by key, or where an expression is true", 2, -1, delete_options, cmd_delete},

@@ -501,6 +501,41 @@ FRZ_API FRZ_NODISCARD int frz_table_set_properties(frz_table *, const char *cons
 FRZ_API FRZ_NODISCARD int frz_table_upgrade(frz_table *, int32_t format_version, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_table_properties(frz_table *, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *);
 
+/* ── schema changes: docs/evolution.md has the rules ─────────────────────────────────────────────────────────────────────────── */
+
+enum frz_alter_kind {
+    FRZ_ALTER_ADD = 1,      /* `add`: a new column, its field id 0; optional, or with an initial default (format 3); at `place`, else last */
+    FRZ_ALTER_DROP = 2,
+    FRZ_ALTER_RENAME = 3,   /* to `name` */
+    FRZ_ALTER_TYPE = 4,     /* to `type`: int to long, float to double, decimal(P,S) to decimal(P',S) with P' above P */
+    FRZ_ALTER_OPTIONAL = 5, /* required no more */
+    FRZ_ALTER_MOVE = 6,     /* to `place` */
+    FRZ_ALTER_DOC = 7,      /* to `doc`; NULL = none */
+    FRZ_ALTER_DEFAULT = 8   /* the write default, to `value`; FRZ_NULL = none. Format 3 */
+};
+enum frz_place { FRZ_PLACE_NONE = 0, FRZ_PLACE_FIRST = 1, FRZ_PLACE_BEFORE = 2, FRZ_PLACE_AFTER = 3 };
+
+typedef struct frz_alter {
+    uint32_t struct_size;
+    int32_t kind;          /* enum frz_alter_kind */
+    const char *column;    /* the column's name, as the changes before this one leave it; not used by FRZ_ALTER_ADD */
+    const frz_column *add; /* its key_index is -1 */
+    const char *name;
+    frz_type type;
+    int32_t place;         /* enum frz_place */
+    const char *other;     /* FRZ_PLACE_BEFORE, FRZ_PLACE_AFTER: the name of the column there */
+    const char *doc;
+    frz_value value;       /* of the column's type, or what frz_row_set would take for it */
+} frz_alter;
+#define FRZ_ALTER_INIT FRZ_INIT(frz_alter)
+
+/* Changes the schema: all CHANGES (one array of equal struct_size), in order, in one commit, or none: FRZ_INVALID names the rule that one breaks, and nothing was written. Published when it returns. Writers and
+ * readers go on meanwhile: what was opened before (cursors, streams, snapshots) keeps its schema, what is opened after has the new one.
+ * A row made before the change may still be put: its values are matched by field id, those of a dropped column are left out, an added column takes its write default. So with a batch that was filled before.
+ * A get into such a row gives what it has columns for; FRZ_INVALID where a value does not fit a column that was widened since.
+ * FRZ_CONFLICT: another program changed the table at the same time, several times over. */
+FRZ_API FRZ_NODISCARD int frz_table_alter(frz_table *, const frz_alter *changes, size_t count, frz_error *);
+
 /* ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* A row of TABLE's schema, all columns unset; what is set is copied: the row owns it. */
@@ -513,6 +548,8 @@ FRZ_API FRZ_NODISCARD int frz_row_copy(frz_row *, const frz_row *from, frz_error
 FRZ_API bool frz_row_owns(const frz_row *); /* false: a cursor's, which borrows what it shows and can't be set */
 FRZ_API size_t frz_row_column_count(const frz_row *);
 FRZ_API FRZ_NODISCARD int frz_row_find(const frz_row *, const char *name, size_t *index);
+/* The schema that ROW is of: a cursor's row is of the schema of the state that it reads. A handle of the caller's own. */
+FRZ_API FRZ_NODISCARD int frz_row_schema(const frz_row *, frz_schema **out, frz_error *);
 /* Set: FRZ_INVALID if the type does not fit the column, the value is out of its range, a string is not UTF-8, a fixed has another length.
  * An int or long sets an int, long or decimal column that can hold it; a float or double a float (if exact or double→float rounding is finite) or double one. */
 FRZ_API FRZ_NODISCARD int frz_row_set(frz_row *, size_t column, const frz_value *, frz_error *);
@@ -618,6 +655,8 @@ typedef struct frz_scan_options {
     const char *where;        /* "dep_delay > 60 AND carrier IN ('UA','AA')": docs/expressions.md; NULL = all rows */
     uint64_t limit;           /* 0 = none */
     uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384 */
+    const frz_schema *schema; /* what `columns` was made by. Where the state that is read has its columns elsewhere, or others, the scan is FRZ_CONFLICT instead of about other columns: get the schema again.
+                               * NULL = the state's: the newest, or that of `snapshot` */
 } frz_scan_options;
 #define FRZ_SCAN_OPTIONS_INIT FRZ_INIT(frz_scan_options)
 
@@ -809,7 +848,7 @@ typedef struct frz_gc_report {
     uint64_t files_removed, bytes_removed;
 } frz_gc_report;
 /* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second, and at open what a crash left;
- * this does what needs the whole table looked at: orphans of other engines' failed commits. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
+ * and orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
  * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
  * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
 FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);

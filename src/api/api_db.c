@@ -324,6 +324,14 @@ int frz_table_schema(frz_table *h, frz_schema **out, frz_error *err)
     return FRZ_OK;
 }
 
+int frz_table_alter(frz_table *h, const frz_alter *changes, size_t count, frz_error *err)
+{
+    struct table *t;
+    TRY(frz__shell_table(h, &t, err));
+    MUST(frz__table_usable(t, true, err));
+    return frz__alter(t, changes, count, err);
+}
+
 int frz_table_flush(frz_table *h, frz_error *err)
 {
     struct table *t;

@@ -25,6 +25,15 @@ void frz_row_free(frz_row *r)
 
 size_t frz_row_column_count(const frz_row *r) { return r ? r->schema->count : 0; }
 
+int frz_row_schema(const frz_row *r, frz_schema **out, frz_error *err)
+{
+    if (!out) return err_null(err, "out");
+    *out = NULL;
+    if (!r) return err_null(err, "row");
+    *out = frz__schema_acquire(r->schema);
+    return FRZ_OK;
+}
+
 int frz_row_find(const frz_row *r, const char *name, size_t *index)
 {
     if (!r || !name || !index) return FRZ_INVALID;

@@ -70,8 +70,8 @@ size_t frz_batch_count(const frz_batch *h) { return h && atomic_load(&h->kind) =
 /* Columns that the row leaves out take their write default. */
 static int put_row(struct write_batch *b, struct table *t, const frz_row *row, enum expect expect, frz_error *err)
 {
-    const frz_schema *s = row->schema;
-    TRY(frz__shell_row_fits(t, row, err));
+    const frz_schema *s;
+    TRY(frz__shell_row_fits(t, row, &s, err));
     bool defaults = false;
     for (size_t i = 0; i < s->count && !defaults; i++) defaults = !bit_get(row->set, i) && !value_is_null(&s->columns[i].write);
     if (!defaults) return frz__write_batch_put(b, t, s, row->values, expect, err);
@@ -85,13 +85,13 @@ static int put_row(struct write_batch *b, struct table *t, const frz_row *row, e
 
 static int update_row(struct write_batch *b, struct table *t, const frz_row *row, frz_error *err)
 {
-    const frz_schema *s = row->schema;
-    TRY(frz__shell_row_fits(t, row, err));
+    const frz_schema *s;
+    TRY(frz__shell_row_fits(t, row, &s, err));
     for (size_t i = 0; i < s->count; i++) {
         if (s->columns[i].key_index >= 0 && !bit_get(row->set, i)) return frz__err(err, FRZ_INVALID, "column %s of the key is not set", s->columns[i].name);
         if (s->columns[i].required && bit_get(row->set, i) && value_is_null(&row->values[i])) return frz__err(err, FRZ_INVALID, "column %s is required: it can't become null", s->columns[i].name);
     }
-    return frz__write_batch_update(b, t, row, err);
+    return frz__write_batch_update(b, t, s, row, err);
 }
 
 static int delete_key(struct write_batch *b, struct table *t, const frz_value *key, size_t nkey, frz_error *err)

@@ -51,7 +51,8 @@ FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table
 FRZ_NODISCARD int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err);
 void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is being closed */
 /* ROW fits T's schema, by pointer or by shape. */
-FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
+/* The schema of T's, of today or before, that ROW is of: borrowed, as long as T lives. FRZ_INVALID where it is of none. */
+FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, const frz_schema **schema, frz_error *err);
 /* … the columns that T is read by through S (NULL: now). */
 FRZ_NODISCARD int frz__shell_row_fits_then(struct table *t, const struct snapshot *s, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */

@@ -134,15 +134,27 @@ int frz__change_take(struct change *c, struct change *from, frz_error *err)
     return FRZ_OK;
 }
 
-int frz__change_readers(struct change *c, frz_error *err)
+static int open_output(struct change *c, struct output *o, frz_schema *s, frz_error *err)
 {
     struct table *t = c->t;
     struct sst_env env = {t->a, t->db->fs, t->db->cache, &t->db->counters};
-    for (size_t i = 0; i < c->output_count; i++) {
-        struct output *o = &c->outputs[i];
-        int rc = frz__sst_open(&env, o->path, atomic_fetch_add(&t->db->next_file_no, 1), c->base->schema, (uint64_t)o->entry.file_size, (uint64_t)o->entry.record_count, &o->sst, err);
-        if (rc != FRZ_OK) return rc > 0 ? frz__err(err, FRZ_BUG, "%s: a file just written is not there", o->path) : rc;
-    }
+    struct sst *sst = NULL;
+    int rc = frz__sst_open(&env, o->path, atomic_fetch_add(&t->db->next_file_no, 1), s, (uint64_t)o->entry.file_size, (uint64_t)o->entry.record_count, &sst, err);
+    if (rc != FRZ_OK) return rc > 0 ? frz__err(err, FRZ_BUG, "%s: a file just written is not there", o->path) : rc;
+    frz__sst_release(o->sst);
+    o->sst = sst;
+    return FRZ_OK;
+}
+
+int frz__change_readers(struct change *c, frz_error *err)
+{
+    for (size_t i = 0; i < c->output_count; i++) TRY(open_output(c, &c->outputs[i], c->base->schema, err));
+    return FRZ_OK;
+}
+
+int frz__change_reopen(struct change *c, frz_schema *s, frz_error *err)
+{
+    for (size_t i = 0; i < c->output_count; i++) TRY(open_output(c, &c->outputs[i], s, err));
     return FRZ_OK;
 }
 

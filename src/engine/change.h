@@ -52,6 +52,8 @@ FRZ_NODISCARD int frz__change_init(struct change *c, struct table *t, struct vie
 void frz__change_clear(struct change *c);
 /* The same outputs against another BASE (its count is taken, also on failure): what was said of masks and files that go is forgotten, and its delete files removed. */
 FRZ_NODISCARD int frz__change_rebase(struct change *c, struct view *base, frz_error *err);
+/* The outputs, written under the base's older schema, are read as S has them from now on: they are files like those of before the change. */
+FRZ_NODISCARD int frz__change_reopen(struct change *c, frz_schema *s, frz_error *err);
 /* Outputs whose every row is dead from birth are marked so. */
 void frz__change_drop_dead(struct change *c);
 /* A writer with room: the open one, unless it has reached its size, else a new file's. */

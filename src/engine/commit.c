@@ -4,8 +4,8 @@
  *   2  manifests and list are written, then synced together with the data files, then their directories
  *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
  *   4  the hint moves
- * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot and format version the edit goes on from there; with another it is
- * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
+ * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot, schema and format version the edit goes on from there; with another
+ * it is FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
 #include <stdio.h>
 
 #include "engine/paths.h"
@@ -141,10 +141,18 @@ done:
     return rc;
 }
 
+/* Another schema needs another view: rows would be written by the old one, and it would never be taken up. */
+static bool same_schema(const struct ice_meta *a, const struct ice_meta *b)
+{
+    const frz_schema *x = frz__ice_schema(a, a->current_schema_id), *y = frz__ice_schema(b, b->current_schema_id);
+    return a->current_schema_id == b->current_schema_id && a->last_column_id == b->last_column_id && x && y && frz__schema_same(x, y);
+}
+
 /* An edit for one is good for the other: of one table, with the same rows, masked the same way. */
 static bool same_state(const struct version *a, const struct version *b)
 {
-    return a->meta->current_snapshot_id == b->meta->current_snapshot_id && a->meta->format_version == b->meta->format_version && strcmp(a->meta->uuid, b->meta->uuid) == 0;
+    return a->meta->current_snapshot_id == b->meta->current_snapshot_id && a->meta->format_version == b->meta->format_version && strcmp(a->meta->uuid, b->meta->uuid) == 0 &&
+           same_schema(a->meta, b->meta);
 }
 
 int frz__commit(struct table *t, struct commit_request *r, frz_error *err)

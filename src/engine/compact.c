@@ -177,9 +177,12 @@ static int publish_once(struct compaction *c, frz_error *err)
     frz__mutex_lock(&t->view_mu);
     struct view *now = frz__view_acquire(atomic_load(&t->view));
     frz__mutex_unlock(&t->view_mu);
-    if (now->schema->schema_id != c->view->schema->schema_id) {
-        frz__view_release(now);
-        return frz__err(err, FRZ_CONFLICT, "%s: its schema changed while files were rewritten", t->name);
+    if (!frz__schema_same_reads(now->schema, c->change.base->schema)) { /* it changed meanwhile: the outputs are files of the older one, as the inputs were */
+        int rc = frz__change_reopen(&c->change, now->schema, err);
+        if (rc < 0) {
+            frz__view_release(now);
+            return rc;
+        }
     }
     if (lineage_began(c, now)) {
         frz__view_release(now);

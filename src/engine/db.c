@@ -393,6 +393,7 @@ static void take_over(struct table *old, struct table *fresh)
     frz__mutex_lock(&old->view_mu);
     old->settings = fresh->settings;
     if (view) {
+        (void)!frz__table_keep_schema_locked(old, view->schema, NULL); /* no more than rows of it being filled by later states hangs on it */
         old->active = fresh->active;
         old->rot_seq = fresh->rot_seq;
         frz__view_install_locked(old, view);

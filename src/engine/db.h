@@ -87,6 +87,10 @@ struct table {
     _Atomic(const frz_schema *) view_schema; /* the view's, stored with it: to be told from others and no more, it is not looked into */
     struct mem *active;    /* place + view_mu; borrowed from the view */
     uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
+    frz_schema **schemas;  /* view_mu, to schema_cap: each that a view of this process had, the view's last; kept to the end: what hosts have filled is of them */
+    size_t schema_count, schema_cap;
+    char *frozen;          /* view_mu, set once: another program changed what unflushed rows or keys stand on: why nothing is written any more */
+    _Atomic bool is_frozen;
     struct table_settings settings; /* flush_mu + view_mu */
     _Atomic int format_version; /* changes under flush_mu */
     struct health health;  /* its own lock */
@@ -245,6 +249,10 @@ bool frz__table_lost(struct table *t, frz_error *err); /* rows were published an
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
 #define MUST(expr) do { int must_rc_ = (expr); if (must_rc_ != FRZ_OK) return must_rc_; } while (0)
 frz_schema *frz__table_schema(struct table *t); /* counted */
+/* T's schema, now or before, that rows of S are of: S itself, or one of the same columns; NULL = none. Borrowed, as long as T lives. */
+const frz_schema *frz__table_schema_like(struct table *t, const frz_schema *s);
+FRZ_NODISCARD int frz__table_keep_schema_locked(struct table *t, const frz_schema *s, frz_error *err); /* view_mu held, or T is nobody else's */
+FRZ_NODISCARD int frz__table_freeze(struct table *t, const char *why, frz_error *err); /* FRZ_READ_ONLY, from now on */
 void frz__table_wal_line(struct table *t, const struct version *v, uint64_t low_water, struct wal_table *out);
 /* ── version.c: metadata on disk ↔ struct version; files and masks of a snapshot ── */
 FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_error *err);
@@ -271,11 +279,16 @@ FRZ_NODISCARD int frz__write(struct db *db, struct write_batch *b, int durabilit
 FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible is durable */
 /* Makes the active memtable immutable if it holds anything. *SEQ: what a flush of all immutables will have published. */
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
+/* flush_mu held, and t->version has SCHEMA: the view becomes one of FILES, opened under it, with an empty memtable of it; what older memtables hold beyond FLUSHED stays, immutable. The log says so, in the
+ * order of its rows: those that follow are of SCHEMA. */
+FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err);
 /* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it failed: whether the log can be written again. The health says so */
 void frz__log_release(struct db *db); /* recycles what every table has published */
+/* ── alter.c ── */
+FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err);
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */
 struct view *frz__view_latest(struct table *t, uint64_t *seq);

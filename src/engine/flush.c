@@ -16,6 +16,9 @@ static void clear(struct flush *f)
     const allocator *a = f->t->a;
     if (f->changing) frz__change_clear(&f->change);
     frz__free(a, f->by_file);
+    for (size_t i = 0; f->convs && i < f->mem_count; i++) frz__row_conv_clear(&f->convs[i]);
+    frz__free(a, f->convs);
+    buf_clear(&f->run.made);
     frz__free_large(a, f->entries, f->entry_bytes);
     frz__free(a, f->row_ids);
     frz__codec_give(f->t->db, f->codec);
@@ -58,6 +61,7 @@ static int flush_once(struct table *t, struct lane *lane, frz_error *err)
     f.change.writer_options.seq_last = f.flushed_seq;
     CHECK(frz__codec_take(t->db, &f.codec, err));
     FAILPOINT_CHECK("flush.begin", err);
+    CHECK(frz__flush_convert(&f, err));
     frz__running_phase(t->db, f.job, "collect");
     CHECK(frz__flush_collect(&f, err));
     atomic_store(&f.job->rows_total, f.put_count);
@@ -85,7 +89,8 @@ done:
 /* What writers that wait for room, the clock and the host learn of it. */
 static void settle(struct table *t, int rc, const frz_error *why)
 {
-    int64_t retry_at = rc < 0 ? frz__health_fail(t->db, t, HEALTH_FLUSH, why) : 0;
+    bool frozen = atomic_load(&t->is_frozen); /* and its health says so */
+    int64_t retry_at = rc >= 0 ? 0 : frozen ? INT64_MAX : frz__health_fail(t->db, t, HEALTH_FLUSH, why);
     if (rc >= 0) frz__health_ok(t->db, t, HEALTH_FLUSH);
     frz__mutex_lock(&t->view_mu);
     t->flush_error = rc < 0 ? *why : (frz_error){0};

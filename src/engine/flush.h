@@ -2,6 +2,7 @@
 #ifndef FRZ_ENGINE_FLUSH_H
 #define FRZ_ENGINE_FLUSH_H
 #include "engine/change.h"
+#include "types/row_conv.h"
 
 struct flush_entry {
     const struct mem_key *key;
@@ -10,6 +11,7 @@ struct flush_entry {
     uint64_t pos;  /* of the older row */
     int32_t file;  /* of the view, where that is; -1 = nowhere */
     bool new_life; /* a delete lies between this put and the older row: it gets a new row id */
+    uint16_t mem;  /* that VERSION is in, of the flush's: it says which schema the row is of */
 };
 #define FLUSH_RUN_ROWS 512
 #define FLUSH_RUN_BYTES ((size_t)64 << 10)
@@ -18,6 +20,7 @@ struct flush_run { /* rows on their way into a data file */
     uint64_t hashes[FLUSH_RUN_ROWS];
     int64_t row_ids[FLUSH_RUN_ROWS];
     size_t count, bytes;
+    struct buf made; /* rows of an older schema, as the newest has them; reserved before a run begins: `rows` point into it */
 };
 struct flush_file { uint64_t live_bytes; bool absorbed; }; /* by file of the view; what happens to it is the change's */
 struct flush {
@@ -34,6 +37,7 @@ struct flush {
     struct flush_file *by_file;
     size_t absorbed;
     struct flush_run run;
+    struct row_conv *convs; /* by memtable: to the view's schema; made where its rows are of another */
     struct change change;
     bool changing; /* `change` is there */
     struct running *job;
@@ -41,6 +45,7 @@ struct flush {
 
 /* flush_collect.c */
 FRZ_NODISCARD int frz__flush_take(struct flush *f, frz_error *err);
+FRZ_NODISCARD int frz__flush_convert(struct flush *f, frz_error *err);
 FRZ_NODISCARD int frz__flush_collect(struct flush *f, frz_error *err);
 FRZ_NODISCARD int frz__flush_locate(struct flush *f, frz_error *err);
 FRZ_NODISCARD int frz__flush_choose_absorbed(struct flush *f, frz_error *err);

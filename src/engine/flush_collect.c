@@ -21,13 +21,25 @@ int frz__flush_take(struct flush *f, frz_error *err)
     FRZ_VERIFY(f->view->mem_count >= 1, err);
     f->mem_count = f->view->mem_count - 1; /* the first is active */
     f->mems = f->view->mems + 1;
+    FRZ_VERIFY(f->mem_count <= UINT16_MAX, err);
+    f->run.made = BUF_INIT(t->a, 0);
     return FRZ_OK;
 }
 
-static void add_entry(struct flush *f, const struct mem_key *key, const struct mem_version *newest, bool new_life)
+/* One memtable has one schema; those of before a change of it hold rows of the older. */
+int frz__flush_convert(struct flush *f, frz_error *err)
+{
+    f->convs = (struct row_conv *)frz__alloc_array(f->t->a, f->mem_count, sizeof *f->convs);
+    if (!f->convs) return frz__err_no_memory(err, f->mem_count * sizeof *f->convs);
+    for (size_t m = 0; m < f->mem_count; m++)
+        if (f->mems[m]->schema != f->view->schema) TRY(frz__row_conv_init(&f->convs[m], f->t->a, f->mems[m]->schema, f->view->schema, ROW_WRITTEN, err));
+    return FRZ_OK;
+}
+
+static void add_entry(struct flush *f, size_t mem, const struct mem_key *key, const struct mem_version *newest, bool new_life)
 {
     slice k = mem_key_slice(key);
-    f->entries[f->entry_count++] = (struct flush_entry){.key = key, .version = newest, .hash = frz__hash64(k), .file = -1, .new_life = new_life};
+    f->entries[f->entry_count++] = (struct flush_entry){.key = key, .version = newest, .hash = frz__hash64(k), .file = -1, .new_life = new_life, .mem = (uint16_t)mem};
     if (mem_version_op(newest) != OP_PUT) return;
     f->put_count++;
     f->put_bytes += k.len + newest->len;
@@ -37,7 +49,7 @@ static void collect_one(struct flush *f)
 {
     struct mem_cursor c;
     for (const struct mem_key *k = frz__mem_first(f->mems[0], &c); k; k = frz__mem_next(f->mems[0], &c))
-        add_entry(f, k, atomic_load_explicit(&k->newest, memory_order_acquire), frz__mem_key_deleted_between(k));
+        add_entry(f, 0, k, atomic_load_explicit(&k->newest, memory_order_acquire), frz__mem_key_deleted_between(k));
 }
 
 /* SAME: the memtables that hold one key, newest first. */
@@ -49,7 +61,7 @@ static void collect_key(struct flush *f, const struct mem_key *const *at, const 
         const struct mem_version *v = atomic_load_explicit(&at[same[i]]->newest, memory_order_acquire);
         new_life |= frz__mem_key_deleted_between(at[same[i]]) || mem_version_op(v) == OP_DELETE;
     }
-    add_entry(f, at[same[0]], newest, new_life);
+    add_entry(f, same[0], at[same[0]], newest, new_life);
 }
 
 static int collect_many(struct flush *f, frz_error *err)

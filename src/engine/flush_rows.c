@@ -12,6 +12,23 @@ static int run_flush(struct flush *f, frz_error *err)
     TRY(frz__sst_add(f->change.writer, &(struct sst_rows){r->keys, r->rows, r->hashes, f->row_ids ? r->row_ids : NULL, NULL, r->count}, err));
     atomic_fetch_add(&f->job->rows_done, r->count);
     r->count = r->bytes = 0;
+    buf_reset(&r->made);
+    return FRZ_OK;
+}
+
+/* *ROW, of an older schema, as the newest has it. What was made for the run must not move: a run whose room is used up goes out first. */
+static int convert(struct flush *f, struct row_conv *c, slice *row, frz_error *err)
+{
+    struct flush_run *r = &f->run;
+    size_t need = layout_head(&c->to->layout) + row->len;
+    for (size_t i = 0; i < c->to->count; i++) need += c->source[i] < 0 ? c->to->columns[i].initial.type >= FRZ_STRING ? c->to->columns[i].initial.as.bytes.len : 0 : 0;
+    if (r->count && r->made.cap - r->made.len < need) TRY(run_flush(f, err));
+    if (r->made.len == 0) TRY(buf_reserve(&r->made, need > FLUSH_RUN_BYTES ? need : FLUSH_RUN_BYTES, err));
+    size_t at = r->made.len;
+    const uint8_t *where = r->made.data;
+    TRY(frz__row_conv(c, *row, &r->made, err));
+    FRZ_VERIFY(r->made.data == where, err);
+    *row = slice_of(r->made.data + at, r->made.len - at);
     return FRZ_OK;
 }
 
@@ -19,8 +36,10 @@ static int add_entry(struct flush *f, size_t index, frz_error *err)
 {
     const struct flush_entry *e = &f->entries[index];
     struct flush_run *r = &f->run;
+    slice row = mem_version_row(e->version);
+    if (f->convs[e->mem].to) TRY(convert(f, &f->convs[e->mem], &row, err));
     r->keys[r->count] = mem_key_slice(e->key);
-    r->rows[r->count] = mem_version_row(e->version);
+    r->rows[r->count] = row;
     r->hashes[r->count] = e->hash;
     if (f->row_ids) r->row_ids[r->count] = f->row_ids[index];
     r->bytes += e->key->len + e->version->len;

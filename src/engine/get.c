@@ -1,10 +1,26 @@
 /* get.c — the point read: view and sequence, memtables newest first, then the one file that may hold the live row. */
 #include "engine/get.h"
 
+#include "types/row_conv.h"
+
+/* OUT is of another schema than the state that is read: older or, for a snapshot, newer; or one that the host built, whose field ids are its own. */
+static int get_as(struct table *t, const struct view *v, uint64_t seq, slice key, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, bool *from_mem, frz_error *err)
+{
+    frz_row *whole = NULL;
+    if (frz__schema_same_rows(out->schema, v->schema)) return frz__view_get(v, seq, key, mask, codec, out, from_mem, err);
+    const frz_schema *like = frz__schema_looks_like(out->schema, v->schema) ? v->schema : frz__table_schema_like(t, out->schema);
+    if (!like) return frz__err(err, FRZ_INVALID, "the row is not of table %s's schema", t->name);
+    TRY(frz__row_new(v->a, v->schema, &whole, err));
+    int rc = frz__view_get(v, seq, key, NULL, codec, whole, from_mem, err);
+    if (rc == FRZ_OK) rc = frz__row_read_conv(whole, out, like, mask, err);
+    frz__row_free(whole);
+    return rc;
+}
+
 static int get_in(struct table *t, const struct view *v, uint64_t seq, slice key, const uint8_t *mask, struct codec_ctx *codec, frz_row *out, frz_error *err)
 {
     bool from_mem = false;
-    int rc = frz__view_get(v, seq, key, mask, codec, out, &from_mem, err);
+    int rc = out && out->schema != v->schema ? get_as(t, v, seq, key, mask, codec, out, &from_mem, err) : frz__view_get(v, seq, key, mask, codec, out, &from_mem, err);
     stat_add(&t->db->gets, 1);
     stat_add(&t->gets, 1);
     if (rc == FRZ_OK) stat_add(&t->db->gets_found, 1);

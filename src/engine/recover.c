@@ -2,12 +2,15 @@
 #include "engine/recover.h"
 
 #include <stdio.h>
+#include "types/row_conv.h"
 
 struct bound_table {
     uint64_t table_no;
     uint8_t uuid[16];
     struct table *t;     /* NULL = gone */
     frz_schema *schema;  /* that its rows were written under */
+    struct row_conv conv; /* to the table's, once it was needed */
+    bool unreadable;      /* … and can't be made */
     char name[208];
 };
 struct replay {
@@ -17,6 +20,7 @@ struct replay {
     struct lost_table *lost;
     size_t lost_count, lost_cap;
     struct buf migrated;
+    bool last_look;
     uint64_t groups, bytes;
 };
 
@@ -37,6 +41,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
         TRY(frz__grow(r->db->a, (void **)&r->bound, r->count, &r->cap, sizeof *r->bound, err));
         b = &r->bound[r->count++];
     } else {
+        frz__row_conv_clear(&b->conv);
         frz__schema_release(b->schema);
     }
     *b = (struct bound_table){.table_no = line->table_no};
@@ -60,19 +65,46 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     return rc;
 }
 
+/* Another program changed the schema so that rows of B's, which only the log has, can't be read by it. The table stays as it is published, read-only; the log keeps them. Beside a writer it may be that his
+ * metadata was read before a change of his, and his log after: FRZ_BUSY, look again. */
+static int give_up_rows(struct replay *r, struct bound_table *b, uint64_t segment, const char *why, frz_error *err)
+{
+    struct db *db = r->db;
+    char text[640];
+    if (db->set.read_only && !r->last_look) return frz__err(err, FRZ_BUSY, "%s: its schema is older than the log's: %s", b->name, why);
+    snprintf(text, sizeof text, "rows that are not published yet, in the log from segment %" PRIu64 " on, are of a schema that can't be read as the one that another program has given it since: %s. Set it back, and open the"
+                                " database again", segment, why);
+    if (!db->segment_kept || segment < db->segment_kept) db->segment_kept = segment;
+    b->unreadable = true;
+    int rc = frz__table_freeze(b->t, text, err);
+    return rc == FRZ_READ_ONLY ? FRZ_OK : rc;
+}
+
+/* *ROW, of B's schema, as NOW has it. */
+static int convert(struct replay *r, struct bound_table *b, const frz_schema *now, slice *row, frz_error *err)
+{
+    if (b->schema->schema_id == now->schema_id && frz__schema_same_rows(b->schema, now)) return FRZ_OK;
+    buf_reset(&r->migrated);
+    if (b->conv.to != now) TRY(frz__row_conv_init(&b->conv, r->db->a, b->schema, now, ROW_WRITTEN, err));
+    TRY(frz__row_conv(&b->conv, *row, &r->migrated, err));
+    *row = buf_slice(&r->migrated);
+    return FRZ_OK;
+}
+
 static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, uint64_t seq, const struct op *op, frz_error *err)
 {
     struct table *t = b->t;
     struct db *db = r->db;
     slice row = op->row;
     frz_schema *now = atomic_load(&t->view)->schema;
+    if (b->unreadable || atomic_load(&t->is_frozen)) return FRZ_OK; /* nor those behind them: a prefix of the writes is there */
+    if (!frz__schema_same_key(b->schema, now)) return give_up_rows(r, b, segment, "its primary key is another", err);
     if (op->kind == OP_PUT) {
+        frz_error why;
         TRY(frz__row_check(b->schema, row, err));
-        if (b->schema->schema_id != now->schema_id) {
-            buf_reset(&r->migrated);
-            TRY(frz__row_migrate(b->schema, row, now, &r->migrated, err));
-            row = buf_slice(&r->migrated);
-        }
+        int rc = convert(r, b, now, &row, &why);
+        if (rc == FRZ_INVALID) return give_up_rows(r, b, segment, why.message, err);
+        if (rc < 0) return frz__err(err, rc, "%s", why.message);
     }
     if (mem_versions(t->active) && mem_used(t->active) >= db->set.memtable_bytes) {
         db->seq_next = seq;
@@ -230,7 +262,7 @@ static uint64_t highest_gone(const struct replay *r)
 
 int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange, frz_error *err)
 {
-    struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0)};
+    struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0), .last_look = *strange == UINT64_MAX};
     const struct wal_visitor v = {&r, on_table, on_group, on_drop};
     struct wal_report report = {0};
     int rc = FRZ_OK;
@@ -254,7 +286,10 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     uint64_t gone = highest_gone(&r);
     bool tell = gone <= *strange;
     *strange = tell ? 0 : gone;
-    for (size_t i = 0; i < r.count; i++) frz__schema_release(r.bound[i].schema);
+    for (size_t i = 0; i < r.count; i++) {
+        frz__row_conv_clear(&r.bound[i].conv);
+        frz__schema_release(r.bound[i].schema);
+    }
     if (rc >= 0 && tell) keep_lost(db, r.lost, r.lost_count);
     atomic_store(&db->seq_visible, last);
     atomic_store(&db->seq_synced, last);

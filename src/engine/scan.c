@@ -18,7 +18,7 @@ static int add_sources(struct cursor *c, bool reverse, struct iter **sources, si
     for (size_t i = 0; i < b->view->mem_count; i++) {
         if (mem_versions(b->view->mems[i]) == 0) continue;
         TRY(frz__mem_iter_new(b->view->mems[i], b->seq, from, to, reverse, &sources[*count], err));
-        (*count)++;
+        sources[(*count)++]->tag = i;
     }
     for (size_t i = 0; i < b->view->file_count; i++) {
         const struct vfile *f = b->view->files[i];
@@ -72,7 +72,11 @@ done:
 static int fill(struct cursor *c, frz_error *err)
 {
     struct iter *it = c->it;
-    if (it->row.data) return frz__row_fill(c->row, it->key, it->row, c->read_mask, false, err);
+    if (it->row.data) {
+        slice row = it->row;
+        TRY(frz__scan_mem_row(&c->b, (size_t)it->tag, &row, err));
+        return frz__row_fill(c->row, it->key, row, c->read_mask, false, err);
+    }
     for (size_t i = 0; i < c->b.column_count; i++) frz__vec_get(&it->vecs->cols[i], it->index, &c->row->values[c->b.columns[i]]);
     return FRZ_OK;
 }

@@ -7,6 +7,7 @@
 #define FRZ_ENGINE_SCAN_H
 #include "engine/snapshot.h"
 #include "types/pred.h"
+#include "types/row_conv.h"
 
 /* What both have in common: state, bounds, columns. */
 struct scan_base {
@@ -21,6 +22,8 @@ struct scan_base {
     size_t column_count, wanted_count;
     uint64_t limit, given;
     bool pinned;
+    struct row_conv *convs; /* by memtable of the view, where its rows are of an older schema; NULL = nowhere */
+    struct buf converted;
     struct pin pin; /* listed: a scan_base stays where it is */
 };
 /* SNAPSHOT is what o->snapshot is behind the host's handle; the field itself is not looked at. */
@@ -31,6 +34,9 @@ FRZ_NODISCARD int frz__scan_bound(const frz_schema *s, const frz_value *values, 
 /* Encoded bounds as iterators take them: data NULL = open; an empty bound that is there is not NULL. */
 static inline slice scan_from(const struct scan_base *b) { return b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0}; }
 static inline slice scan_to(const struct scan_base *b) { return b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0}; }
+
+/* *ROW, of memtable MEM of the view, as the view's schema has it: itself, or until the next call. */
+FRZ_NODISCARD int frz__scan_mem_row(struct scan_base *b, size_t mem, slice *row, frz_error *err);
 
 struct cursor;
 FRZ_NODISCARD int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_options *o, struct cursor **out, frz_error *err);

@@ -120,6 +120,36 @@ static int choose_columns(struct scan_base *b, const frz_scan_options *o, frz_er
     return rc;
 }
 
+/* The columns of a host that looked before the schema changed are not where they were. */
+static int check_schema(const struct scan_base *b, const frz_scan_options *o, frz_error *err)
+{
+    if (!o->schema || frz__schema_same_rows(o->schema, b->view->schema) || frz__schema_looks_like(o->schema, b->view->schema)) return FRZ_OK; /* names and the like may differ */
+    const frz_schema *s = frz__table_schema_like(b->t, o->schema);
+    if (s && frz__schema_same_rows(s, b->view->schema)) return FRZ_OK;
+    return frz__err(err, FRZ_CONFLICT, "%s: the schema that the scan's columns are of is not that of the state it reads: get it again", b->t->name);
+}
+
+static int plan_conversions(struct scan_base *b, frz_error *err)
+{
+    const struct view *v = b->view;
+    for (size_t i = 0; i < v->mem_count; i++) {
+        if (frz__schema_same_rows(v->mems[i]->schema, v->schema)) continue;
+        if (!b->convs) b->convs = (struct row_conv *)frz__alloc_array(b->t->a, v->mem_count, sizeof *b->convs);
+        if (!b->convs) return frz__err_no_memory(err, v->mem_count * sizeof *b->convs);
+        TRY(frz__row_conv_init(&b->convs[i], b->t->a, v->mems[i]->schema, v->schema, ROW_WRITTEN, err));
+    }
+    return FRZ_OK;
+}
+
+int frz__scan_mem_row(struct scan_base *b, size_t mem, slice *row, frz_error *err)
+{
+    if (!b->convs || !b->convs[mem].to) return FRZ_OK;
+    buf_reset(&b->converted);
+    TRY(frz__row_conv(&b->convs[mem], *row, &b->converted, err));
+    *row = buf_slice(&b->converted);
+    return FRZ_OK;
+}
+
 int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *given, frz_error *err)
 {
     frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
@@ -131,7 +161,10 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     b->t = frz__table_acquire(t);
     frz__db_pin(t->db, &b->pin, b->seq < atomic_load(&t->db->seq_visible) ? b->seq : atomic_load(&t->db->seq_visible));
     b->pinned = true;
-    int rc = bounds(b, &o, err);
+    b->converted = BUF_INIT(t->a, 0);
+    int rc = check_schema(b, &o, err);
+    if (rc >= 0) rc = plan_conversions(b, err);
+    if (rc >= 0) rc = bounds(b, &o, err);
     if (rc >= 0 && o.where) {
         rc = frz__pred_parse(t->a, b->view->schema, slice_str(o.where), &b->pred, err);
         if (rc >= 0) rc = narrow(b, err);
@@ -146,6 +179,9 @@ void frz__scan_base_clear(struct scan_base *b)
 {
     struct db *db = b->t ? b->t->db : NULL;
     if (!db) return;
+    for (size_t i = 0; b->convs && i < b->view->mem_count; i++) frz__row_conv_clear(&b->convs[i]);
+    frz__free(b->t->a, b->convs);
+    buf_clear(&b->converted);
     frz__view_release(b->view);
     frz__snapshot_release(b->snapshot);
     frz__pred_free(b->pred);

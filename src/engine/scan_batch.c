@@ -32,7 +32,7 @@ static int merge_mems(struct batch_scan *s, bool keep_deletes, struct iter **out
     for (size_t i = 0; rc >= 0 && i < b->view->mem_count; i++) {
         if (mem_versions(b->view->mems[i]) == 0) continue;
         rc = frz__mem_iter_new(b->view->mems[i], b->seq, scan_from(b), scan_to(b), false, &sources[n], err);
-        if (rc >= 0) n++;
+        if (rc >= 0) sources[n++]->tag = i;
     }
     if (rc >= 0) {
         rc = frz__merge_new(b->t->a, sources, n, false, keep_deletes, out, err);
@@ -258,7 +258,9 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
         int rc = iter_next(s->mems, err);
         if (rc == FRZ_DONE) break;
         TRY(rc);
-        TRY(frz__row_fill(s->row, s->mems->key, s->mems->row, s->read_mask, false, err));
+        slice row = s->mems->row;
+        TRY(frz__scan_mem_row(&s->b, (size_t)s->mems->tag, &row, err));
+        TRY(frz__row_fill(s->row, s->mems->key, row, s->read_mask, false, err));
         for (size_t i = 0; i < s->b.column_count; i++) TRY(frz__vec_append(&s->wide.cols[i], &s->row->values[s->b.columns[i]], err));
         s->wide.rows++;
     }
@@ -293,13 +295,21 @@ int frz__scan_count(struct table *t, struct snapshot *snapshot, const frz_scan_o
     int rc = FRZ_OK;
     TRY(frz__sized_take(given, "frz_scan_options", &o, sizeof o, err));
     size_t key_column = 0;
-    frz_schema *schema = frz__table_schema(t);
-    key_column = schema->key[0];
-    frz_type type = schema->columns[key_column].type;
-    frz__schema_release(schema);
+    frz_type type = {0};
+    const frz_schema *asked = o.schema;
     o.columns = &key_column;
     o.column_count = 1;
-    rc = frz__batch_scan_new(t, snapshot, &o, &s, err);
+    do { /* the state's schema, and then the state: it may change between them */
+        struct view *v = NULL;
+        uint64_t seq = 0;
+        rc = frz__snapshot_view(snapshot, t, &v, &seq, err);
+        if (rc != FRZ_OK) goto done;
+        key_column = v->schema->key[0];
+        type = v->schema->columns[key_column].type;
+        o.schema = asked ? asked : v->schema;
+        rc = frz__batch_scan_new(t, snapshot, &o, &s, err);
+        frz__view_release(v);
+    } while (rc == FRZ_CONFLICT && !asked);
     if (rc != FRZ_OK) goto done;
     if (!s->b.pred && !s->b.has_from && !s->b.has_to && !o.limit) { /* nothing of the files needs to be read */
         for (; s->file < s->b.view->file_count; s->file++) n += s->b.view->files[s->file]->sst->rows - frz__mask_count(s->masks[s->file]);

@@ -9,7 +9,7 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tend(struct table *t, int64_t now)
 {
     int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns);
-    if (table_is_broken(t) || atomic_load(&t->dropped)) return next;
+    if (table_is_broken(t) || atomic_load(&t->dropped) || atomic_load(&t->is_frozen)) return next;
     next = min64(next, frz__compact_tend(t, now));
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;

@@ -3,6 +3,7 @@
 
 #include "base/sized.h"
 #include "engine/tables.h"
+#include "types/evolve.h"
 
 static int make_dirs(struct table *t, frz_error *err)
 {
@@ -33,6 +34,9 @@ static int write_first(struct table *t, const frz_schema *schema, const frz_tabl
     struct table_settings checked;
     int rc = FRZ_OK;
     CHECK(frz__schema_check_format(schema, o->format_version, err));
+    for (size_t i = 0; i < schema->count; i++)
+        if (frz__column_name_reserved(slice_of(schema->columns[i].name, schema->columns[i].name_len)))
+            CHECK(frz__err(err, FRZ_INVALID, COLUMN_FMT ": the name is reserved: Iceberg has a metadata column of that name", COLUMN_ARG(&schema->columns[i])));
     kv = (struct ice_kv *)frz__alloc_array(db->a, o->property_count + 1, sizeof *kv);
     CHECK(kv ? FRZ_OK : frz__err_no_memory(err, o->property_count * sizeof *kv));
     CHECK(frz__properties_collect(o, kv, err));

@@ -73,6 +73,7 @@ int frz__table_upgrade(struct table *t, int32_t format_version, frz_error *err)
 {
     const struct ice_edit edit = {.no_snapshot = true, .format_version = format_version};
     int rc = frz__table_edit(t, &edit, check_format, &format_version, NULL, err);
+    if (rc == FRZ_OK) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "format-version", .message = format_version == 3 ? "3" : "2"});
     return rc == FRZ_DONE ? FRZ_OK : rc; /* it has it */
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/lease.h"
 #include "engine/tables.h"
+#include "types/row_conv.h"
 
 /* That V can be T's, and T's settings under it. */
 static int check_version(const struct table *t, const struct version *v, struct table_settings *settings, frz_error *err)
@@ -25,13 +26,12 @@ int frz__table_take_version(struct table *t, struct version *v, frz_error *err)
     return check_version(t, v, &t->settings, err);
 }
 
-static int build_view(struct table *t, struct mem *const *mems, size_t mem_count, uint64_t flushed, struct view **out, frz_error *err)
+static int build_view(struct table *t, frz_schema *s, struct mem *const *mems, size_t mem_count, uint64_t flushed, struct view **out, frz_error *err)
 {
     struct vfile **files = NULL;
     struct delfile *dels = NULL;
     size_t count = 0, del_count = 0;
     struct version *v = t->version;
-    frz_schema *s = frz__ice_schema(v->meta, v->meta->current_schema_id);
     TRY(frz__version_files(t, v, v->meta->current_snapshot_id, &files, &count, &dels, &del_count, err));
     int rc = frz__view_new(t->a, s, mems, mem_count, files, count, flushed, v->meta->current_snapshot_id, out, err);
     if (rc >= 0) {
@@ -60,9 +60,11 @@ int frz__table_first_view(struct table *t, frz_error *err)
     struct mem *m = NULL;
     struct view *v = NULL;
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
-    TRY(frz__mem_new(t->a, frz__ice_schema(t->version->meta, t->version->meta->current_schema_id), &m, err));
+    frz_schema *s = frz__ice_schema(t->version->meta, t->version->meta->current_schema_id);
+    TRY(frz__table_keep_schema_locked(t, s, err));
+    TRY(frz__mem_new(t->a, s, &m, err));
     mem_use(m, &t->db->spares, &t->db->reserve);
-    int rc = build_view(t, &m, 1, flushed, &v, err);
+    int rc = build_view(t, s, &m, 1, flushed, &v, err);
     if (rc >= 0) {
         t->active = m;
         t->rot_seq = flushed;
@@ -223,10 +225,67 @@ void frz__tables_tell_broken(struct db *db)
     }
 }
 
+/* Rows in memory and in the log are of the schemas and keys that they were written under: what somebody else changed must leave them readable. */
+static int check_change(struct table *t, const struct view *now, const frz_schema *s, frz_error *err)
+{
+    frz_error why;
+    char text[640];
+    if (!frz__schema_same_key(now->schema, s))
+        return frz__table_freeze(t, "another program changed the columns of its primary key, or their types: rows that are written here are found by the old one. Set the key back, or open the database again", err);
+    for (size_t i = 0; i < now->mem_count; i++) {
+        struct row_conv c;
+        if (mem_versions(now->mems[i]) == 0) continue;
+        int rc = frz__row_conv_init(&c, t->a, now->mems[i]->schema, s, ROW_WRITTEN, &why);
+        frz__row_conv_clear(&c);
+        if (rc == FRZ_OK) continue;
+        if (rc != FRZ_INVALID) return frz__err(err, rc, "%s", why.message);
+        snprintf(text, sizeof text, "another program changed its schema, and rows that are not published yet can't be read by it: %s", why.message);
+        return frz__table_freeze(t, text, err);
+    }
+    return FRZ_OK;
+}
+
+/* FRESH's files and what it knows of them, under the memtables of today. */
+static int take_files(struct table *t, const struct view *fresh, uint64_t flushed, frz_error *err)
+{
+    struct view *next = NULL;
+    frz__mutex_lock(&t->view_mu);
+    const struct view *now = atomic_load(&t->view);
+    size_t keep = now->mem_count;
+    while (keep > 1 && mem_versions(now->mems[keep - 1]) && now->mems[keep - 1]->seq_last <= flushed) keep--;
+    uint64_t at = flushed > now->flushed_seq ? flushed : now->flushed_seq;
+    int rc = frz__view_new(t->a, now->schema, now->mems, keep, fresh->files, fresh->file_count, at, fresh->snapshot_id, &next, err);
+    if (rc >= 0) {
+        next->hold = frz__hold_acquire(fresh->hold);
+        frz__view_install_locked(t, next);
+    }
+    frz__mutex_unlock(&t->view_mu);
+    return rc;
+}
+
+static int take_reloaded(struct table *t, struct version *v, const struct table_settings *settings, frz_schema *schema, bool changed, frz_error *err)
+{
+    struct version *old = t->version;
+    struct view *fresh = NULL;
+    t->in_doubt = true; /* until the view is there too */
+    frz__expire_rebase(t, old, v);
+    frz__mutex_lock(&t->commit_mu);
+    t->version = v;
+    frz__mutex_unlock(&t->commit_mu);
+    frz__version_release(old);
+    atomic_store(&t->format_version, v->meta->format_version);
+    frz__table_take_settings(t, settings);
+    uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
+    TRY(build_view(t, schema, NULL, 0, flushed, &fresh, err));
+    int rc = changed ? frz__rotate_schema(t, schema, fresh->files, fresh->file_count, flushed, fresh->snapshot_id, err) : take_files(t, fresh, flushed, err);
+    frz__view_release(fresh);
+    if (rc >= 0) t->in_doubt = false;
+    return rc;
+}
+
 int frz__table_reload(struct table *t, frz_error *err)
 {
-    struct version *v = NULL, *old = t->version;
-    struct view *fresh = NULL;
+    struct version *v = NULL;
     struct table_settings settings;
     char metadata[PATH_BYTES];
     TRY(frz__path(metadata, err, "%s/metadata", t->dir));
@@ -234,41 +293,25 @@ int frz__table_reload(struct table *t, frz_error *err)
     int rc = frz__version_load(t, &v, err);
     if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: its metadata is gone", t->name);
     TRY(rc);
-    if (strcmp(v->meta->uuid, t->uuid) != 0) {
-        frz__version_release(v);
-        return frz__err(err, FRZ_CONFLICT, "%s: the table in its place has another uuid", t->name);
-    }
+    uint64_t seq;
+    struct view *now = frz__view_latest(t, &seq);
+    if (strcmp(v->meta->uuid, t->uuid) != 0) CHECK(frz__err(err, FRZ_CONFLICT, "%s: the table in its place has another uuid", t->name));
     rc = check_version(t, v, &settings, err);
-    if (rc < 0) {
-        frz__version_release(v);
-        return rc;
-    }
-    bool moved = v->meta->current_snapshot_id != old->meta->current_snapshot_id, doubt = t->in_doubt;
-    frz__expire_rebase(t, old, v);
-    frz__mutex_lock(&t->commit_mu);
-    t->version = v;
-    frz__mutex_unlock(&t->commit_mu);
-    frz__version_release(old);
-    atomic_store(&t->format_version, v->meta->format_version);
-    frz__table_take_settings(t, &settings);
-    uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
-    rc = build_view(t, NULL, 0, flushed, &fresh, err);
-    if (rc < 0) return rc;
-    frz__mutex_lock(&t->view_mu);
-    const struct view *now = atomic_load(&t->view);
-    size_t keep = now->mem_count;
-    while (keep > 1 && mem_versions(now->mems[keep - 1]) && now->mems[keep - 1]->seq_last <= flushed) keep--;
-    struct view *next = NULL;
-    uint64_t at = flushed > now->flushed_seq ? flushed : now->flushed_seq;
-    rc = frz__view_new(t->a, fresh->schema, now->mems, keep, fresh->files, fresh->file_count, at, fresh->snapshot_id, &next, err);
-    if (rc >= 0) {
-        next->hold = frz__hold_acquire(fresh->hold);
-        frz__view_install_locked(t, next);
-    }
-    frz__mutex_unlock(&t->view_mu);
-    frz__view_release(fresh);
-    if (rc >= 0) t->in_doubt = false;
+    if (rc == FRZ_UNSUPPORTED && frz__ice_schema(v->meta, v->meta->current_schema_id) && frz__ice_schema(v->meta, v->meta->current_schema_id)->key_count == 0)
+        rc = frz__table_freeze(t, "another program took its primary key away", err);
+    CHECK(rc);
+    frz_schema *s = frz__ice_schema(v->meta, v->meta->current_schema_id);
+    bool changed = s->schema_id != now->schema->schema_id || !frz__schema_same(s, now->schema);
+    if (changed) CHECK(check_change(t, now, s, err));
+    else s = now->schema;
+    bool moved = v->meta->current_snapshot_id != t->version->meta->current_snapshot_id, doubt = t->in_doubt;
+    rc = take_reloaded(t, v, &settings, s, changed, err);
+    v = NULL;
+    if (rc >= 0 && changed) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "schema", .message = "by another program"});
     if (rc >= 0 && moved) frz__event(t->db, t, FRZ_EVENT_FOREIGN_COMMIT, &(struct event_info){.reason = doubt ? "in-doubt" : "foreign"});
+done:
+    frz__view_release(now);
+    frz__version_release(v);
     return rc;
 }
 

@@ -61,6 +61,9 @@ void frz__table_release(struct table *t)
     frz__free(a, t->location);
     frz__free(a, t->broken);
     frz__free(a, t->lost_rows);
+    frz__free(a, t->frozen);
+    for (size_t i = 0; i < t->schema_count; i++) frz__schema_release(t->schemas[i]);
+    frz__free(a, t->schemas);
     frz__free(a, t);
 }
 
@@ -100,6 +103,40 @@ frz_schema *frz__table_schema(struct table *t)
     return s;
 }
 
+int frz__table_keep_schema_locked(struct table *t, const frz_schema *s, frz_error *err)
+{
+    if (t->schema_count && t->schemas[t->schema_count - 1] == s) return FRZ_OK;
+    TRY(frz__grow(t->a, (void **)&t->schemas, t->schema_count, &t->schema_cap, sizeof *t->schemas, err));
+    t->schemas[t->schema_count++] = frz__schema_acquire(s);
+    return FRZ_OK;
+}
+
+const frz_schema *frz__table_schema_like(struct table *t, const frz_schema *s)
+{
+    const frz_schema *now = atomic_load_explicit(&t->view_schema, memory_order_acquire), *found = NULL;
+    if (s == now) return now; /* while the caller counts it, no other has its address */
+    frz__mutex_lock(&t->view_mu);
+    for (size_t i = t->schema_count; i-- > 0 && !found;)
+        if (t->schemas[i] == s) found = s;
+    for (size_t i = t->schema_count; i-- > 0 && !found;)
+        if (frz__schema_looks_like(s, t->schemas[i])) found = t->schemas[i];
+    frz__mutex_unlock(&t->view_mu);
+    return found;
+}
+
+int frz__table_freeze(struct table *t, const char *why, frz_error *err)
+{
+    frz__mutex_lock(&t->view_mu);
+    if (!t->frozen) t->frozen = frz__strdup(t->a, why); /* NULL where there was no memory for it: frozen all the same */
+    atomic_store(&t->is_frozen, true);
+    frz__mutex_unlock(&t->view_mu);
+    frz__log(&t->db->log, FRZ_LOG_ERROR, "%s can only be read now: %s", t->name, why);
+    frz_error state;
+    (void)frz__err(&state, FRZ_UNSUPPORTED, "%s can only be read: %s", t->name, why);
+    (void)frz__health_fail(t->db, t, HEALTH_FLUSH, &state);
+    return frz__err(err, FRZ_READ_ONLY, "table %s can only be read: %s", t->name, why);
+}
+
 bool frz__table_lost(struct table *t, frz_error *err)
 {
     frz__mutex_lock(&t->view_mu);
@@ -128,6 +165,12 @@ int frz__table_usable(struct table *t, bool write, frz_error *err)
         return broken;
     }
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
+    if (write && atomic_load(&t->is_frozen)) {
+        frz__mutex_lock(&t->view_mu);
+        (void)frz__err(err, FRZ_READ_ONLY, "table %s can only be read: %s", t->name, t->frozen ? t->frozen : "another program changed it");
+        frz__mutex_unlock(&t->view_mu);
+        return FRZ_READ_ONLY;
+    }
     return FRZ_OK;
 }
 

@@ -317,7 +317,7 @@ static int open_data_file(struct table *t, slice location, const struct ice_entr
     uint64_t seq;
     struct view *v = atomic_load(&t->view) ? frz__view_latest(t, &seq) : NULL;
     for (size_t i = 0; v && i < v->file_count && !sst; i++)
-        if (slice_eq(e->file.path, slice_str(v->files[i]->iceberg_path)) && v->schema == schema) sst = frz__sst_acquire(v->files[i]->sst);
+        if (slice_eq(e->file.path, slice_str(v->files[i]->iceberg_path)) && frz__schema_same_reads(v->schema, schema)) sst = frz__sst_acquire(v->files[i]->sst);
     frz__view_release(v);
     if (!sst) {
         CHECK(frz__path_relative(t, location, e->file.path, &path, err));

@@ -8,6 +8,7 @@
 #define GROUP_BYTES_MAX ((size_t)1 << 20)
 #define GROUP_WRITERS_MAX 128
 #define GROUP_COMPARES_MAX ((size_t)65536)
+#define RC_READ_AGAIN 1000 /* what the batch was made by is no more: once more */
 
 struct writer {
     struct write_batch *batch; /* NULL: wants the place for itself */
@@ -127,6 +128,59 @@ static int rotate_leading(struct table *t, frz_error *err)
 done:
     frz__free(t->a, mems);
     frz__mem_release(fresh); /* the view has its own count */
+    return rc;
+}
+
+/* The leader's place and flush_mu held: nobody else makes views now. What may fail comes before the log's word, after which no row of the older schema may be logged. */
+static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+{
+    struct db *db = t->db;
+    struct view *v = NULL;
+    struct mem *fresh = NULL, **mems = NULL;
+    struct wal_table line;
+    size_t count = 0;
+    int rc = FRZ_OK;
+    CHECK(frz__mem_new(t->a, schema, &fresh, err));
+    mem_use(fresh, &db->spares, &db->reserve);
+    frz__mutex_lock(&t->view_mu);
+    const struct view *old = atomic_load(&t->view);
+    uint64_t at = flushed > old->flushed_seq ? flushed : old->flushed_seq;
+    rc = frz__table_keep_schema_locked(t, schema, err);
+    mems = (struct mem **)frz__alloc_array(t->a, old->mem_count + 1, sizeof *mems);
+    if (rc >= 0 && !mems) rc = frz__err_no_memory(err, (old->mem_count + 1) * sizeof *mems);
+    if (rc >= 0) {
+        mems[count++] = fresh;
+        for (size_t i = 0; i < old->mem_count; i++) {
+            uint64_t versions = mem_versions(old->mems[i]);
+            if (versions && old->mems[i]->seq_last > at) mems[count++] = old->mems[i];
+        }
+        rc = frz__view_new(t->a, schema, mems, count, files, file_count, at, snapshot_id, &v, err);
+    }
+    frz__mutex_unlock(&t->view_mu);
+    if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
+    CHECK(rc);
+    frz__table_wal_line(t, t->version, at + 1, &line);
+    if (db->wal) CHECK(frz__wal_add_table(db->wal, &line, err));
+    frz__mutex_lock(&t->view_mu);
+    t->rot_seq = db->seq_next - 1;
+    t->active = fresh;
+    frz__view_install_locked(t, v);
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
+    v = NULL;
+done:
+    frz__view_release(v);
+    frz__free(t->a, mems);
+    frz__mem_release(fresh);
+    return rc;
+}
+
+int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+{
+    struct writer w;
+    lead_alone(t->db, &w);
+    int rc = rotate_schema_leading(t, schema, files, file_count, flushed, snapshot_id, err);
+    leave_alone(t->db, &w);
     return rc;
 }
 
@@ -347,13 +401,17 @@ static int resolve(struct write_batch *b, frz_error *err)
             if (prior >= 0) {
                 present = b->ops[prior].kind == OP_PUT;
                 o->read_seq = UINT64_MAX; /* decided by this batch itself: nothing to check again */
+                if (present && base && b->ops[prior].schema != o->schema) { /* it changed while they were made anew */
+                    rc = RC_READ_AGAIN;
+                    goto done;
+                }
                 if (present && base) CHECK(frz__row_fill(base, key, slice_of(b->resolved.data + row_at[2 * prior], row_at[2 * prior + 1]), NULL, true, err));
             } else {
                 uint64_t seq = 0;
                 struct view *v = frz__view_latest(o->t, &seq);
-                rc = frz__view_get(v, seq, key, NULL, codec, base, &from_mem, err);
+                rc = base && v->schema != base->schema ? RC_READ_AGAIN : frz__view_get(v, seq, key, NULL, codec, base, &from_mem, err); /* the schema changed meanwhile */
                 frz__view_release(v);
-                if (rc < 0) goto done;
+                if (rc < 0 || rc == RC_READ_AGAIN) goto done;
                 present = rc == FRZ_OK;
                 o->read_seq = seq;
             }
@@ -404,7 +462,6 @@ static bool still_holds(const struct write_batch *b, struct writer *first, const
     }
     return true;
 }
-#define RC_READ_AGAIN 1000
 
 /* ── the group ── */
 
@@ -431,6 +488,17 @@ static bool has_dropped(const struct write_batch *b, int *rc, frz_error *err)
     return false;
 }
 
+/* The leader: a row of another schema than the memtable's, which the schema changed under: its writer makes it anew. */
+static bool is_stale(const struct write_batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct write_op *o = &b->ops[i];
+        if (i && o->schema == b->ops[i - 1].schema && o->t == b->ops[i - 1].t) continue;
+        if (o->schema && o->schema != o->t->active->schema) return true;
+    }
+    return false;
+}
+
 /* log_mu held: who goes with SELF, the head. */
 static void gather_locked(struct db *db, struct group *g)
 {
@@ -441,6 +509,10 @@ static void gather_locked(struct db *db, struct group *g)
         if (w->batch->conditional && g->ops * w->batch->count > GROUP_COMPARES_MAX) break; /* its keys would be held against each of those before it: it leads the next group */
         g->members[g->writers++] = w;
         if (has_dropped(w->batch, &w->rc, &w->err)) continue;
+        if (is_stale(w->batch)) {
+            w->rc = RC_READ_AGAIN;
+            continue;
+        }
         if (w->batch->conditional && !still_holds(w->batch, db->queue_head, w)) {
             w->rc = RC_READ_AGAIN;
             continue;
@@ -645,8 +717,10 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
         MUST(wait_for_room(b->ops[i].t, err));
     }
     for (;;) {
+        TRY(frz__write_batch_renew(b, err));
         if (b->conditional) {
             int rc = resolve(b, err);
+            if (rc == RC_READ_AGAIN) continue;
             if (rc != FRZ_OK) return rc;
         }
         struct writer w;

@@ -34,14 +34,14 @@ void frz__write_batch_clear(struct write_batch *b)
 }
 
 /* One more op, of what is in b->key and ROW; nothing is changed where it fails. */
-static int add(struct write_batch *b, struct table *t, enum op_kind kind, enum expect expect, slice key, slice row, frz_error *err)
+static int add(struct write_batch *b, struct table *t, const frz_schema *s, enum op_kind kind, enum expect expect, slice key, slice row, frz_error *err)
 {
     TRY(frz__grow(b->db->a, (void **)&b->ops, b->count, &b->cap, sizeof *b->ops, err));
     TRY(frz__batch_append(&b->bytes, kind, t->table_no, key, row, err));
     size_t end = b->bytes.len, row_len = kind == OP_PUT ? row.len : 0;
     uint8_t len_bytes[VARINT_BYTES_MAX];
     size_t row_head = kind == OP_PUT ? varint_put(len_bytes, row.len) : 0;
-    b->ops[b->count++] = (struct write_op){.t = frz__table_acquire(t), .kind = (uint8_t)kind, .expect = (uint8_t)expect,
+    b->ops[b->count++] = (struct write_op){.t = frz__table_acquire(t), .schema = s, .kind = (uint8_t)kind, .expect = (uint8_t)expect,
         .key_at = end - row_len - row_head - key.len, .key_len = key.len, .row_at = end - row_len, .row_len = row_len};
     if (expect != EXPECT_ANY) b->conditional = true;
     return FRZ_OK;
@@ -53,12 +53,11 @@ int frz__write_batch_put(struct write_batch *b, struct table *t, const frz_schem
     buf_reset(&b->row);
     TRY(frz__key_encode_row(s, values, &b->key, err));
     TRY(frz__row_encode(s, values, &b->row, err));
-    return add(b, t, OP_PUT, expect, buf_slice(&b->key), buf_slice(&b->row), err);
+    return add(b, t, s, OP_PUT, expect, buf_slice(&b->key), buf_slice(&b->row), err);
 }
 
-int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_row *patch, frz_error *err)
+int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_schema *s, const frz_row *patch, frz_error *err)
 {
-    const frz_schema *s = patch->schema;
     frz_row *copy = NULL;
     int rc = FRZ_OK;
     buf_reset(&b->key);
@@ -66,7 +65,7 @@ int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_ro
     CHECK(frz__row_new(b->db->a, s, &copy, err));
     for (size_t i = 0; i < s->count; i++)
         if (bit_get(patch->set, i)) CHECK(frz__row_set(copy, i, &patch->values[i], true, err));
-    CHECK(add(b, t, OP_PUT, EXPECT_PRESENT, buf_slice(&b->key), slice_of("", 0), err));
+    CHECK(add(b, t, s, OP_PUT, EXPECT_PRESENT, buf_slice(&b->key), slice_of("", 0), err));
     b->ops[b->count - 1].patch = copy;
     copy = NULL;
 done:
@@ -76,7 +75,7 @@ done:
 
 int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, frz_error *err)
 {
-    return add(b, t, OP_DELETE, EXPECT_ANY, key, slice_of("", 0), err);
+    return add(b, t, NULL, OP_DELETE, EXPECT_ANY, key, slice_of("", 0), err);
 }
 
 #define SPARE_BYTES_MAX ((size_t)1 << 20) /* a batch that grew beyond it gives its memory back */

@@ -29,7 +29,7 @@ static int put_chunk(struct write_batch *b, struct table *t, const frz_schema *s
         p += varint_put(p, row_bytes[i]);
         rows[i] = p;
         p += row_bytes[i];
-        b->ops[b->count + i] = (struct write_op){.t = t, .kind = OP_PUT, .expect = (uint8_t)expect, .key_at = (size_t)(keys[i] - b->bytes.data), .key_len = key_bytes[i],
+        b->ops[b->count + i] = (struct write_op){.t = t, .schema = s, .kind = OP_PUT, .expect = (uint8_t)expect, .key_at = (size_t)(keys[i] - b->bytes.data), .key_len = key_bytes[i],
             .row_at = (size_t)(rows[i] - b->bytes.data), .row_len = row_bytes[i]};
     }
     frz__rows_put(s, cols, from, count, keys, rows);

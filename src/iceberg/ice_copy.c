@@ -147,6 +147,15 @@ int frz__ice_meta_add_schema(const allocator *a, struct arena *ar, struct ice_me
     return FRZ_OK;
 }
 
+void frz__ice_meta_use_schema(struct ice_meta *m, size_t i, const frz_schema *schema)
+{
+    frz_schema *old = m->schemas[i];
+    m->schemas[i] = frz__schema_acquire(schema);
+    m->current_schema_id = m->schema_ids[i];
+    if (schema->last_column_id > m->last_column_id) m->last_column_id = schema->last_column_id;
+    frz__schema_release(old);
+}
+
 int frz__ice_meta_json(const allocator *a, struct arena *ar, const struct ice_meta *m, slice *out, frz_error *err)
 {
     struct buf text = BUF_INIT(a, 0);

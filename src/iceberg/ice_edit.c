@@ -39,10 +39,15 @@ static int apply_schema(struct ice_work *w)
     if (!s) return FRZ_OK;
     if (!s->sealed) return frz__err(w->err, FRZ_MISUSE, "the schema is not sealed");
     TRY(frz__schema_check_format(s, b->format_version, w->err));
-    for (size_t i = 0; i < b->schema_count; i++)
-        if (b->schema_ids[i] == s->schema_id) return frz__err(w->err, FRZ_CONFLICT, "schema %d is there already: the table's schema was changed by another commit", s->schema_id);
     if (s->last_column_id < b->last_column_id)
         return frz__err(w->err, FRZ_CONFLICT, "the schema's last column id is %d, the table's %d: the table's schema was changed by another commit", s->last_column_id, b->last_column_id);
+    for (size_t i = 0; i < b->schema_count; i++) {
+        if (b->schema_ids[i] != s->schema_id) continue;
+        if (s->schema_id == b->current_schema_id || !b->schemas[i] || !frz__schema_same(b->schemas[i], s))
+            return frz__err(w->err, FRZ_CONFLICT, "schema %d is there already: the table's schema was changed by another commit", s->schema_id);
+        frz__ice_meta_use_schema(w->next, i, s);
+        return FRZ_OK;
+    }
     return frz__ice_meta_add_schema(w->a, w->ar, w->next, s, w->err);
 }
 

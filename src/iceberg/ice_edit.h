@@ -44,7 +44,8 @@ struct ice_edit {
     int64_t data_sequence_number;   /* of added data files: 0 = the new one; else explicit (compaction: its base's) */
     bool replace;                   /* operation `replace` */
     bool no_snapshot;               /* properties and schema only */
-    const frz_schema *schema;       /* becomes current; NULL = leave. Its id is new and its last_column_id not below the base's: else FRZ_CONFLICT, somebody else changed the schema */
+    const frz_schema *schema;       /* becomes current; NULL = leave. Its id is new, or that of the same schema in the base, which is not the current one, and its
+                                     * last_column_id not below the base's: else FRZ_CONFLICT, somebody else changed the schema */
     const struct ice_kv *set;       /* properties; value.data NULL = unset */
     size_t set_count;
     const char *flushed_log;        /* log uuid: with flushed_seq becomes frazil.flushed, as a maximum if the base's is of the same log; NULL = leave */

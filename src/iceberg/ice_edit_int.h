@@ -67,6 +67,8 @@ void frz__ice_schemas_trim(struct ice_meta *m);
 FRZ_NODISCARD int frz__ice_meta_copy(struct arena *ar, const struct ice_meta *from, struct ice_meta **out, frz_error *err);
 FRZ_NODISCARD int frz__ice_entry_copy(struct arena *ar, const struct ice_entry *from, struct ice_entry *out, frz_error *err);
 FRZ_NODISCARD int frz__ice_manifest_copy(struct arena *ar, const struct ice_manifest *from, struct ice_manifest *out, frz_error *err);
+/* Schema I of M, the same as SCHEMA, which takes its place in memory, becomes current. */
+void frz__ice_meta_use_schema(struct ice_meta *m, size_t i, const frz_schema *schema);
 FRZ_NODISCARD int frz__ice_meta_add_schema(const allocator *a, struct arena *ar, struct ice_meta *m, const frz_schema *schema, frz_error *err);
 FRZ_NODISCARD int frz__ice_meta_json(const allocator *a, struct arena *ar, const struct ice_meta *m, slice *out, frz_error *err);
 #endif

@@ -9,6 +9,8 @@ void frz__ice_meta_release(struct ice_meta *m); /* the schemas' counts; memory i
 FRZ_NODISCARD int frz__ice_meta_print(const struct ice_meta *m, struct buf *out, frz_error *err);
 const struct ice_snapshot *frz__ice_snapshot(const struct ice_meta *m, int64_t id); /* NULL = none */
 frz_schema *frz__ice_schema(const struct ice_meta *m, int32_t schema_id); /* borrowed; NULL = none or not ours */
+/* Field ids that any partition spec or sort order of M is made from, allocated by A; the caller frees. */
+FRZ_NODISCARD int frz__ice_source_ids(const allocator *a, const struct ice_meta *m, int32_t **ids, size_t *count, frz_error *err);
 slice frz__ice_property(const struct ice_meta *m, const char *key); /* data NULL = absent */
 /* OTHERWISE where it is absent, no number or below MIN: a bad value from elsewhere must not stop publishing. */
 int64_t frz__ice_property_int(const struct ice_meta *m, const char *key, int64_t min, int64_t otherwise);

@@ -163,46 +163,6 @@ int frz__row_check(const frz_schema *s, slice row, frz_error *err)
     return FRZ_OK;
 }
 
-/* ── schema changes ── */
-
-/* The value of TO's column I in a row of FROM. */
-static int migrate_value(const frz_schema *from, slice row, const frz_schema *to, size_t i, frz_value *out, frz_error *err)
-{
-    const struct column *c = &to->columns[i];
-    int64_t j = i < from->count && from->columns[i].id == c->id ? (int64_t)i : frz__schema_find_id(from, c->id); /* mostly in the same place */
-    if (j < 0) {
-        *out = c->initial;
-        return FRZ_OK;
-    }
-    const struct column *old = &from->columns[j];
-    if (old->key_index >= 0) return frz__err(err, FRZ_INVALID, COLUMN_FMT " left the primary key: its values are not in row bytes", COLUMN_ARG(c));
-    if (!frz__type_promotes(old->type, c->type)) {
-        char a[TYPE_TEXT_BYTES], b[TYPE_TEXT_BYTES];
-        return frz__err(err, FRZ_INVALID, COLUMN_FMT ": %s cannot become %s", COLUMN_ARG(c), frz__type_text(old->type, a), frz__type_text(c->type, b));
-    }
-    frz_value v;
-    frz__row_get(from, row, (size_t)j, &v);
-    return frz__column_context(c, frz__value_convert(&v, c->type, out, err), err);
-}
-
-int frz__row_migrate(const frz_schema *from, slice row, const frz_schema *to, struct buf *out, frz_error *err)
-{
-    frz_value few[64], *values = few;
-    int rc = FRZ_OK;
-    if (to->count > FRZ_ARRAY_LEN(few)) {
-        values = (frz_value *)frz__alloc(to->a, to->count * sizeof *values);
-        if (!values) return frz__err_no_memory(err, to->count * sizeof *values);
-    }
-    for (size_t i = 0; i < to->count; i++) {
-        values[i] = value_null();
-        if (!to->layout.slots[i].is_key) CHECK(migrate_value(from, row, to, i, &values[i], err));
-    }
-    rc = frz__row_encode(to, values, out, err);
-done:
-    if (values != few) frz__free(to->a, values);
-    return rc;
-}
-
 /* ── frz_row ── */
 
 int frz__row_new(const allocator *a, const frz_schema *s, frz_row **out, frz_error *err)

@@ -40,6 +40,4 @@ FRZ_NODISCARD int frz__row_check(const frz_schema *s, slice row, frz_error *err)
 void frz__row_get(const frz_schema *s, slice row, size_t column, frz_value *out);
 /* Key and row bytes → R, columns of MASK only (bitset; NULL = all). COPY: R owns; else R borrows from ROW, and decoded keys live in R's scratch. */
 FRZ_NODISCARD int frz__row_fill(frz_row *r, slice key, slice row, const uint8_t *mask, bool copy, frz_error *err);
-/* Row bytes written under schema FROM, read as TO (by field id; missing = initial default or null). Appended. */
-FRZ_NODISCARD int frz__row_migrate(const frz_schema *from, slice row, const frz_schema *to, struct buf *out, frz_error *err);
 #endif

@@ -59,7 +59,7 @@ int frz__column_context(const struct column *c, int rc, frz_error *err)
 
 static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c; }
 
-static bool same_folded(const struct column *c, slice name)
+bool frz__column_named_alike(const struct column *c, slice name)
 {
     if (c->name_len != name.len) return false;
     for (size_t i = 0; i < name.len; i++)
@@ -77,7 +77,7 @@ static int check_name(const frz_schema *s, slice name, frz_error *err)
     if (name.len > COLUMN_NAME_BYTES_MAX) return frz__err(err, FRZ_TOO_LARGE, "column name \"%.*s…\" has %zu bytes, the limit is %d", n, (const char *)name.data, name.len, COLUMN_NAME_BYTES_MAX);
     for (size_t i = 0; i < s->count; i++) {
         const struct column *c = &s->columns[i];
-        if (!same_folded(c, name)) continue;
+        if (!frz__column_named_alike(c, name)) continue;
         if (memcmp(c->name, name.data, name.len) == 0) return frz__err(err, FRZ_INVALID, "two columns are named \"%.*s\"", n, (const char *)name.data);
         return frz__err(err, FRZ_INVALID, "columns \"%.*s\" and \"%.*s\" differ in case alone: engines that fold case cannot tell them apart", COLUMN_ARG(c), n, (const char *)name.data);
     }
@@ -256,4 +256,56 @@ int64_t frz__schema_find_id(const frz_schema *s, int32_t field_id)
     for (size_t i = 0; i < s->count; i++)
         if (s->columns[i].id == field_id) return (int64_t)i;
     return -1;
+}
+
+/* ── comparing ── */
+
+bool frz__schema_same_rows(const frz_schema *a, const frz_schema *b)
+{
+    if (a == b) return true;
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct column *x = &a->columns[i], *y = &b->columns[i];
+        same = x->id == y->id && frz__type_eq(x->type, y->type) && x->key_index == y->key_index;
+    }
+    return same;
+}
+
+bool frz__schema_same_reads(const frz_schema *a, const frz_schema *b)
+{
+    bool same = frz__schema_same_rows(a, b);
+    for (size_t i = 0; same && i < a->count; i++) same = frz__value_eq(&a->columns[i].initial, &b->columns[i].initial);
+    return same;
+}
+
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+bool frz__schema_same(const frz_schema *a, const frz_schema *b)
+{
+    bool same = frz__schema_same_reads(a, b);
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct column *x = &a->columns[i], *y = &b->columns[i];
+        same = slice_eq(slice_of(x->name, x->name_len), slice_of(y->name, y->name_len)) && x->required == y->required && same_text(x->doc, y->doc) && frz__value_eq(&x->write, &y->write);
+    }
+    return same;
+}
+
+bool frz__schema_looks_like(const frz_schema *a, const frz_schema *b)
+{
+    bool same = a->count == b->count && a->key_count == b->key_count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct column *x = &a->columns[i], *y = &b->columns[i];
+        same = slice_eq(slice_of(x->name, x->name_len), slice_of(y->name, y->name_len)) && frz__type_eq(x->type, y->type) && x->required == y->required && x->key_index == y->key_index;
+    }
+    return same;
+}
+
+bool frz__schema_same_key(const frz_schema *a, const frz_schema *b)
+{
+    bool same = a->key_count == b->key_count;
+    for (size_t i = 0; same && i < a->key_count; i++) {
+        const struct column *x = &a->columns[a->key[i]], *y = &b->columns[b->key[i]];
+        same = x->id == y->id && frz__type_eq(x->type, y->type);
+    }
+    return same;
 }

@@ -62,6 +62,18 @@ frz_schema *frz__schema_acquire(const frz_schema *s);
 void frz__schema_release(frz_schema *s); /* NULL is fine */
 int64_t frz__schema_find(const frz_schema *s, slice name); /* column index, -1 = none */
 int64_t frz__schema_find_id(const frz_schema *s, int32_t field_id);
+/* Equal columns in equal places (ids, types, key): their row bytes differ in the schema's id alone. */
+bool frz__schema_same_rows(const frz_schema *a, const frz_schema *b);
+/* … and equal initial defaults: a file that is open under one is read as the other has it. */
+bool frz__schema_same_reads(const frz_schema *a, const frz_schema *b);
+/* … and all the rest but the id: Iceberg's "same schema". */
+bool frz__schema_same(const frz_schema *a, const frz_schema *b);
+/* As a host sees it: equal names, types, nulls and key in equal places; a schema that it built itself has other field ids. */
+bool frz__schema_looks_like(const frz_schema *a, const frz_schema *b);
+/* Equal keys: columns by id, in order, of equal types. */
+bool frz__schema_same_key(const frz_schema *a, const frz_schema *b);
+/* NAME and C's are one to engines that fold case. */
+bool frz__column_named_alike(const struct column *c, slice name);
 FRZ_NODISCARD int frz__schema_parse_text(const allocator *a, slice text, slice key, frz_schema **out, frz_error *err);
 FRZ_NODISCARD int frz__schema_from_json(const allocator *a, const struct json *j, frz_schema **out, frz_error *err); /* sealed, key optional */
 void frz__schema_to_json(const frz_schema *s, struct jw *w); /* Iceberg's, with schema-id and identifier-field-ids */

@@ -1,6 +1,7 @@
 #include "view/view.h"
 
 #include "base/hash.h"
+#include "types/row_conv.h"
 #include "view/runs.h"
 
 /* ── a file with its mask ── */
@@ -161,7 +162,7 @@ done:
 /* Row bytes of a memtable → OUT, in the view's schema. */
 static int view_fill(const struct view *v, const struct mem *m, slice key, slice row, const uint8_t *mask, frz_row *out, frz_error *err)
 {
-    if (m->schema == v->schema || m->schema->schema_id == v->schema->schema_id) return frz__row_fill(out, key, row, mask, true, err);
+    if (frz__schema_same_rows(m->schema, v->schema)) return frz__row_fill(out, key, row, mask, true, err);
     int rc = FRZ_OK;
     struct buf now = BUF_INIT(v->a, ROW_BYTES_MAX);
     CHECK(frz__row_migrate(m->schema, row, v->schema, &now, err));

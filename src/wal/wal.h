@@ -9,7 +9,8 @@
  * Design      wal_format.h has the byte table; wal_write.c frames and appends; wal_read.c tells a torn tail from corruption; wal_set.c segments, recycling, deletion. No thread of its own.
  * Invariants  (1) a record's sequences follow the one before it without a gap, but for skips  (2) after a failed write or sync only a new segment follows: a failed sync is never repeated (hazards 11)
  *             (3) every segment begins with the dictionary of all live tables  (4) `durable_upto` in a record is a position known synced when it was framed (hazards 10)
- *             (5) a segment is recycled only when every table's rows in it are published or dropped
+ *             (5) a segment is recycled only when every table's rows in it are published or dropped  (6) the rows of a group are of the schema that the last dictionary record of their table before it has: what is
+ *             written again after a failed sync has its own before it (hazards 25)
  * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
  *             What else may be there after a crash counts for nothing: a segment without a good header, `.free` files (spares), segments that none leads back to.
  * Threads     append by one at a time (the group's leader); sync, release, low water and stats beside it from any; close by the last                                              */

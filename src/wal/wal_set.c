@@ -67,11 +67,12 @@ static bool table_known(const struct wal *w, uint64_t table_no)
     return false;
 }
 
-/* The records of S that are in doubt, again, but for refused ones. *FIRST: the first sequence in doubt (0 = none yet), *NEXT: behind the last one written again. */
+/* The records of S that are in doubt, again, but for refused ones; and before them the dictionary that they follow: the new segment begins with the lines of today, and rows in doubt may be of an older schema.
+ * *FIRST: the first sequence in doubt (0 = none yet), *NEXT: behind the last one written again. */
 static int doubt_frame(struct wal *w, struct wal_segment *s, struct wal_framer *f, uint64_t *first, uint64_t *next, frz_error *err)
 {
     struct wal_scan scan = {0};
-    uint64_t from = s->synced ? s->synced : WAL_RECORDS_AT;
+    uint64_t from = WAL_RECORDS_AT, doubtful = s->synced ? s->synced : WAL_RECORDS_AT;
     int rc = FRZ_OK;
     if (from >= s->end) return FRZ_OK;
     CHECK(frz__wal_scan_init(&scan, w->a, s->file, &s->h, from, s->end, err));
@@ -83,7 +84,7 @@ static int doubt_frame(struct wal *w, struct wal_segment *s, struct wal_framer *
                           scan.start);
             goto done;
         }
-        if (p.data[0] == WAL_DICTIONARY && table_known(w, load_u64(p.data + 1))) continue; /* a newer line is here already */
+        if (scan.start < doubtful && (p.data[0] != WAL_DICTIONARY || !table_known(w, load_u64(p.data + 1)))) continue;
         uint8_t head[WAL_GROUP_HEAD];
         slice parts[2] = {p, {NULL, 0}};
         if (p.data[0] == WAL_GROUP || p.data[0] == WAL_SKIP) {

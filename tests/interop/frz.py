@@ -57,6 +57,11 @@ class _DbOptions(c.Structure):
                 ("allocator", c.c_void_p), ("log", c.c_void_p), ("log_ctx", c.c_void_p), ("log_level", c.c_int32)]
 
 
+class _Alter(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("kind", c.c_int32), ("column", c.c_char_p), ("add", c.POINTER(_Column)), ("name", c.c_char_p), ("type", _Type), ("place", c.c_int32), ("other", c.c_char_p),
+                ("doc", c.c_char_p), ("value", _Value)]
+
+
 class _TableOptions(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("format_version", c.c_int32), ("property_keys", c.POINTER(c.c_char_p)), ("property_values", c.POINTER(c.c_char_p)),
                 ("property_count", c.c_size_t)]
@@ -65,7 +70,7 @@ class _TableOptions(c.Structure):
 class _ScanOptions(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("reverse", c.c_bool), ("from_exclusive", c.c_bool), ("to_inclusive", c.c_bool), ("snapshot", c.c_void_p),
                 ("columns", c.c_void_p), ("column_count", c.c_size_t), ("from_", c.c_void_p), ("from_count", c.c_size_t), ("to", c.c_void_p), ("to_count", c.c_size_t),
-                ("prefix", c.c_void_p), ("prefix_count", c.c_size_t), ("where", c.c_char_p), ("limit", c.c_uint64), ("batch_rows", c.c_uint32)]
+                ("prefix", c.c_void_p), ("prefix_count", c.c_size_t), ("where", c.c_char_p), ("limit", c.c_uint64), ("batch_rows", c.c_uint32), ("schema", c.c_void_p)]
 
 
 class _CompactOptions(c.Structure):
@@ -293,6 +298,14 @@ class Table:
         self.name = _lib.frz_table_name(handle).decode()
         self.path = db.path.joinpath(*self.name.split("."))
         self.version = _lib.frz_table_format_version(handle)
+        self._row = None
+        self.reload_schema()
+
+    def reload_schema(self):
+        """The table's columns of now, and a row of them."""
+        handle = self.handle
+        if self._row:
+            _lib.frz_row_free(self._row)
         self.columns, self.key = self._read_schema()
         self._values = (_Value * len(self.columns))()
         self._pointers = [c.addressof(self._values) + i * c.sizeof(_Value) for i in range(len(self.columns))]
@@ -318,6 +331,49 @@ class Table:
     def close(self):
         _lib.frz_row_free(self._row)
         _lib.frz_table_close(self.handle)
+
+    # ── schema ──
+
+    def alter(self, *changes):
+        """All in one commit: ("add", "n int?", default=None, place) · ("drop", n) · ("rename", n, to) · ("type", n, "long") · ("optional", n) · ("move", n, place) · ("doc", n, text) ·
+        ("default", n, value). PLACE: "first", ("before", n), ("after", n)."""
+        kinds, keep, array = ["", "add", "drop", "rename", "type", "optional", "move", "doc", "default"], [], (_Alter * len(changes))()
+        for a, (kind, *args) in zip(array, changes):
+            a.struct_size, a.kind = c.sizeof(_Alter), kinds.index(kind)
+            place = args[-1] if kind in ("add", "move") and len(args) > (2 if kind == "add" else 1) else None
+            if place:
+                word, *other = (place,) if isinstance(place, str) else place
+                a.place, a.other = ["", "first", "before", "after"].index(word), other[0].encode() if other else None
+            if kind == "add":
+                column = self._parse_column(args[0], keep)
+                if len(args) > 1 and args[1] is not None:
+                    for v in (column.initial, column.write):
+                        _set_value(v, column.type.id, column.type.scale, args[1], keep)
+                a.add = c.pointer(column)
+                continue
+            a.column = args[0].encode()
+            if kind == "rename":
+                a.name = args[1].encode()
+            elif kind == "type":
+                a.type = self._parse_column(f"x {args[1]}", keep).type
+            elif kind == "doc":
+                a.doc = args[1].encode()
+            elif kind == "default":
+                mine = next(x for x in self.columns if x.name == args[0])
+                _set_value(a.value, mine.type, mine.scale, args[1], keep)
+        _call("table_alter", self.handle, array, c.c_size_t(len(changes)))
+        self.reload_schema()
+
+    def _parse_column(self, text, keep):
+        s, o = _P(), _Column(struct_size=c.sizeof(_Column))
+        _call("schema_parse", text.encode(), None, c.byref(s))
+        assert _lib.frz_schema_column(s, c.c_size_t(0), c.byref(o)) == 0
+        keep.append(o.name)
+        name = c.create_string_buffer(o.name)
+        keep += [name, o]
+        o.field_id, o.name = 0, c.cast(name, c.c_char_p)
+        _lib.frz_schema_free(s)
+        return o
 
     # ── writes ──
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alter_kit.h"
 #include "api/handle.h"
 #include "io/fs_fault.h"
 
@@ -160,6 +161,38 @@ static int try_verify(struct life *l)
     return rc;
 }
 
+/* A batch and a row of the older schema are written under the newer, over rows in files and in a memtable. */
+static int try_held(struct life *l, frz_table *t, frz_batch **b)
+{
+    frz_row *row = NULL;
+    frz_batch_free(*b);
+    *b = NULL;
+    int rc = frz_row_new(t, &row, &l->e);
+    if (rc == FRZ_OK) rc = frz_batch_new(l->db, b, &l->e);
+    if (rc == FRZ_OK) rc = frz_row_set_long(row, 0, 7, &l->e);
+    if (rc == FRZ_OK) rc = frz_row_set_string(row, 1, "held", 4, &l->e);
+    if (rc == FRZ_OK) rc = frz_batch_put(*b, t, row, &l->e);
+    if (rc == FRZ_OK) rc = frz_batch_update(*b, t, row, &l->e);
+    frz_row_free(row);
+    return rc;
+}
+
+static void change(struct life *l, frz_table *t)
+{
+    const frz_alter changes[] = {CHANGE(TYPE, "d", .type = DECIMAL(20, 2)), CHANGE(RENAME, "d", .name = "dd"), ADD("extra", .type = TYPE(FRZ_STRING), .doc = "more")};
+    frz_batch *held = NULL;
+    TRIED(try_held(l, t, &held));
+    TRIED(frz_table_alter(t, changes, 3, &l->e));
+    TRIED(try_get(l, t, 43, "updated"));
+    TRIED(frz_write(l->db, held, NULL, NULL, &l->e));
+    frz_batch_free(held);
+    TRIED(try_get(l, t, 7, "held"));
+    TRIED(frz_table_alter(t, &CHANGE(DROP, "dd"), 1, &l->e));
+    TRIED(try_get(l, t, 7, "held"));
+    TRIED(try_scan(l, t, 80));
+    TRIED(frz_table_flush(t, &l->e));
+}
+
 static void live(struct life *l)
 {
     open_life(l);
@@ -188,6 +221,7 @@ static void live(struct life *l)
         }
     }
     TRIED(frz_table_set_property(l->t[0], "owner", "x", &l->e));
+    for (int i = 0; i < 2; i++) change(l, l->t[i]);
     TRIED(try_verify(l));
     frz_table *c = NULL;
     TRIED(try_create(l, "c", 2, &c));

@@ -333,6 +333,7 @@ TEST(hostile_handles, a_cursor_reads_on_when_its_table_is_dropped)
     RC(frz_get(h.t, NULL, &key, 1, h.r, &h.e), FRZ_NOT_FOUND, &h.e);
     RC(frz_table_flush(h.t, &h.e), FRZ_NOT_FOUND, &h.e);
     RC(frz_table_set_property(h.t, "a", "b", &h.e), FRZ_NOT_FOUND, &h.e);
+    RC(frz_table_alter(h.t, &(frz_alter){.struct_size = sizeof(frz_alter), .kind = FRZ_ALTER_DROP, .column = "v"}, 1, &h.e), FRZ_NOT_FOUND, &h.e);
     RC(frz_scan(h.t, NULL, &late, &h.e), FRZ_NOT_FOUND, &h.e);
     frz_table *gone = h.t; /* another of its name has nothing of it */
     frz_schema *s = h_schema("id long, v string?", "id");

@@ -489,6 +489,8 @@ TEST(hostile_values, null_arguments_are_refused_everywhere)
     BAD(frz_table_schema(NULL, NULL, &e));
     BAD(frz_table_property(NULL, NULL, NULL, &e));
     BAD(frz_table_set_property(NULL, NULL, NULL, &e));
+    BAD(frz_table_alter(NULL, NULL, 0, &e));
+    BAD(frz_row_schema(NULL, NULL, &e));
     BAD(frz_table_properties(NULL, NULL, NULL, &e));
     BAD(frz_table_snapshots(NULL, NULL, NULL, &e));
     BAD(frz_table_files(NULL, NULL, NULL, NULL, &e));

@@ -534,6 +534,15 @@ TEST(ice_apply, changes_the_schema_with_a_snapshot_that_carries_it)
     FAILS(kit_apply(&k, EDIT(.schema = next)), FRZ_CONFLICT, &k.err); /* again, after a lost race */
     k.schema->schema_id = 2; /* made from a base without the third column */
     FAILS(kit_apply(&k, EDIT(.schema = k.schema)), FRZ_CONFLICT, &k.err);
+    k.schema->schema_id = 0; /* back to the first, which has its id already */
+    k.schema->last_column_id = 3;
+    OK(kit_apply(&k, EDIT(.schema = k.schema)), &k.err);
+    assert_int_equal(k.meta->schema_count, 2);
+    assert_int_equal(k.meta->current_schema_id, 0);
+    assert_int_equal(k.meta->last_column_id, 3);
+    assert_int_equal(kit_now(&k)->schema_id, 0);
+    next->schema_id = 0; /* an id that another schema has */
+    FAILS(kit_apply(&k, EDIT(.schema = next)), FRZ_CONFLICT, &k.err);
     frz__schema_release(next);
     kit_clear(&k);
 }

@@ -5,6 +5,7 @@
 
 #include "test_types_gen.h"
 #include "types/batch.h"
+#include "types/row_conv.h"
 
 static int sign(int x) { return (x > 0) - (x < 0); }
 
