@@ -26,6 +26,8 @@ int bench_scan_arrow(struct bench *b, frz_error *e);
 int bench_scan_cursor(struct bench *b, frz_error *e);
 int bench_ingest(struct bench *b, bool publish, frz_error *e); /* a fresh typed table, by Arrow */
 int bench_ingest_rows(struct bench *b, frz_error *e);          /* by batches of rows */
+int bench_metadata(struct bench *b, frz_error *e);             /* num flushes of ten upserts and a delete: what stays of them */
+int bench_open(struct bench *b, frz_error *e);                 /* the database in b->dir */
 
 int bench_say(frz_error *e, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* RC */
 int bench_fresh_table(struct bench *b, const char *name, const char *schema, const char *key, frz_table **t, frz_error *e);

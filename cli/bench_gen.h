@@ -181,6 +181,7 @@ struct bench_result {
     uint64_t disk_bytes; /* afterwards */
     double seconds, cpu_seconds;
     struct hist hist; /* empty where a call is not one row */
+    char more[256];   /* `"name":value,…`, of one workload alone */
 };
 
 static inline void bench_print(const struct bench_result *r, bool json)
@@ -191,10 +192,12 @@ static inline void bench_print(const struct bench_result *r, bool json)
         printf("{\"engine\":\"%s\",\"name\":\"%s\",\"ops\":%llu,\"batch\":%llu,\"threads\":%llu,\"seconds\":%.6f,\"ops_per_second\":%.1f,\"mb_per_second\":%.3f,\"cpu_us_per_op\":%.4f,\"disk_bytes\":%llu", r->engine, r->name,
                (unsigned long long)r->ops, (unsigned long long)r->batch, (unsigned long long)r->threads, r->seconds, rate, mb, cpu_us, (unsigned long long)r->disk_bytes);
         if (r->hist.count) printf(",\"p50_us\":%.3f,\"p99_us\":%.3f,\"p999_us\":%.3f", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
+        if (r->more[0]) printf(",%s", r->more);
         printf("}\n");
     } else {
         printf("%-12s %12.0f /s %9.1f MB/s %9.3f µs CPU %9.1f MB on disk", r->name, rate, mb, cpu_us, (double)r->disk_bytes / 1e6);
         if (r->hist.count) printf("   p50 %.2f  p99 %.2f  p99.9 %.2f µs", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
+        if (r->more[0]) printf("   %s", r->more);
         printf("\n");
     }
     fflush(stdout);

@@ -7,7 +7,7 @@
 #define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
-static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", NULL};
+static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", "metadata", NULL};
 
 int bench_say(frz_error *e, int rc, const char *fmt, ...)
 {
@@ -44,6 +44,7 @@ static int run_one(struct bench *b, const char *name, frz_error *e)
     if (strcmp(name, "scancursor") == 0) return bench_scan_cursor(b, e);
     if (strcmp(name, "ingest") == 0) return bench_ingest(b, false, e);
     if (strcmp(name, "ingestrows") == 0) return bench_ingest_rows(b, e);
+    if (strcmp(name, "metadata") == 0) return bench_metadata(b, e);
     return bench_ingest(b, true, e);
 }
 
@@ -120,21 +121,26 @@ static void on_log(void *ctx, int level, const char *message)
     say("%s", message);
 }
 
-int cmd_bench(struct args *a)
+int bench_open(struct bench *b, frz_error *e)
 {
-    static struct bench b;
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
-    frz_error e = {0};
-    const char *given = args_get(a, "dir");
-    int code = options_of(&b, a);
-    if (code == 0) code = make_dir(&b, given);
-    if (code) return code;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
     o.memory_bytes = MEMORY_BYTES;
     o.memtable_bytes = MEMTABLE_BYTES;
     o.log = on_log;
-    int rc = frz_db_open(b.dir, &o, &b.db, &e);
+    return frz_db_open(b->dir, &o, &b->db, e);
+}
+
+int cmd_bench(struct args *a)
+{
+    static struct bench b;
+    frz_error e = {0};
+    const char *given = args_get(a, "dir");
+    int code = options_of(&b, a);
+    if (code == 0) code = make_dir(&b, given);
+    if (code) return code;
+    int rc = bench_open(&b, &e);
     code = rc == FRZ_OK ? run_all(&b, a->words[0], args_has(a, "json")) : fail(&e, rc);
     frz_table_close(b.kv);
     frz_table_close(b.typed);

@@ -31,6 +31,8 @@ static const struct option_def import_options[] = {{"format", true, "csv, jsonl,
     {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
 static const struct option_def compact_options[] = {{"from", true, "the first key of the range"}, {"to", true, "the last key of the range: files with keys of it are rewritten, whole"},
     {"dry-run", false, "list the files that would be rewritten, and why, and rewrite none"}, {"quiet", false, "no progress, no summary"}, JSON, {0}};
+static const struct option_def gc_options[] = {{"dry-run", false, "list, remove nothing; beside a writer too"}, {"older-than", true, "of other engines' files and temporary names: 90s, 10m, 12h, 3d (default: the table's frazil.orphan-age-ms)"},
+    {"quiet", false, "the sums alone"}, JSON, {0}};
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
     {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
 
@@ -48,6 +50,7 @@ const struct command commands[] = {
     {"count", "DB TABLE", "how many rows", 2, 2, count_options, cmd_count},
     {"flush", "DB [TABLE]", "publish", 1, 2, none, cmd_flush},
     {"compact", "DB TABLE [--from KEY] [--to KEY]", "publish, and rewrite files: one sorted run, nothing masked", 2, 2, compact_options, cmd_compact},
+    {"gc", "DB [TABLE]", "remove files that nobody needs; list why the others stay", 1, 2, gc_options, cmd_gc},
     {"stats", "DB [TABLE]", "counters", 1, 2, stats_options, cmd_stats},
     {"top", "DB", "live: levels, rates, stalls, running jobs of the process that writes", 1, 1, top_options, cmd_top},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
@@ -58,7 +61,7 @@ const struct command commands[] = {
     {"upgrade", "DB TABLE", "to format version 3: there is no way back", 2, 2, upgrade_options, cmd_upgrade},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
-    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish", 1, 1, bench_options, cmd_bench},
+    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, metadata", 1, 1, bench_options, cmd_bench},
     {0}};
 
 /* TEXT and spaces up to WIDTH code points: printf counts bytes. */

@@ -76,7 +76,7 @@ enum frz_status {
     FRZ_UNSUPPORTED = -5, /* valid, but not something this version does */
     /* not now: the same call may succeed later */
     FRZ_BUSY = -10,             /* another process writes here (its pid is in the message), or handles are still open */
-    FRZ_SNAPSHOT_TOO_OLD = -11, /* what the snapshot pinned was given up; this version gives nothing up */
+    FRZ_SNAPSHOT_TOO_OLD = -11, /* it expired, and its files may be gone: refresh, and take a later one. Only of a read-only handle */
     FRZ_CANCELLED = -12,
     /* resources */
     FRZ_NO_MEMORY = -20,
@@ -271,7 +271,8 @@ typedef void (*frz_event_fn)(void *ctx, const frz_event *event);
 typedef struct frz_db_options {
     uint32_t struct_size;
     bool create;              /* make the directory and the warehouse where there is none */
-    bool read_only;           /* take no lock, write nothing; see what is published and what the log holds beyond it, as of open or refresh */
+    bool read_only;           /* take no lock on the warehouse; see what is published and what the log holds beyond it, as of open or refresh. The one thing written is a small file in .frazil/readers, where that may be: it keeps the
+                                 writer from removing files that this process reads, and goes at close, or when the process dies */
     bool no_close_flush;      /* do not publish at close; the log keeps it */
     int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
     uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
@@ -622,7 +623,8 @@ FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t n
 
 /* A state of the whole database that stays while writes and flushes go on. Opens in time by the number of tables, not of rows. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
-/* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
+/* A published snapshot of one table, by Iceberg's snapshot id; its files stay until it is closed, whatever expires. FRZ_NOT_FOUND if it is not retained; FRZ_SNAPSHOT_TOO_OLD if it expired since a read-only handle
+ * was opened or refreshed. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
 /* The one that tag or branch NAME points at. FRZ_NOT_FOUND if there is none of the name. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_ref(frz_table *, const char *name, frz_snapshot **out, frz_error *);
@@ -799,6 +801,57 @@ typedef struct frz_file_info {
 } frz_file_info;
 /* With a SNAPSHOT, its data files alone; NULL = the current state's, with its delete files. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_table_files(frz_table *, frz_snapshot *, int (*fn)(void *ctx, const frz_file_info *info), void *ctx, frz_error *);
+
+/* ── files that go ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum frz_gc_why {
+    FRZ_GC_EXPIRED = 1,        /* the current snapshot does not need it; older ones, readers or the grace of foreign readers may keep it */
+    FRZ_GC_ORPHAN = 2,         /* frazil's own, of a process that died before it was committed */
+    FRZ_GC_FOREIGN_ORPHAN = 3, /* another engine's, that no metadata names: goes when it is old enough not to be in flight */
+    FRZ_GC_OLD_METADATA = 4,   /* a metadata.json that fell out of the metadata log */
+    FRZ_GC_TEMPORARY = 5,      /* under a temporary name */
+    FRZ_GC_TRASH = 6,          /* a dropped table's folder */
+    FRZ_GC_LEASE = 7           /* of a reading process that died */
+};
+enum frz_gc_kept {
+    FRZ_GC_DUE = 0,         /* by nobody */
+    FRZ_GC_BY_SNAPSHOT = 1, /* a retained snapshot, branch or tag needs it */
+    FRZ_GC_BY_VIEW = 2,     /* a snapshot, cursor or Arrow stream of this process reads it */
+    FRZ_GC_BY_READER = 3,   /* another process does: `holder` is its lease in .frazil/readers, <boot>-<pid>-<n> */
+    FRZ_GC_BY_GRACE = 4,    /* foreign readers may: until due_ms */
+    FRZ_GC_BY_AGE = 5,      /* it may be in flight: until due_ms */
+    FRZ_GC_BY_WRITER = 6    /* this handle only reads: the writing process knows */
+};
+typedef struct frz_gc_file {
+    uint32_t struct_size;
+    int32_t why;        /* enum frz_gc_why */
+    int32_t kept;       /* enum frz_gc_kept */
+    bool removed;
+    const char *table;  /* "main.flights"; "" for what is of the database */
+    const char *path;   /* relative to the warehouse */
+    const char *reason; /* in words */
+    const char *holder; /* FRZ_GC_BY_READER; else "" */
+    uint64_t bytes;
+    int64_t due_ms;     /* since 1970-01-01, UTC: when it goes if nobody comes to need it; 0 = now, -1 = not known: when those that need it let go */
+} frz_gc_file;
+typedef struct frz_gc_options {
+    uint32_t struct_size;
+    bool dry_run;               /* list, remove nothing. A read-only handle can do no more */
+    uint64_t orphan_age_ms;     /* of other engines' files and temporary names, by their time of change; 0 = the table's frazil.orphan-age-ms, 3 days by default */
+} frz_gc_options;
+#define FRZ_GC_OPTIONS_INIT FRZ_INIT(frz_gc_options)
+typedef struct frz_gc_report {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t files, bytes;                 /* listed */
+    uint64_t files_due, bytes_due;         /* of them, kept by nobody */
+    uint64_t files_removed, bytes_removed;
+} frz_gc_report;
+/* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second, and at open what a crash left;
+ * this does what needs the whole table looked at: orphans of other engines' failed commits. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
+ * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
+ * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
+FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);
 
 typedef struct frz_finding {
     uint32_t struct_size;

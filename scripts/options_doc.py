@@ -28,7 +28,8 @@ TAIL = """| `write.parquet.compression-codec` | zstd | | | codec of data files: 
 | `frazil.retention` | | | | snapshots kept beyond their age, thinned out: `all:16, 1m:60, 1h:24, 1d:30`; see [snapshots.md](snapshots.md) |
 
 These of Iceberg's are heeded too, with Iceberg's meaning: `history.expire.max-snapshot-age-ms` (a new table has 60000), `history.expire.min-snapshots-to-keep` (8), `history.expire.max-ref-age-ms`,
-`write.metadata.previous-versions-max` (20), `write.metadata.delete-after-commit.enabled` (true). A new table also has `gc.enabled` = false: another engine's clean-up would remove files that frazil's
+`write.metadata.previous-versions-max` (20), `write.metadata.delete-after-commit.enabled` (true), `commit.manifest-merge.enabled` (true), `commit.manifest.min-count-to-merge` (32 where it is not set,
+100 at most), `commit.manifest.target-size-bytes` (8388608). A new table also has `gc.enabled` = false: another engine's clean-up would remove files that frazil's
 readers hold.
 
 The format version is chosen when the table is made: `--format-version`, `frz_table_options.format_version`, and goes up by `frazil upgrade`, `frz_table_upgrade`; 2 (the default) masks rows by position-delete files, 3 by deletion vectors, with row lineage.

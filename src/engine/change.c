@@ -320,12 +320,14 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         frz__mutex_lock(&t->view_mu);
         const struct view *now = atomic_load(&t->view); /* rotations since have put memtables before ours */
         rc = frz__view_new(t->a, now->schema, now->mems, now->mem_count - mems_dropped, files, count, flushed_seq > now->flushed_seq ? flushed_seq : now->flushed_seq, snapshot_id, &v, err);
+        if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
         if (rc >= 0) frz__view_install_locked(t, v);
         frz__cond_broadcast(&t->room);
         frz__mutex_unlock(&t->view_mu);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);
+    if (rc < 0) frz__view_release(v);
     if (rc >= 0) return rc;
     t->in_doubt = true; /* what was committed is; only the view could not be made */
     return frz__table_reload(t, err);

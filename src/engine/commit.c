@@ -94,7 +94,7 @@ static void expire_metadata(struct table *t, const struct version *base, const s
             expire_path(t, base->tree.manifests[i].path, base->tree.manifests[i].sequence_number, next->meta->last_sequence_number);
     for (size_t i = 0; i < res->expired_snapshot_count; i++) {
         const struct ice_snapshot *s = frz__ice_snapshot(base->meta, res->expired_snapshots[i]);
-        if (s) expire_path(t, s->manifest_list, s->sequence_number, s->sequence_number);
+        if (s) expire_path(t, s->manifest_list, s->sequence_number, s->sequence_number + 1); /* who reads it by its id holds it */
     }
 }
 

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/gc.h"
+#include "engine/lease.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
 #include "engine/write.h"
@@ -81,6 +83,7 @@ void frz__db_pin(struct db *db, struct pin *p, uint64_t seq)
 
 void frz__db_unpin(struct db *db, struct pin *p)
 {
+    frz__lease_settle(db); /* before: with the last pin the database may go */
     frz__mutex_lock(&db->tables_mu);
     if (p->prev) p->prev->next = p->next;
     else db->pin_list = p->next;
@@ -162,6 +165,25 @@ static void unload_tables(struct db *db)
     db->table_count = 0;
 }
 
+/* Other engines' failed commits of long ago. What can't be looked at stays. */
+static void remove_old_orphans(struct db *db)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct gc_list l = GC_LIST_INIT(db->a);
+        const frz_gc_options o = FRZ_GC_OPTIONS_INIT;
+        frz_error why;
+        if (!db->tables[i]->old_orphans) continue;
+        int rc = frz__gc_table(db->tables[i], &o, &l, &why);
+        for (size_t k = 0; k < l.count; k++) {
+            if (!l.at[k].removed || l.at[k].why == FRZ_GC_EXPIRED) continue;
+            stat_add(&db->orphans_removed, 1);
+            frz__log(&db->log, FRZ_LOG_INFO, "%s, another engine's, which no metadata has named for long, is removed", l.at[k].path);
+        }
+        if (rc < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: old orphans of other engines stay: %s", db->tables[i]->name, why.message);
+        frz__gc_list_clear(&l);
+    }
+}
+
 static int open_for_writing(struct db *db, frz_error *err)
 {
     struct wal_report report = {0};
@@ -174,8 +196,10 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__recover_tell_behind(db, &report, err));
     TRY(frz__trash_empty(db, err));
+    TRY(frz__leases_sweep(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
+    remove_old_orphans(db);
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
@@ -247,6 +271,7 @@ static void free_db(struct db *db)
     const allocator *a = db->a ? &host : NULL;
     unload_tables(db);
     frz__epoch_free(db->epochs);
+    if (db->fs) frz__lease_close(db);
     (void)frz__wal_close(db->wal, NULL);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
@@ -265,6 +290,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->codec_mu);
     frz__mutex_clear(&db->jobs_mu);
     frz__cond_clear(&db->tick);
+    frz__holds_clear(&db->holds);
     frz__events_free(db->events);
     frz__health_clear(&db->health);
     frz__rate_clear(&db->compact_rate);
@@ -300,6 +326,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__mutex_init(&db->jobs_mu, RANK_LEAF, "db.jobs");
     frz__cond_init(&db->tick);
+    frz__holds_init(&db->holds);
     frz__health_init(&db->health);
     frz__rate_init(&db->compact_rate, set.compaction_bytes_per_second, frz__clock_mono_ns());
     frz__cond_init(&db->manual_gone);
@@ -309,6 +336,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
     if (rc == FRZ_OK) rc = make_parts(db, o, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);
+    if (rc == FRZ_OK && set.read_only) rc = frz__lease_open(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
         if (db->pool) frz__sched_stop(db);
@@ -418,5 +446,7 @@ int frz__db_refresh(struct db *db, frz_error *err)
     }
     frz__free(db->a, old);
     frz__mutex_unlock(&db->tables_mu);
+    frz__epoch_collect(db->epochs); /* the views of before, unless somebody reads them */
+    frz__lease_settle(db);
     return FRZ_OK;
 }

@@ -56,6 +56,7 @@ struct version {
 struct delfile {
     char *path; /* Iceberg's: file:///… */
     uint64_t positions;
+    int64_t sequence;    /* of the snapshot that added it */
     size_t target_count; /* live data files */
     size_t named;        /* data files it names, dead ones with them */
     char **targets;      /* their Iceberg paths */
@@ -65,7 +66,9 @@ struct pending_file {
     char *path;            /* relative to the warehouse */
     int64_t added, removed; /* sequence numbers of the snapshots that added and removed it: needed by those in [added, removed) */
     int64_t since_us;      /* unreferenced since; 0 = still referenced */
+    bool unsure;           /* somebody else committed since it came here: a snapshot beyond `removed` may have it again; looked up by a full mark before it goes */
 };
+enum pending_state { PENDING_RETAINED, PENDING_VIEW, PENDING_LEASE, PENDING_GRACE, PENDING_UNSURE, PENDING_DUE };
 
 struct table {
     _Atomic uint32_t refs; /* handles, jobs, snapshots; one of the db's list */
@@ -103,6 +106,8 @@ struct table {
     size_t del_count, del_cap;
     struct pending_file *pending;
     size_t pending_count, pending_cap;
+    bool old_orphans;       /* open's: its sweep saw other engines' files that are old and that nothing names */
+    int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
@@ -173,6 +178,8 @@ struct db {
 
     struct cache *cache; /* const, as epochs and the pools; their own locks */
     struct epoch *epochs;
+    struct holds holds; /* its own lock */
+    struct lease *lease; /* const after open; its own lock. Of a read-only database; NULL = it has none */
     struct sst_counters counters;
     _Atomic uint64_t next_file_no, name_counter;
     struct pool *pool;       /* the clock's, and flushes */
@@ -252,7 +259,11 @@ FRZ_NODISCARD int frz__version_load(struct table *t, struct version **out, frz_e
 /* The manifests of snapshot S of META, in AR. */
 FRZ_NODISCARD int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *meta, const struct ice_snapshot *s, struct ice_tree *tree, frz_error *err);
 struct version *frz__version_acquire(struct table *t); /* counted, current */
+/* Files of snapshot ID of V, and of none but it, stay until the hold goes. *OUT NULL where there is no such snapshot. */
+FRZ_NODISCARD int frz__version_hold(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err);
 void frz__version_release(struct version *v);
+/* Whether the newest version on disk still has snapshot ID of V: after a hold of it was told (lease.h (2)), nobody takes its files away. */
+FRZ_NODISCARD int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
 FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
 /* The same of a retained snapshot, data files alone, as read by its own columns: *SCHEMA is borrowed of V. */
@@ -270,7 +281,7 @@ FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
 /* flush_mu held, and t->version has SCHEMA: the view becomes one of FILES, opened under it, with an empty memtable of it; what older memtables hold beyond FLUSHED stays, immutable. The log says so, in the
  * order of its rows: those that follow are of SCHEMA. */
-FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err);
+FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold, frz_error *err);
 /* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
@@ -302,7 +313,14 @@ FRZ_NODISCARD int frz__hint_move(struct table *t, int64_t number, frz_error *err
 FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *err);
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
+FRZ_NODISCARD int frz__expire_path(struct table *t, const char *path, int64_t added, int64_t removed, frz_error *err); /* of a copy */
 void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
+/* flush_mu held: somebody else committed between OLD and NOW: what was to go may be in use again, and what OLD had and NOW has not is to go. */
+void frz__expire_rebase(struct table *t, const struct version *old, const struct version *now);
+struct leases;
+/* flush_mu held. Who still needs P, and when its grace is over (mono, us). LEASES NULL: PENDING_LEASE is not looked at. */
+enum pending_state frz__expire_state(struct table *t, const struct version *v, struct pending_file *p, int64_t now_us, bool crowded, const struct leases *leases, const char **who, int64_t *due_us);
+size_t frz__expire_crowd(struct table *t, const struct version *v, int64_t now_us); /* how many, from the front, are more than are kept for foreign readers */
 /* ── sched.c ── */
 FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);

@@ -439,7 +439,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
         for (size_t j = 0; j < k; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         for (size_t j = i + 1; j < t->del_count; j++) shared |= strcmp(t->dels[j].path, d->path) == 0;
         char *relative = NULL;
-        if (!shared && frz__path_relative(t, t->version->meta->location, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, 0, sequence, NULL) < 0)
+        if (!shared && frz__path_relative(t, t->version->meta->location, slice_str(d->path), &relative, NULL) >= 0 && frz__expire_add(t, relative, d->sequence, sequence, NULL) < 0)
             frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep", t->name, d->path);
         frz__delfile_clear(t->a, d);
     }
@@ -449,6 +449,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
             frz__delfile_clear(t->a, &p->fresh[i]); /* not known: it is merged later than it could be */
             continue;
         }
+        p->fresh[i].sequence = sequence;
         t->dels[t->del_count++] = p->fresh[i];
         p->fresh[i] = (struct delfile){0};
     }

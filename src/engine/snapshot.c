@@ -1,5 +1,6 @@
 /* snapshot.c — a reader's state: the table's view and a sequence that go together, and the views of several tables that go together. */
 #include "engine/snapshot.h"
+#include "engine/lease.h"
 
 /* Neither order alone is right (hazards 1): a flush between the two loads would show the future, a rotation would hide writes. So: load the view, load the sequence, and look whether the view is
  * still the one. */
@@ -71,14 +72,47 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
     return FRZ_OK;
 }
 
+/* A hold of snapshot ID of V that nobody overlooked: told first, then looked whether it is still retained. */
+static int hold_retained(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err)
+{
+    bool retained = true;
+    TRY(frz__version_hold(t, v, id, out, err));
+    if (!*out) return FRZ_OK; /* there is none, or the table is empty */
+    if (t->db->set.read_only) {
+        TRY(frz__lease_write(t->db, err));
+        TRY(frz__version_retains(t, v, id, &retained, err));
+    } else {
+        struct version *now = frz__version_acquire(t);
+        retained = frz__ice_snapshot(now->meta, id) != NULL;
+        frz__version_release(now);
+    }
+    if (retained) return FRZ_OK;
+    if (t->db->set.read_only) return frz__err(err, FRZ_SNAPSHOT_TOO_OLD, "%s: snapshot %" PRId64 " is gone: it expired since the last refresh", t->name, id);
+    return frz__err(err, FRZ_NOT_FOUND, "%s: no snapshot %" PRId64 " is retained", t->name, id);
+}
+
+/* A reader without a lease: a file is missing because the snapshot expired meanwhile, or because it is lost. */
+static int gone_or_corrupt(struct table *t, int64_t id, frz_error *err)
+{
+    struct version *v = frz__version_acquire(t);
+    bool retained = true;
+    int rc = frz__version_retains(t, v, id, &retained, NULL);
+    frz__version_release(v);
+    if (rc < 0 || retained) return FRZ_CORRUPT;
+    return frz__err(err, FRZ_SNAPSHOT_TOO_OLD, "%s: snapshot %" PRId64 " is gone: it expired since the last refresh, and this process has no lease in " LEASE_DIR " that would keep its files", t->name, id);
+}
+
 static int open_published(struct table *t, struct version *v, int64_t id, struct snapshot **out, frz_error *err)
 {
     struct db *db = t->db;
     struct snapshot *s = NULL;
     struct vfile **files = NULL;
+    struct hold *hold = NULL;
     size_t count = 0;
     int rc = FRZ_OK;
     frz_schema *schema;
+    rc = hold_retained(t, v, id, &hold, err);
+    if (rc != FRZ_OK) goto done;
     CHECK(ALLOC_NEW(&s, db->a, struct snapshot, err));
     s->db = db;
     atomic_store(&s->refs, 1);
@@ -92,6 +126,8 @@ static int open_published(struct table *t, struct version *v, int64_t id, struct
     rc = frz__version_files_then(t, v, id, &schema, &files, &count, err);
     if (rc != FRZ_OK) goto done;
     CHECK(frz__view_new(db->a, schema, NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    s->views[0].view->hold = hold;
+    hold = NULL;
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
@@ -101,6 +137,9 @@ static int open_published(struct table *t, struct version *v, int64_t id, struct
 done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(db->a, files);
+    frz__hold_release(hold);
+    if (rc == FRZ_CORRUPT && db->set.read_only) rc = gone_or_corrupt(t, id, err);
+    if (rc < 0) frz__lease_settle(db);
     if (s) {
         frz__free(db->a, s->views);
         frz__free(db->a, s);
@@ -137,7 +176,7 @@ int frz__snapshot_published(struct table *t, const struct published *which, stru
         bool again = false;
         if (rc == FRZ_OK) {
             rc = open_published(t, v, id, out, err);
-            again = rc < 0 && expired_meanwhile(t, v, id);
+            again = rc != FRZ_OK && expired_meanwhile(t, v, id);
         }
         frz__version_release(v);
         if (!again) return rc;

@@ -1,6 +1,7 @@
 /* table_load.c — tables from disk: at open, and again when somebody else committed. */
 #include <stdio.h>
 
+#include "engine/lease.h"
 #include "engine/tables.h"
 #include "types/row_conv.h"
 
@@ -33,6 +34,13 @@ static int build_view(struct table *t, frz_schema *s, struct mem *const *mems, s
     struct version *v = t->version;
     TRY(frz__version_files(t, v, v->meta->current_snapshot_id, &files, &count, &dels, &del_count, err));
     int rc = frz__view_new(t->a, s, mems, mem_count, files, count, flushed, v->meta->current_snapshot_id, out, err);
+    if (rc >= 0) {
+        rc = frz__version_hold(t, v, v->meta->current_snapshot_id, &(*out)->hold, err);
+        if (rc < 0) {
+            frz__view_release(*out);
+            *out = NULL;
+        }
+    }
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);
     if (rc < 0) {
@@ -160,13 +168,38 @@ done:
     return rc;
 }
 
+/* A reader tells what it is about to read, and looks whether it was in time (lease.h (2)). FRZ_BUSY: it was not. */
+static int hold_all(struct db *db, struct hold **holds, frz_error *err)
+{
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        if (!table_is_broken(t)) TRY(frz__version_hold(t, t->version, t->version->meta->current_snapshot_id, &holds[i], err));
+    }
+    TRY(frz__lease_write(db, err));
+    for (size_t i = 0; i < db->table_count; i++) {
+        struct table *t = db->tables[i];
+        bool retained = true;
+        if (holds[i]) TRY(frz__version_retains(t, t->version, holds[i]->snapshot_id, &retained, err));
+        if (!retained) return frz__err(err, FRZ_BUSY, "%s: snapshot %" PRId64 " expired while it was taken up", t->name, holds[i]->snapshot_id);
+    }
+    return FRZ_OK;
+}
+
 int frz__tables_load(struct db *db, frz_error *err)
 {
     struct buf spaces = BUF_INIT(db->a, 0);
+    struct hold **holds = NULL;
+    size_t held = 0;
     const char *ns;
     int rc = frz__names_list(db->fs, "", true, &spaces, err);
     for (size_t at = 0; rc >= 0 && (ns = frz__names_next(&spaces, &at));) rc = load_namespace(db, ns, err);
     buf_clear(&spaces);
+    if (rc >= 0 && db->lease) {
+        held = db->table_count;
+        holds = (struct hold **)frz__alloc_array(db->a, held + 1, sizeof *holds);
+        if (holds) memset(holds, 0, held * sizeof(struct hold *));
+        rc = holds ? hold_all(db, holds, err) : frz__err_no_memory(err, held * sizeof *holds);
+    }
     for (size_t i = 0; rc >= 0 && i < db->table_count; i++) {
         struct table *t = db->tables[i];
         frz_error why;
@@ -177,6 +210,8 @@ int frz__tables_load(struct db *db, frz_error *err)
             rc = FRZ_OK;
         } else if (rc < 0 && err) *err = why;
     }
+    for (size_t i = 0; holds && i < held; i++) frz__hold_release(holds[i]); /* the views have their own */
+    frz__free(db->a, holds);
     return rc < 0 ? rc : FRZ_OK;
 }
 
@@ -220,7 +255,10 @@ static int take_files(struct table *t, const struct view *fresh, uint64_t flushe
     while (keep > 1 && mem_versions(now->mems[keep - 1]) && now->mems[keep - 1]->seq_last <= flushed) keep--;
     uint64_t at = flushed > now->flushed_seq ? flushed : now->flushed_seq;
     int rc = frz__view_new(t->a, now->schema, now->mems, keep, fresh->files, fresh->file_count, at, fresh->snapshot_id, &next, err);
-    if (rc >= 0) frz__view_install_locked(t, next);
+    if (rc >= 0) {
+        next->hold = frz__hold_acquire(fresh->hold);
+        frz__view_install_locked(t, next);
+    }
     frz__mutex_unlock(&t->view_mu);
     return rc;
 }
@@ -230,6 +268,7 @@ static int take_reloaded(struct table *t, struct version *v, const struct table_
     struct version *old = t->version;
     struct view *fresh = NULL;
     t->in_doubt = true; /* until the view is there too */
+    frz__expire_rebase(t, old, v);
     frz__mutex_lock(&t->commit_mu);
     t->version = v;
     frz__mutex_unlock(&t->commit_mu);
@@ -238,7 +277,7 @@ static int take_reloaded(struct table *t, struct version *v, const struct table_
     frz__table_take_settings(t, settings);
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
     TRY(build_view(t, schema, NULL, 0, flushed, &fresh, err));
-    int rc = changed ? frz__rotate_schema(t, schema, fresh->files, fresh->file_count, flushed, fresh->snapshot_id, err) : take_files(t, fresh, flushed, err);
+    int rc = changed ? frz__rotate_schema(t, schema, fresh->files, fresh->file_count, flushed, fresh->snapshot_id, fresh->hold, err) : take_files(t, fresh, flushed, err);
     frz__view_release(fresh);
     if (rc >= 0) t->in_doubt = false;
     return rc;

@@ -25,6 +25,13 @@ struct version *frz__version_acquire(struct table *t)
     return v;
 }
 
+int frz__version_hold(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err)
+{
+    const struct ice_snapshot *s = id < 0 ? NULL : frz__ice_snapshot(v->meta, id);
+    *out = NULL;
+    return s ? frz__hold_new(&t->db->holds, t->db->a, t->uuid, id, s->sequence_number, out, err) : FRZ_OK;
+}
+
 uint64_t frz__version_flushed(const struct version *v, const char *log_uuid)
 {
     slice s = frz__ice_property(v->meta, "frazil.flushed");
@@ -104,6 +111,32 @@ static int read_into(struct table *t, struct arena *ar, const char *path, slice 
     buf_clear(&b);
     return rc;
 }
+
+int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err)
+{
+    struct arena ar = ARENA_INIT(t->a);
+    struct ice_meta *now = NULL;
+    char path[PATH_BYTES];
+    int64_t n = 0;
+    slice json;
+    int rc = FRZ_OK;
+    *out = false;
+    CHECK(newest(t, &n, err));
+    if (rc != FRZ_OK) goto done;
+    if (n == v->number) {
+        *out = frz__ice_snapshot(v->meta, id) != NULL;
+        goto done;
+    }
+    CHECK(version_path(t, n, path, err));
+    CHECK(read_into(t, &ar, path, &json, err));
+    CHECK_CTX(frz__ice_meta_parse(t->a, &ar, json, &now, err), err, "%s: %s", t->name, path);
+    *out = strcmp(now->uuid, v->meta->uuid) == 0 && frz__ice_snapshot(now, id);
+done:
+    frz__ice_meta_release(now);
+    frz__arena_clear(&ar);
+    return rc < 0 ? rc : FRZ_OK;
+}
+
 
 static int read_iceberg_path(struct table *t, struct arena *ar, slice location, slice path, slice *out, frz_error *err)
 {
@@ -348,7 +381,7 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
             if (g->want_dels) {
                 TRY(frz__grow(t->a, (void **)&g->dels, g->del_count, &g->del_cap, sizeof *g->dels, err));
                 g->del = &g->dels[g->del_count];
-                *g->del = (struct delfile){.positions = (uint64_t)e->file.record_count};
+                *g->del = (struct delfile){.positions = (uint64_t)e->file.record_count, .sequence = e->sequence_number};
                 g->del->path = frz__strndup(t->a, (const char *)e->file.path.data, e->file.path.len);
                 if (!g->del->path) return frz__err_no_memory(err, e->file.path.len);
                 g->del_count++;

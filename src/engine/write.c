@@ -119,6 +119,7 @@ static int rotate_leading(struct table *t, frz_error *err)
         rc = frz__view_new(t->a, old->schema, mems, old->mem_count + 1, old->files, old->file_count, old->flushed_seq, old->snapshot_id, &v, err);
     }
     if (rc >= 0) {
+        v->hold = frz__hold_acquire(old->hold);
         t->rot_seq = db->seq_next - 1;
         t->active = fresh;
         frz__view_install_locked(t, v);
@@ -131,7 +132,8 @@ done:
 }
 
 /* The leader's place and flush_mu held: nobody else makes views now. What may fail comes before the log's word, after which no row of the older schema may be logged. */
-static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold,
+    frz_error *err)
 {
     struct db *db = t->db;
     struct view *v = NULL;
@@ -154,6 +156,7 @@ static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfi
             if (versions && old->mems[i]->seq_last > at) mems[count++] = old->mems[i];
         }
         rc = frz__view_new(t->a, schema, mems, count, files, file_count, at, snapshot_id, &v, err);
+        if (rc >= 0) v->hold = frz__hold_acquire(hold);
     }
     frz__mutex_unlock(&t->view_mu);
     CHECK(rc);
@@ -173,11 +176,12 @@ done:
     return rc;
 }
 
-int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold,
+    frz_error *err)
 {
     struct writer w;
     lead_alone(t->db, &w);
-    int rc = rotate_schema_leading(t, schema, files, file_count, flushed, snapshot_id, err);
+    int rc = rotate_schema_leading(t, schema, files, file_count, flushed, snapshot_id, hold, err);
     leave_alone(t->db, &w);
     return rc;
 }

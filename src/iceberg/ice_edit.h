@@ -5,7 +5,8 @@
  *             assigned here and nowhere else, from the base at hand.
  * Invariants  (1) every removed file is live in the base: else FRZ_CONFLICT, naming it; so is the data file that an added delete file or deletion vector is for  (2) totals in the summary
  *             equal those of the manifests  (3) timestamps never go back: max(now, last)  (4) untouched manifests are carried by reference; one that loses an entry is rewritten; one without live
- *             entries is dropped; when there are more than `manifests_max` of one content, the smallest are merged into one (explicit sequence numbers and row ids)
+ *             entries is dropped; when there are more than `manifests_max` of one content (commit.manifest.min-count-to-merge), the smallest are merged into one of at most commit.manifest.target-size-bytes (explicit
+ *             sequence numbers and row ids), unless commit.manifest-merge.enabled is false
  *             (an edit that names no file makes an empty snapshot, as a schema change needs); what is rewritten and small goes into one manifest with what is added
  *             (5) at most one live deletion vector a data file; none whose data file is gone: a delete file that says which data file it is for goes with that
  *             (6) operation: append = only data added · delete = only data removed or deletes added · overwrite = both · replace = as the caller says
@@ -61,7 +62,7 @@ struct ice_env {
     int64_t snapshot_id;     /* fresh, positive, not in the base */
     const char *name_token;  /* unique in the table: goes into every new file's name: snap-<id>-<token>.avro, frz-<token>-m0.avro, … */
     int64_t base_version;    /* v<N>.metadata.json of the base; 0 = create */
-    size_t manifests_max;    /* of one content before merging; 0 = 32 */
+    size_t manifests_max;    /* of one content before merging; 0 = the property's, 32 */
 };
 struct ice_out_file { slice path; /* relative to the table: metadata/… */ slice bytes; };
 struct ice_result {

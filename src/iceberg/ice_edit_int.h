@@ -61,6 +61,8 @@ FRZ_NODISCARD int frz__ice_expire(const allocator *a, struct arena *ar, struct a
                                   frz_error *err);
 /* ice_refs.c */
 FRZ_NODISCARD int frz__ice_tags_apply(const allocator *a, struct arena *ar, struct ice_meta *m, const struct ice_tag *tags, size_t count, frz_error *err);
+/* ice_schemas.c: old schemas that no retained snapshot was written with go, the oldest first, while all together are large. */
+void frz__ice_schemas_trim(struct ice_meta *m);
 /* ice_copy.c. The copies share nothing with what they are of but the counted schemas; room for one more of each thing that an edit adds. */
 FRZ_NODISCARD int frz__ice_meta_copy(struct arena *ar, const struct ice_meta *from, struct ice_meta **out, frz_error *err);
 FRZ_NODISCARD int frz__ice_entry_copy(struct arena *ar, const struct ice_entry *from, struct ice_entry *out, frz_error *err);

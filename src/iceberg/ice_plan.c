@@ -5,6 +5,9 @@
 #include "iceberg/ice_edit_int.h"
 
 #define MANIFESTS_MAX 32
+#define MANIFESTS_MOST 100 /* whatever the properties say: each is read at open */
+#define MERGE_LIVE_MAX 4096 /* entries that a publish rewrites beside its own: milliseconds */
+#define TARGET_BYTES 8388608 /* Iceberg's */
 #define FOLD_LIVE_MAX 64 /* a manifest that must be rewritten and has no more left is not worth a file of its own */
 
 struct ref { const struct ice_entry *entry; enum ice_status status; };
@@ -124,18 +127,43 @@ static int merge_smallest(struct ice_work *w, struct plans *ps, const struct siz
     return FRZ_OK;
 }
 
+/* How many there may be: the caller's word, Iceberg's property, ours. 0 = any number. */
+static size_t manifests_max(const struct ice_work *w)
+{
+    if (!frz__ice_property_bool(w->next, "commit.manifest-merge.enabled", true)) return 0;
+    if (w->env->manifests_max) return w->env->manifests_max;
+    int64_t max = frz__ice_property_int(w->next, "commit.manifest.min-count-to-merge", 2, MANIFESTS_MAX);
+    return max < MANIFESTS_MOST ? (size_t)max : MANIFESTS_MOST;
+}
+
+/* Of the smallest, WANTED at most: as many as a publish can rewrite in passing, and one file of the target size can hold. When there are far too many it takes what time it takes. */
+static size_t merge_count(const struct ice_work *w, const struct plans *ps, const struct size *sizes, size_t wanted, bool far_too_many)
+{
+    const int64_t bytes_max = frz__ice_property_int(w->next, "commit.manifest.target-size-bytes", 1, TARGET_BYTES);
+    int64_t bytes = 0;
+    size_t k = 0, live = 0;
+    for (; k < wanted; k++) {
+        const struct plan *p = &ps->at[sizes[k].index];
+        bytes = ice_add(bytes, p->carried ? p->carried->length : 0);
+        live += p->live;
+        if (bytes > bytes_max || (live > MERGE_LIVE_MAX && !far_too_many && k >= 2)) break;
+    }
+    return k < 2 ? 0 : k;
+}
+
 /* Down to about half the maximum, so that the next merge is that many commits away and each entry is rewritten a logarithm of times. */
 static int plan_merge(struct ice_work *w, struct plans *ps)
 {
-    size_t max = w->env->manifests_max ? w->env->manifests_max : MANIFESTS_MAX, n = 0;
+    size_t max = manifests_max(w), n = 0;
     struct size *sizes = (struct size *)frz__ice_array(&w->tmp, ps->count, sizeof *sizes, w->err);
     if (!sizes) return FRZ_NO_MEMORY;
-    if (w->base->partitioned) return FRZ_OK;
+    if (w->base->partitioned || max == 0) return FRZ_OK;
     for (size_t i = 0; i < ps->count; i++)
         if (!ps->at[i].carried || ps->at[i].carried->spec_id == w->base->default_spec_id) sizes[n++] = (struct size){ps->at[i].live, i};
     if (n <= max) return FRZ_OK;
     qsort(sizes, n, sizeof *sizes, cmp_size);
-    return merge_smallest(w, ps, sizes, n - max / 2);
+    size_t count = merge_count(w, ps, sizes, n - max / 2, n > 2 * max);
+    return count ? merge_smallest(w, ps, sizes, count) : FRZ_OK;
 }
 
 /* ── building ── */

@@ -146,7 +146,6 @@ int frz__file_size(struct file *f, uint64_t *bytes, frz_error *err) { return f->
 int frz__file_lock(struct file *f, bool *got, frz_error *err)
 {
     *got = false;
-    TRY(check_writable(f, err));
     return f->fs->ops->lock(f, got, err);
 }
 

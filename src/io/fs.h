@@ -86,7 +86,8 @@ FRZ_NODISCARD int frz__file_sync(struct file *f, enum sync_site site, frz_error 
 FRZ_NODISCARD int frz__file_allocate(struct file *f, uint64_t bytes, frz_error *err); /* size becomes BYTES if it was less, zero-filled, space reserved */
 FRZ_NODISCARD int frz__file_truncate(struct file *f, uint64_t bytes, frz_error *err);
 FRZ_NODISCARD int frz__file_size(struct file *f, uint64_t *bytes, frz_error *err);
-/* An exclusive lock on the open file (OFD), not waited for: *GOT tells. Released by close or the process's end. Also against other handles of this process. */
+/* An exclusive lock on the open file (OFD), not waited for: *GOT tells. Released by close or the process's end. Also against other handles of this process.
+ * Of a file opened for reading, who can't write it: a look whether somebody has it, not more. */
 FRZ_NODISCARD int frz__file_lock(struct file *f, bool *got, frz_error *err);
 int frz__file_close(struct file *f, frz_error *err); /* NULL is fine */
 FRZ_NODISCARD int frz__fs_rename(struct fs *fs, const char *from, const char *to, frz_error *err); /* replaces TO */

@@ -203,7 +203,7 @@ static int px_truncate(struct file *f, uint64_t bytes, frz_error *err)
 
 static int px_lock(struct file *f, bool *got, frz_error *err)
 {
-    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* all of it */
+    struct flock l = {.l_type = f->writable ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET}; /* all of it */
     if (fcntl(fd_of(f), F_OFD_SETLK, &l) == 0) *got = true;
     else if (errno != EAGAIN && errno != EACCES) return fail(err, errno, "lock", f->path);
     return FRZ_OK;

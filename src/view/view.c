@@ -104,6 +104,7 @@ void frz__view_release(struct view *v)
     for (size_t i = 0; i < v->mem_count; i++) frz__mem_release(v->mems[i]);
     for (size_t i = 0; i < v->file_count; i++) frz__vfile_release(v->files[i]);
     frz__schema_release(v->schema);
+    frz__hold_release(v->hold);
     frz__free(v->a, v->mems);
     frz__free(v->a, v->files);
     frz__free(v->a, v->by_key);

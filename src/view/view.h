@@ -10,6 +10,7 @@
 #include "base/epoch.h"
 #include "mem/mem.h"
 #include "sst/sst.h"
+#include "view/hold.h"
 #include "view/mask.h"
 
 struct vfile {
@@ -44,6 +45,7 @@ struct view {
     struct run *runs;
     size_t run_count;
     uint64_t rows;         /* live rows of the files */
+    struct hold *hold;     /* counted; its maker sets it. NULL = nothing is published */
     struct epoch_node retire;
 };
 /* Counts what it is given. Builds the runs. */

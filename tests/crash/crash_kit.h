@@ -123,14 +123,14 @@ static inline int kit_close(struct kit *k)
 
 static inline int kit_create(struct kit *k, int table)
 {
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "frazil.snapshots-max", "write.metadata.previous-versions-max"};
-    static const char *const values[] = {"0", "0", "1", "2"};
+    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "frazil.snapshots-max", "write.metadata.previous-versions-max", "commit.manifest.min-count-to-merge"};
+    static const char *const values[] = {"0", "0", "1", "2", "2"}; /* manifests are merged all the time */
     frz_table_options o = FRZ_TABLE_OPTIONS_INIT;
     frz_schema *s = NULL;
     o.format_version = table == 1 ? 3 : 2;
     o.property_keys = keys;
     o.property_values = values;
-    o.property_count = 4;
+    o.property_count = 5;
     int rc = frz_schema_parse("id long, v long, pad string?", "id", &s, &k->err);
     if (rc == FRZ_OK) rc = frz_table_create(k->db, kit_names[table], s, &o, &k->t[table], &k->err);
     frz_schema_free(s);

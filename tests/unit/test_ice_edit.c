@@ -269,6 +269,99 @@ TEST(ice_apply, hazard_27_merged_manifests_keep_sequences_snapshots_and_row_ids)
     kit_clear(&k);
 }
 
+TEST(ice_apply, manifests_are_merged_as_icebergs_properties_say)
+{
+    static const struct { const char *key, *value; size_t most, least; } cases[] = {
+        {"commit.manifest.min-count-to-merge", "5", 5, 2}, {"commit.manifest.min-count-to-merge", "100000", 100, 50}, {"commit.manifest.min-count-to-merge", "nonsense", 32, 16},
+        {"commit.manifest-merge.enabled", "false", 120, 120}, {"commit.manifest.target-size-bytes", "1", 120, 120}, {"commit.manifest.target-size-bytes", "8388608", 32, 16}};
+    for (size_t c = 0; c < FRZ_ARRAY_LEN(cases); c++) {
+        struct kit k;
+        size_t most = 0;
+        struct ice_kv props[] = {{S("frazil.snapshots-max"), S("4")}, {S(cases[c].key), S(cases[c].value)}};
+        kit_init(&k, 2 + c % 2, props, 2);
+        for (int i = 0; i < 120; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "f%d", i);
+            OK(kit_apply(&k, EDIT(ADD(kit_data(name, 1, 9)))), &k.err);
+            if (k.tree.count > most) most = k.tree.count;
+        }
+        if (most != cases[c].most || k.tree.count < cases[c].least) fail_msg("%s = %s: at most %zu, at the end %zu", cases[c].key, cases[c].value, most, k.tree.count);
+        OK(frz__ice_tree_check(NULL, k.meta, &k.tree, &k.err), &k.err);
+        kit_clear(&k);
+    }
+}
+
+/* One of more entries than a publish rewrites in passing is left as it is; delete manifests are counted by themselves. */
+TEST(ice_apply, a_large_manifest_is_not_rewritten_on_the_way_of_a_publish)
+{
+    struct kit k;
+    enum { MANY = 5000 };
+    static struct ice_file files[MANY];
+    static char names[MANY][16];
+    kit_init(&k, 2, NULL, 0);
+    k.manifests_max = 4;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "big%d", i);
+        files[i] = kit_data(names[i], 1, 9);
+    }
+    struct ice_edit e = {.added = files, .added_count = MANY};
+    OK(kit_apply(&k, &e), &k.err);
+    char first[200];
+    snprintf(first, sizeof first, "%.*s", (int)k.tree.manifests[0].path.len, (const char *)k.tree.manifests[0].path.data);
+    for (int i = 0; i < 40; i++) {
+        char name[16], deletes_name[16];
+        snprintf(name, sizeof name, "f%d", i);
+        snprintf(deletes_name, sizeof deletes_name, "p%d", i);
+        OK(kit_apply(&k, EDIT(ADD(kit_data(name, 1, 9), kit_posdel(deletes_name, name, 1, 9)))), &k.err);
+        bool same = false;
+        size_t data = 0, deletes = 0;
+        for (size_t m = 0; m < k.tree.count; m++) {
+            same |= is(k.tree.manifests[m].path, first);
+            *(k.tree.manifests[m].content ? &deletes : &data) += 1;
+        }
+        assert_true(same && data <= 5 && deletes <= 5);
+    }
+    OK(frz__ice_tree_check(NULL, k.meta, &k.tree, &k.err), &k.err);
+    kit_clear(&k);
+}
+
+TEST(ice_apply, old_schemas_go_when_they_are_large_and_no_snapshot_was_written_with_them)
+{
+    struct kit k;
+    struct ice_kv few[] = {{S("frazil.snapshots-max"), S("2")}};
+    int32_t last = 2;
+    kit_init(&k, 2, few, 1);
+    for (int i = 1; i <= 60; i++) {
+        char text[1200], name[16];
+        frz_schema *s = NULL;
+        size_t n = (size_t)snprintf(text, sizeof text, "id long, name string?");
+        for (int c = 0; c < 10; c++) n += (size_t)snprintf(text + n, sizeof text - n, ", a_column_of_a_long_name_%d long?", c);
+        OK(frz__schema_parse_text(NULL, S(text), S("id"), &s, &k.err), &k.err);
+        s->schema_id = i;
+        OK(frz__schema_seal(s, true, &k.err), &k.err);
+        if (s->last_column_id > last) last = s->last_column_id;
+        s->last_column_id = last;
+        OK(kit_apply(&k, EDIT(.schema = s)), &k.err);
+        frz__schema_release(s);
+        snprintf(name, sizeof name, "s%d", i);
+        OK(kit_apply(&k, EDIT(ADD(kit_data(name, 1, 9)))), &k.err);
+        size_t bytes = 0;
+        bool current = false;
+        for (size_t j = 0; j < k.meta->schema_count; j++) {
+            bytes += k.meta->schema_json[j].len;
+            current |= k.meta->schema_ids[j] == i;
+        }
+        assert_true(current && bytes < 16384 + 4096);
+        for (size_t j = 0; j < k.meta->snapshot_count; j++) { /* each retained snapshot's is there */
+            bool has = false;
+            for (size_t x = 0; x < k.meta->schema_count; x++) has |= k.meta->schema_ids[x] == k.meta->snapshots[j].schema_id;
+            assert_true(has);
+        }
+    }
+    assert_true(k.meta->schema_count < 40);
+    kit_clear(&k);
+}
+
 /* ── conflicts ── */
 
 TEST(ice_apply, refuses_what_is_not_live_in_the_base)

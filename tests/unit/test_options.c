@@ -2,6 +2,7 @@
  * Method  a small table written the same way under both; files, snapshots, statistics and the clock tell the difference. */
 #include "options_kit.h"
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "engine/options.h"
 #include "parquet/parquet.h"
@@ -195,6 +196,49 @@ TEST(options, grace_keeps_files)
     }
     assert_int_equal(left[0], 1);
     assert_true(left[1] >= 6);
+}
+
+TEST(options, foreign_reader_files_max_bounds_what_is_kept)
+{
+    for (int few = 0; few < 2; few++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.foreign-reader-files-max", few ? "5" : "1000");
+        OK(frz_table_set_property(f.t, "frazil.snapshots-max", "1", &f.e), &f.e);
+        for (int k = 0; k < 12; k++) { /* files of a grace of a quarter of an hour */
+            fix_put(&f, 0, 20, 10, true);
+            fix_flush(&f);
+        }
+        if (few) SOON(stats(&f).files_pending <= 5);
+        else assert_true(stats(&f).files_pending > 20);
+        assert_int_equal(stats(&f).files_removed > 0, few);
+        fix_close(&f);
+    }
+}
+
+static void lay_foreign(const struct fix *f)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/main/t/data/00000-1-550e8400.parquet", f->dir);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fclose(file);
+}
+TEST(options, orphan_age_keeps_foreign_files)
+{
+    for (int old = 0; old < 2; old++) {
+        struct fix f;
+        frz_db_options o = quick();
+        frz_gc_report r = FRZ_INIT(frz_gc_report);
+        fix_open(&f, &o, "frazil.orphan-age-ms", old ? "3600000" : "86400000");
+        fix_put(&f, 0, 20, 10, true);
+        fix_flush(&f);
+        lay_foreign(&f);
+        frz__test_clock_advance_ns((int64_t)2 * 3600 * 1000000000);
+        OK(frz_db_gc(f.db, f.t, NULL, NULL, NULL, &r, &f.e), &f.e);
+        assert_int_equal(r.files_removed, old);
+        fix_close(&f);
+    }
 }
 
 TEST(options, filter_bits_change_file_size)
