@@ -17,6 +17,7 @@ struct alteration {
     struct view *now;
     struct vfile **files; /* of `now`, under `next` */
     size_t count;
+    struct hold *hold; /* of what was committed */
 };
 
 static void clear(struct alteration *x)
@@ -24,6 +25,7 @@ static void clear(struct alteration *x)
     for (size_t i = 0; i < x->count; i++) frz__vfile_release(x->files[i]);
     frz__free(x->t->a, x->files);
     frz__view_release(x->now);
+    frz__hold_release(x->hold);
     frz__schema_release(x->next);
     *x = (struct alteration){.t = x->t};
 }
@@ -94,8 +96,10 @@ static int alter_once(struct table *t, const frz_alter *changes, size_t count, b
     FAILPOINT_VOID("alter.after_commit");
     if (r.snapshot_id < 0) r.snapshot_id = x.now->snapshot_id;
     for (int tries = 0; tries < TRIES_MAX; tries++) { /* there is no way back: what fails now may go well at once */
-        rc = frz__rotate_schema(t, x.next, x.files, x.count, x.now->flushed_seq, r.snapshot_id, err);
+        if (!x.hold) rc = frz__version_hold(t, t->version, r.snapshot_id, &x.hold, err);
+        if (rc >= 0) rc = frz__rotate_schema(t, x.next, x.files, x.count, x.now->flushed_seq, r.snapshot_id, x.hold, err);
         if (rc >= 0) break;
+        if (tries + 1 < TRIES_MAX) rc = FRZ_OK;
     }
     if (rc < 0) { /* no memory, or no log: the schema is there, and will be taken up by whoever comes next */
         t->in_doubt = true;

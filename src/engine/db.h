@@ -315,7 +315,7 @@ FRZ_NODISCARD int frz__write_sync(struct db *db, frz_error *err); /* all visible
 FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
 /* flush_mu held, and t->version has SCHEMA: the view becomes one of FILES, opened under it, with an empty memtable of it; what older memtables hold beyond FLUSHED stays, immutable. The log says so, in the
  * order of its rows: those that follow are of SCHEMA. */
-FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err);
+FRZ_NODISCARD int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold, frz_error *err);
 /* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);

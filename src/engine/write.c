@@ -136,7 +136,8 @@ done:
 }
 
 /* The leader's place and flush_mu held: nobody else makes views now. What may fail comes before the log's word, after which no row of the older schema may be logged. */
-static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold,
+    frz_error *err)
 {
     struct db *db = t->db;
     struct view *v = NULL;
@@ -159,6 +160,7 @@ static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfi
             if (versions && old->mems[i]->seq_last > at) mems[count++] = old->mems[i];
         }
         rc = frz__view_new(t->a, schema, mems, count, files, file_count, at, snapshot_id, &v, err);
+        if (rc >= 0) v->hold = frz__hold_acquire(hold);
     }
     frz__mutex_unlock(&t->view_mu);
     if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
@@ -179,11 +181,12 @@ done:
     return rc;
 }
 
-int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, frz_error *err)
+int frz__rotate_schema(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold,
+    frz_error *err)
 {
     struct writer w;
     lead_alone(t->db, &w);
-    int rc = rotate_schema_leading(t, schema, files, file_count, flushed, snapshot_id, err);
+    int rc = rotate_schema_leading(t, schema, files, file_count, flushed, snapshot_id, hold, err);
     leave_alone(t->db, &w);
     return rc;
 }
