@@ -109,7 +109,12 @@ static int make_root(struct db *db, const char *path, frz_error *err)
 /* A warehouse is a directory with .frazil in it; what else is in a directory without one is left alone. */
 static int check_warehouse(struct db *db, frz_error *err)
 {
-    bool there = false;
+    bool there = false, marked = false;
+    TRY(frz__fs_exists(db->fs, DB_RESTORE_MARK, &marked, err));
+    if (marked && !db->set.restoring)
+        return frz__err(err, FRZ_UNSUPPORTED, "%s: a restore to it was begun and has not ended: if none is running, remove it and restore again", db->root);
+    TRY(frz__fs_exists(db->fs, DB_BACKUP_MARK, &marked, err));
+    if (marked && !db->set.read_only) return frz__err(err, FRZ_UNSUPPORTED, "%s is a backup: it can be read (open with read_only), or restored elsewhere", db->root);
     TRY(frz__fs_exists(db->fs, ".frazil", &there, err));
     if (there || db->set.create) return FRZ_OK;
     return frz__err(err, FRZ_NOT_FOUND, "%s is not a frazil warehouse: it has no .frazil folder (open with `create` to make one)", db->root);
@@ -256,8 +261,8 @@ static void free_db(struct db *db)
     frz__free(a, db);
 }
 
-/* FS NULL: the directory PATH. */
-static int open_on(const char *path, struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err)
+/* FS NULL: the directory PATH; else as if it were there. */
+static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err)
 {
     struct db_settings set;
     struct db *db = NULL;
@@ -269,6 +274,8 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
         db->a = &db->host;
     }
     db->set = set;
+    db->set.quiet = (flags & DB_QUIET) != 0;
+    db->set.restoring = (flags & DB_RESTORING) != 0;
     db->reserve.a = db->a;
     frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
@@ -281,7 +288,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     frz__cond_init(&db->tick);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
-    int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
+    int rc = fs ? name_root(db, path, err) : make_root(db, path, err);
     if (rc == FRZ_OK) rc = make_parts(db, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
@@ -294,8 +301,9 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     return FRZ_OK;
 }
 
-int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(path, NULL, o, out, err); }
-int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(NULL, fs, o, out, err); }
+int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(path, NULL, 0, o, out, err); }
+int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(fs->base ? fs->root : "/mem", fs, 0, o, out, err); }
+int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(root, fs, flags, o, out, err); }
 
 int frz__db_close(struct db *db, frz_error *err)
 {

@@ -128,6 +128,7 @@ struct db {
     size_t table_count, table_cap;
     uint64_t next_table_no;
     size_t pins; /* open snapshots, cursors, streams */
+    _Atomic uint32_t backups; /* under way: no file is unlinked but those of dropped tables. Raised before a version is looked at, read under flush_mu or commit_mu */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -164,6 +165,12 @@ struct db {
 FRZ_NODISCARD int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err);
 /* The same on a file system of the caller's (in memory, faulty), who keeps it until after close; as if it were mounted at "/mem". */
 FRZ_NODISCARD int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err);
+enum db_open_flags { DB_QUIET = 1, DB_RESTORING = 2 };
+/* The same, as if FS's root were ROOT, an absolute path: a warehouse in the making, that will be there. */
+FRZ_NODISCARD int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err);
+/* In the warehouse's root: it is a backup, and not to be written; in .frazil: it is being restored, and not to be opened at all. */
+#define DB_BACKUP_MARK "BACKUP"
+#define DB_RESTORE_MARK ".frazil/RESTORE"
 int frz__db_close(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */

@@ -24,6 +24,7 @@ static bool needed(const struct ice_meta *m, const struct pending_file *p)
 
 void frz__expire_run(struct table *t)
 {
+    if (atomic_load(&t->db->backups)) return; /* a backup links files by their names */
     struct version *v = frz__version_acquire(t);
     int64_t now = frz__clock_mono_ns() / 1000, grace = (int64_t)t->settings.frazil_foreign_reader_grace_ms * 1000;
     size_t k = 0, unlinked = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN;

@@ -5,6 +5,8 @@
 
 struct db_settings {
     bool create, read_only, no_close_flush;
+    bool quiet; /* frz__db_open_at: nothing is done beside what is asked for */
+    bool restoring; /* frz__db_open_at: a restore that is not done yet may be opened */
     int durability;
     uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms;
 };

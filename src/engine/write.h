@@ -37,5 +37,7 @@ FRZ_NODISCARD int frz__write_batch_put(struct write_batch *b, struct table *t, c
 FRZ_NODISCARD int frz__write_batch_rows(struct write_batch *b, struct table *t, const frz_schema *s, const struct row_col *cols, size_t from, size_t count, size_t bytes_max, enum expect expect,
                                         size_t *taken, size_t *bad, frz_error *err);
 FRZ_NODISCARD int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_row *patch, frz_error *err);
+/* A put or a delete as its bytes are; of a put, the row of T's schema. */
+FRZ_NODISCARD int frz__write_batch_op(struct write_batch *b, struct table *t, enum op_kind kind, slice key, slice row, frz_error *err);
 FRZ_NODISCARD int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, frz_error *err);
 #endif
