@@ -76,5 +76,7 @@ int cmd_snapshots(struct args *a);
 int cmd_files(struct args *a);
 int cmd_verify(struct args *a);
 int cmd_import(struct args *a);
+int cmd_backup(struct args *a);
+int cmd_restore(struct args *a);
 int cmd_bench(struct args *a);
 #endif
