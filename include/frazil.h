@@ -238,6 +238,8 @@ typedef struct frz_db_options {
     frz_log_fn log;
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+    const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
+                               * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -272,6 +274,7 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
+    uint64_t log_archived, log_archive_failures; /* segments; tries */
 } frz_stats;
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);

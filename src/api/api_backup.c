@@ -169,7 +169,7 @@ int frz_backup_purge(const char *directory, uint64_t keep, uint64_t *removed, fr
     int rc = open_backups(NULL, directory, false, &dest, err);
     if (rc != FRZ_OK) return rc;
     rc = frz__backup_lock(dest, &lock, err);
-    if (rc >= 0) rc = frz__backup_purge(dest, NULL, keep, removed, err);
+    if (rc >= 0) rc = frz__backup_purge(dest, NULL, keep, NULL, removed, err);
     rc = frz__first(rc, frz__file_close(lock, rc < 0 ? NULL : err));
     frz__fs_free(dest);
     return rc;

@@ -132,7 +132,7 @@ static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 
 static int open_log(struct db *db, const struct wal_report *report, frz_error *err)
 {
-    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4};
+    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive};
     struct wal_table *lines = (struct wal_table *)frz__alloc_array(db->a, db->table_count + 1, sizeof *lines);
     size_t n = 0;
     if (!lines) return frz__err_no_memory(err, db->table_count * sizeof *lines);
@@ -169,6 +169,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__trash_empty(db, err));
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
+    TRY(frz__archive_open(db, err));
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
@@ -239,6 +240,7 @@ static void free_db(struct db *db)
     unload_tables(db);
     frz__epoch_free(db->epochs);
     (void)frz__wal_close(db->wal, NULL);
+    frz__archive_close(db);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
     frz__arena_spares_clear(&db->spares);
@@ -322,6 +324,7 @@ int frz__db_close(struct db *db, frz_error *err)
     }
     if (db->pool) frz__sched_stop(db);
     if (db->wal) rc = frz__first(rc, frz__wal_sync(db->wal, rc < 0 ? NULL : err));
+    if (db->wal && rc >= 0) frz__archive_rest(db);
     free_db(db);
     return rc;
 }

@@ -135,6 +135,10 @@ struct db {
     bool writing; /* log_mu: a leader is at work */
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
+    struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
+    _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
+    struct pool_job archive_job;
+    bool archive_failed; /* archive_job's: it was told */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
@@ -158,7 +162,7 @@ struct db {
     struct write_batch *batches[16];
     size_t batch_count;
 
-    _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
+    _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes, archive_failures;
 };
 
 /* ── db.c ── */
@@ -183,6 +187,15 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
+/* ── archive.c: the log's archive ── */
+/* What the options say, or what is remembered. At open for writing. */
+FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
+/* Where it is: as remembered in the warehouse, for a database that is only read, too. "" = nowhere. Appended with a NUL. */
+FRZ_NODISCARD int frz__archive_place(struct db *db, struct buf *out, frz_error *err);
+void frz__archive_tend(struct db *db); /* by the clock */
+/* At close, the log synced: all of it goes there. What can't is kept in the log. */
+void frz__archive_rest(struct db *db);
+void frz__archive_close(struct db *db);
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);

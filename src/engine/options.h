@@ -8,6 +8,7 @@ struct db_settings {
     bool quiet; /* frz__db_open_at: nothing is done beside what is asked for */
     bool restoring; /* frz__db_open_at: a restore that is not done yet may be opened */
     int durability;
+    const char *log_archive; /* borrowed, for open */
     uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms;
 };
 struct table_settings {

@@ -69,6 +69,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__arena_spares_trim(&db->spares);
         *expired_at = now;
     }
+    frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
     return next;
 }

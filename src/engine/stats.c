@@ -55,6 +55,8 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     s.log_syncs = wal.syncs;
     s.log_segments = wal.segments;
     s.log_segments_recycled = wal.recycled;
+    s.log_archived = wal.archived;
+    s.log_archive_failures = stat_get(&db->archive_failures);
     if (only) add_table(only, &s);
     else {
         frz__mutex_lock(&db->tables_mu);
@@ -69,7 +71,7 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     X(filter_checks) X(filter_rejects) X(filter_false_positives) X(key_pages_read) X(value_pages_read) X(cache_hits) X(cache_misses) X(cache_bytes) X(memtable_bytes)                \
     X(memtables_immutable) X(flushes) X(flush_failures) X(flush_rows) X(flush_bytes) X(flush_us_total) X(flush_us_max) X(rows_masked) X(commits) X(commit_conflicts)                 \
     X(commit_us_total) X(commit_us_max) X(stalls) X(stall_us_total) X(slowdowns) X(slowdown_us_total) X(data_files) X(delete_files) X(data_bytes) X(rows_live) X(files_absorbed)    \
-    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes)
+    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) X(log_archived) X(log_archive_failures)
 
 int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err)
 {

@@ -356,6 +356,7 @@ struct group {
     uint64_t first, last;
     size_t ops;
     bool sync;
+    uint32_t batch_ops[GROUP_WRITERS_MAX]; /* of slices[i] */
     struct writer *members[GROUP_WRITERS_MAX]; /* `writers` of them; the queue's links belong to log_mu */
     slice slices[GROUP_WRITERS_MAX];
 };
@@ -389,6 +390,7 @@ static void gather_locked(struct db *db, struct group *g)
         }
         w->first = db->seq_next + g->ops;
         bytes += w->bytes.len;
+        g->batch_ops[g->batches] = (uint32_t)w->batch->count;
         g->slices[g->batches++] = w->bytes;
         g->ops += w->batch->count;
         if (w->durability == FRZ_SYNC_FULL) g->sync = true;
@@ -454,7 +456,8 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
     TRY(reserve_group(db, g, err));
-    TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
+    if (!db->archive) TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
+    else TRY(frz__wal_append_at(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, g->batch_ops, frz__clock_wall_us(), &segment, err));
     int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
     if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
         (void)!frz__wal_refuse(db->wal, g->first, NULL);

@@ -40,6 +40,7 @@
     X(BACKUP_NAME, "the destination, after the backup got its name", "an acknowledged backup may be a partial one")                                                 \
     X(RESTORE_MARK, "the mark of a restore, and the directory it is in", "what was half restored may pass for whole")                                               \
     X(ARCHIVE_SEGMENT, "a log segment in the archive", "the archive may have holes, and the log has forgotten")                                                     \
+    X(ARCHIVE_PLACE, "the place of the archive, and .frazil", "the next process may recycle what the archive lacks")                                                                \
     X(ARCHIVE_DIR, "the archive", "the archive may lack a segment that the log has forgotten")
 
 enum sync_site {

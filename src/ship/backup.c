@@ -340,7 +340,7 @@ static int begin(struct job *j, frz_error *err)
 {
     struct backup_names names;
     const struct backup_request *r = j->r;
-    TRY(frz__backup_purge(r->dest, j->a, 0, NULL, err)); /* what was cut short */
+    TRY(frz__backup_purge(r->dest, j->a, 0, NULL, NULL, err)); /* what was cut short */
     TRY(frz__backup_names(r->dest, j->a, &names, err));
     j->m->number = names.count ? names.numbers[names.count - 1] + 1 : 1;
     int rc = find_earlier(j, &names, err);
@@ -352,7 +352,13 @@ static int begin(struct job *j, frz_error *err)
     j->root = (char *)frz__alloc(j->a, bytes);
     if (j->root) snprintf(j->root, bytes, "%s/%s", r->dest_root, j->name);
     j->m->source = frz__arena_strndup(&j->m->ar, j->db->root, strlen(j->db->root));
-    return j->root && j->m->source ? FRZ_OK : frz__err_no_memory(err, bytes);
+    if (!j->root || !j->m->source) return frz__err_no_memory(err, bytes);
+    struct buf place = BUF_INIT(j->a, 0);
+    rc = frz__archive_place(j->db, &place, err);
+    if (rc == FRZ_OK) j->m->archive = frz__arena_strndup(&j->m->ar, (const char *)place.data, place.len - 1);
+    if (!j->m->archive) rc = frz__err_no_memory(err, place.len);
+    buf_clear(&place);
+    return rc < 0 ? rc : FRZ_OK;
 }
 
 int frz__backup(struct db *db, const struct backup_request *r, struct backup_manifest *m, frz_error *err)
@@ -374,7 +380,8 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
     CHECK(list_and_sum(&j, err));
     CHECK(finish(&j, err));
     if (r->keep)
-        CHECK_CTX(frz__backup_purge(r->dest, db->a, r->keep, NULL, err), err, "%s is whole, but older ones can't be removed", j.root);
+        CHECK_CTX(frz__backup_purge(r->dest, db->a, r->keep, r->archive, NULL, err), err, "%s is whole, but older ones can't be removed",
+                  j.root);
 done:
     release_state(&j);
     atomic_fetch_sub(&db->backups, 1);

@@ -66,8 +66,8 @@ void frz__backup_name(char out[32], uint64_t number, const char *suffix);
 FRZ_NODISCARD int frz__backup_lock(struct fs *dest, struct file **out, frz_error *err);
 /* DIR with all in it. */
 FRZ_NODISCARD int frz__backup_tree_remove(struct fs *fs, const char *dir, frz_error *err);
-/* Removes all but the KEEP newest; the lock is held. *OLDEST: sequence and log of the oldest that stays. */
-FRZ_NODISCARD int frz__backup_purge(struct fs *dest, const allocator *a, uint64_t keep, uint64_t *removed, frz_error *err);
+/* Removes what was cut short and, KEEP > 0, all but the KEEP newest, and of the log's archive what no restore from those needs; the lock is held. ARCHIVE NULL: where each backup says. */
+FRZ_NODISCARD int frz__backup_purge(struct fs *dest, const allocator *a, uint64_t keep, struct fs *archive, uint64_t *removed, frz_error *err);
 /* FN is told of each file that is missing, of another size or with other bytes, or that BACKUP does not list. */
 FRZ_NODISCARD int frz__backup_verify(struct fs *dest, const allocator *a, uint64_t number, int (*fn)(void *ctx, const frz_finding *), void *ctx, struct backup_manifest *m, uint64_t *findings,
                                      frz_error *err);
@@ -103,6 +103,7 @@ struct backup_request {
     const char *dest_root; /* absolute: where DEST is, or will be */
     bool copy;
     uint64_t keep; /* 0 = all */
+    struct fs *archive; /* to be trimmed with what goes; NULL = where the backups say */
     int (*progress)(void *ctx, const frz_backup_progress *p);
     void *ctx;
 };
@@ -118,7 +119,7 @@ struct restore_request {
     uint64_t to_seq; /* of the log that the backup is of; 0 = none */
     int64_t to_time_us; /* 0 = none */
     bool to_end;       /* all that the archive has */
-    struct fs *archive; /* of log segments; NULL = none */
+    struct fs *archive; /* of log segments; NULL = where the backup says */
     int (*progress)(void *ctx, const frz_backup_progress *p);
     void *ctx;
 };

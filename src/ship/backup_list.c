@@ -90,26 +90,104 @@ int frz__backup_tree_remove(struct fs *fs, const char *dir, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-int frz__backup_purge(struct fs *dest, const allocator *a, uint64_t keep, uint64_t *removed, frz_error *err)
+/* ── keeping the newest ── */
+
+/* What a backup needs of the log's archive: all behind its sequence. */
+struct need {
+    bool kept;
+    uint64_t sequence;
+    char log_uuid[37];
+    const char *source, *archive;
+};
+
+static int read_needs(struct fs *dest, struct arena *ar, const struct backup_names *names, uint64_t keep, struct need *needs,
+                      frz_error *err)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct backup_manifest m;
+        char name[32];
+        frz_error why;
+        frz__backup_manifest_init(&m, ar->a);
+        frz__backup_name(name, names->numbers[i], "");
+        int rc = frz__backup_manifest_read(dest, name, &m, &why);
+        needs[i] = (struct need){.kept = i + keep >= names->count,
+                                 .sequence = m.sequence,
+                                 .source = frz__arena_strndup(ar, m.source, strlen(m.source)),
+                                 .archive = frz__arena_strndup(ar, m.archive, strlen(m.archive))};
+        if (rc == FRZ_OK) memcpy(needs[i].log_uuid, m.log_uuid, sizeof m.log_uuid); /* else it needs nothing: it can't be restored */
+        frz__backup_manifest_clear(&m);
+        if (!needs[i].source || !needs[i].archive) return frz__err_no_memory(err, 0);
+    }
+    return FRZ_OK;
+}
+
+/* NEEDS[I]'s log: what lies before the oldest backup of it that is kept goes; all of it, where none is kept, and a kept one is of another log of the same database: it was restored. */
+static int trim_log(const struct need *needs, size_t count, size_t i, struct fs *archive, const allocator *a, frz_error *err)
+{
+    const struct need *oldest = NULL;
+    bool replaced = false;
+    uint64_t gone = 0;
+    for (size_t k = 0; k < count; k++) {
+        bool same = strcmp(needs[k].log_uuid, needs[i].log_uuid) == 0;
+        if (needs[k].kept && same && (!oldest || needs[k].sequence < oldest->sequence)) oldest = &needs[k];
+        if (needs[k].kept && !same && *needs[k].log_uuid && strcmp(needs[k].source, needs[i].source) == 0) replaced = true;
+    }
+    if (oldest) return frz__wal_archive_trim(a, archive, needs[i].log_uuid, oldest->sequence + 1, &gone, err);
+    return replaced ? frz__backup_tree_remove(archive, needs[i].log_uuid, err) : FRZ_OK;
+}
+
+static int trim_archives(const struct need *needs, size_t count, struct fs *given, const allocator *a, frz_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fs *own = NULL;
+        bool seen = !*needs[i].log_uuid || (!given && !*needs[i].archive);
+        for (size_t k = 0; k < i && !seen; k++) seen = strcmp(needs[k].log_uuid, needs[i].log_uuid) == 0;
+        if (seen) continue;
+        int rc = given ? FRZ_OK : frz__fs_posix_new(a, needs[i].archive, FS_POSIX_ALLOW_REMOTE, &own, err);
+        if (rc == FRZ_OK) rc = trim_log(needs, count, i, given ? given : own, a, err);
+        frz__fs_free(own);
+        if (rc < 0) frz__err_context(err, "the log's archive");
+        TRY(rc);
+    }
+    return FRZ_OK;
+}
+
+/* The name goes first: what is half removed is no backup. */
+static int remove_backup(struct fs *dest, uint64_t number, frz_error *err)
+{
+    char name[32], partial[32];
+    frz__backup_name(name, number, "");
+    frz__backup_name(partial, number, BACKUP_PARTIAL);
+    TRY(frz__fs_rename(dest, name, partial, err));
+    TRY(frz__fs_sync_dir(dest, "", SYNC_BACKUP_NAME, err));
+    return frz__backup_tree_remove(dest, partial, err);
+}
+
+int frz__backup_purge(struct fs *dest, const allocator *a, uint64_t keep, struct fs *archive, uint64_t *removed, frz_error *err)
 {
     struct backup_names names;
-    char name[32], partial[32];
+    struct arena ar = ARENA_INIT(a);
+    struct need *needs = NULL;
+    char partial[32];
     int rc = FRZ_OK;
-    TRY(frz__backup_names(dest, a, &names, err));
     if (removed) *removed = 0;
+    TRY(frz__backup_names(dest, a, &names, err));
     for (size_t i = 0; i < names.partial_count; i++) {
         frz__backup_name(partial, names.partial[i], BACKUP_PARTIAL);
         CHECK(frz__backup_tree_remove(dest, partial, err));
     }
-    for (size_t i = 0; keep && i + keep < names.count; i++) { /* its name goes first: what is half removed is no backup */
-        frz__backup_name(name, names.numbers[i], "");
-        frz__backup_name(partial, names.numbers[i], BACKUP_PARTIAL);
-        CHECK(frz__fs_rename(dest, name, partial, err));
-        CHECK(frz__fs_sync_dir(dest, "", SYNC_BACKUP_NAME, err));
-        CHECK(frz__backup_tree_remove(dest, partial, err));
+    if (keep == 0 || names.count == 0) goto done;
+    needs = (struct need *)frz__alloc_array(a, names.count, sizeof *needs);
+    CHECK(needs ? FRZ_OK : frz__err_no_memory(err, names.count * sizeof *needs));
+    CHECK(read_needs(dest, &ar, &names, keep, needs, err));
+    for (size_t i = 0; i + keep < names.count; i++) {
+        CHECK(remove_backup(dest, names.numbers[i], err));
         if (removed) ++*removed;
     }
+    rc = trim_archives(needs, names.count, archive, a, err);
 done:
+    frz__free(a, needs);
+    frz__arena_clear(&ar);
     frz__backup_names_clear(&names);
     return rc;
 }

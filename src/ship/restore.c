@@ -96,6 +96,16 @@ static void undo(const allocator *a, const struct restore_request *r)
 
 /* ── 3 ── */
 
+/* A table without a row has no file in its data folder, and has one all the same. */
+static int make_data_dir(struct ship_copier *c, const char *path, frz_error *err)
+{
+    char dir[BACKUP_PATH_BYTES];
+    const char *metadata = strstr(path, "/metadata/");
+    if (!metadata) return FRZ_OK;
+    snprintf(dir, sizeof dir, "%.*s/data", (int)(metadata - path), path);
+    return frz__ship_dir(c, dir, err);
+}
+
 static int take_files(const allocator *a, const struct restore_request *r, struct backup_manifest *m, frz_error *err)
 {
     struct ship_copier c;
@@ -113,6 +123,7 @@ static int take_files(const allocator *a, const struct restore_request *r, struc
     c.at.bytes_total = frz__backup_manifest_bytes(m);
     for (size_t i = 0; i < m->count; i++)
         CHECK_CTX(frz__must_exist(frz__ship_take(&c, &m->files[i], true, err), err), err, "backup %" PRIu64, m->number);
+    for (size_t i = 0; i < m->count; i++) CHECK(make_data_dir(&c, m->files[i].path, err));
     rc = frz__ship_sync_dirs(&c, err);
 done:
     frz__fs_free(from);
@@ -141,28 +152,38 @@ static int settle(const allocator *a, const struct restore_request *r, const str
     if (rc >= 0) rc = check_tables(db, m, err);
     if (rc >= 0 && (r->to_seq || r->to_time_us || r->to_end)) rc = frz__replay(db, m, r, out, err);
     if (rc >= 0) out->tables = db->table_count;
-    if (db) rc = frz__first(rc, frz__db_close(db, rc < 0 ? NULL : err));
-    return rc;
+    if (!db) return rc;
+    int closed = frz__db_close(db, rc == FRZ_OK ? err : NULL);
+    return rc == FRZ_OK ? closed : rc;
 }
 
 int frz__restore(const allocator *a, const struct restore_request *r, struct restore_result *out, frz_error *err)
 {
     struct backup_manifest m;
-    bool begun = false;
+    struct restore_request own = *r;
+    struct fs *archive = NULL;
+    bool begun = false, beyond = r->to_seq || r->to_time_us || r->to_end;
     int rc = FRZ_OK;
     frz__backup_manifest_init(&m, a);
     CHECK(check_empty(r, err));
     rc = choose(a, r, &m, err);
     if (rc != FRZ_OK) goto done;
+    if (beyond && !r->archive && *m.archive) {
+        rc = frz__fs_posix_new(a, m.archive, FS_POSIX_ALLOW_REMOTE, &archive, err);
+        if (rc != FRZ_OK) goto done;
+        own.archive = archive;
+    }
     *out = (struct restore_result){
         .number = m.number, .sequence = m.sequence, .time_us = m.time_us, .files = m.count, .bytes = frz__backup_manifest_bytes(&m)};
     CHECK(mark(r, err));
     begun = true;
     CHECK(take_files(a, r, &m, err));
-    CHECK(settle(a, r, &m, out, err));
+    rc = settle(a, &own, &m, out, err); /* FRZ_NOT_FOUND: the archive ends too early */
+    if (rc != FRZ_OK) goto done;
     CHECK(unmark(r, err));
 done:
-    if (rc < 0 && begun) undo(a, r);
+    if (rc != FRZ_OK && begun) undo(a, r);
+    frz__fs_free(archive);
     frz__backup_manifest_clear(&m);
     return rc;
 }

@@ -39,7 +39,7 @@ TEST(api_sizes, an_older_programs_structs_are_taken_at_every_length)
     for (uint32_t n = 8; n <= sizeof(frz_db_options); n += 8) {
         frz_db_options o = FRZ_DB_OPTIONS_INIT;
         o.struct_size = n;
-        o.log_level = n < sizeof o ? 1000 : 0;
+        o.log_level = n <= offsetof(frz_db_options, log_level) ? 1000 : 0;
         OK(frz_db_open(h.path, &o, &h.db, &h.e), &h.e);
         OK(frz_db_close(h.db, &h.e), &h.e);
     }
@@ -111,7 +111,9 @@ TEST(api_sizes, what_is_given_back_fits_the_callers_struct)
         assert_int_equal(rep.known.rows, 1);
         assert_string_equal(col.known.name, "v");
         for (size_t k = 0; k < 40; k++) assert_true(st.more[k] == 0x5A && rep.more[k] == 0x5A && col.more[k] == 0x5A);
-        if (i == 0) assert_true(st.known.recovered_bytes == 0x5A5A5A5A5A5A5A5A && rep.known.findings == 0x5A5A5A5A5A5A5A5A);
+        uint64_t last; /* whichever it is */
+        memcpy(&last, (const char *)&st.known + sizeof st.known - sizeof last, sizeof last);
+        if (i == 0) assert_true(last == 0x5A5A5A5A5A5A5A5A && rep.known.findings == 0x5A5A5A5A5A5A5A5A);
     }
     col.known.struct_size = 0;
     RC(frz_schema_column(s, 1, &col.known), FRZ_INVALID, NULL); /* it was never begun: nothing in it could be told from garbage */
