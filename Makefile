@@ -4,13 +4,14 @@ JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build/$(1) --output-on-failure -j$(JOBS) --timeout 900 $(2)
 # What starts a thread, for ThreadSanitizer; but hostile_sizes and crash_sync, which take minutes there and have no thread that others have not
 THREADS = crash\.test_(crash_[^s]|kill)|torture\.|model\.|test_(api|cache|durable|engine|epoch|failpoint|fs|hostile_(disk|handles|values)|mem|merge|options|pool|sst_corrupt|sync|wal)
-.PHONY: help setup setup-python build check test demo interop bench fuzz docs install lint coverage tidy clean
+.PHONY: help setup setup-python build check test demo interop soak bench fuzz docs install lint coverage tidy clean
 
 help:
 	@echo "make demo      set up, build, import real flights, let other engines read them"
 	@echo "make test      set up, build, every test that CI runs"
 	@echo "make check     the inner loop: release build, unit tests, the short model; Debian packages alone"
 	@echo "make build | interop | bench | fuzz | docs | install PREFIX=/usr/local | lint | coverage | tidy"
+	@echo "make soak SECONDS=3600   full write rate for an hour, DuckDB, pyiceberg and Spark reading meanwhile"
 
 setup:
 	@scripts/setup.sh debian
@@ -53,6 +54,9 @@ interop: build setup-python
 test: check build-clang sanitize interop
 	@echo "== all tests passed"
 
+soak: build setup-python
+	@.venv/bin/python tests/soak/soak.py --seconds $(or $(SECONDS),3600) $(SOAK)
+
 demo: build setup-python
 	@.venv/bin/python scripts/demo.py build/release/cli/frazil
 
@@ -74,7 +78,7 @@ coverage: setup
 
 tidy: setup
 	@scripts/setup.sh debian clang-tidy
-	@cmake --preset clang >/dev/null && run-clang-tidy -quiet -p build/clang 'src/.*\.c'
+	@cmake --preset tidy >/dev/null && run-clang-tidy -quiet -p build/tidy 'src/.*\.c'
 
 docs: build
 	@python3 scripts/options_doc.py && python3 scripts/cli_doc.py build/release/cli/frazil && ls docs/*.md docs/man/*

@@ -38,7 +38,7 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stde
 
 /* ── session.c: an open database and table ── */
 struct session { frz_db *db; frz_table *table; frz_schema *schema; };
-enum mode { MODE_READ, MODE_WRITE, MODE_CREATE };
+enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT }; /* files are compacted beside an import; what takes moments begins none of that */
 /* words[0] is the database, words[1] the table where NEED_TABLE. Exit code; 0 = open. */
 int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table);
 int session_close(struct session *s, int code); /* CODE, or that of a failed close */
@@ -51,7 +51,7 @@ int session_columns(struct session *s, const char *list, size_t **columns, size_
 /* ── out.c: rows and objects as text ── */
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSONL };
 struct writer;
-/* COLUMNS of S in this order; NULL = all. */
+/* COLUMNS of S in this order; NULL = all. NULL: no memory, said. */
 struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count);
 int writer_row(struct writer *w, const frz_row *row, frz_error *err); /* rc */
 int writer_end(struct writer *w); /* flushes what a table holds back; frees; 0 or EXIT_ERROR */

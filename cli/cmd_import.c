@@ -82,7 +82,7 @@ static int create_table(struct import *im)
     int code = properties_of(im->a, &o), rc;
     if (code == 0) code = im->format == FILE_PARQUET ? infer_parquet(&im->infer, im->path) : import_sample(im);
     if (code == 0) code = infer_schema(&im->infer, args_get(im->a, "key"), &schema);
-    if (code == 0) code = session_open(&im->s, im->a, MODE_CREATE, false);
+    if (code == 0) code = session_open(&im->s, im->a, MODE_IMPORT, false);
     if (code == 0) {
         rc = frz_table_create(im->s.db, im->a->words[1], schema, &o, &im->s.table, &e);
         if (rc == FRZ_OK) rc = frz_table_schema(im->s.table, &im->s.schema, &e);
@@ -95,7 +95,7 @@ static int create_table(struct import *im)
 static int open_table(struct import *im)
 {
     frz_error e = {0};
-    int code = im->create ? create_table(im) : session_open(&im->s, im->a, MODE_WRITE, true), rc;
+    int code = im->create ? create_table(im) : session_open(&im->s, im->a, MODE_IMPORT, true), rc;
     if (code == 0 && im->format == FILE_PARQUET && !im->create) code = infer_parquet(&im->infer, im->path);
     if (code == 0 && im->format != FILE_JSONL) code = import_map(im);
     if (code) return code;

@@ -43,6 +43,10 @@ int cmd_get(struct args *a)
     code = session_columns(&s, args_get(a, "columns"), &columns, &count);
     if (code) return session_close(&s, code);
     struct writer *w = writer_new(stdout, format, s.schema, columns, count);
+    if (!w) {
+        free(columns);
+        return session_close(&s, EXIT_ERROR);
+    }
     rc = frz_row_new(s.table, &row, &e);
     for (int i = 2; rc == FRZ_OK && code == 0 && i < a->word_count; i++) {
         frz_value key[KEY_COLUMNS_MAX];

@@ -49,6 +49,10 @@ static int scan_rows(struct session *s, frz_scan_options *o, enum format format,
     int rc = frz_scan(s->table, o, &cursor, &e);
     if (rc != FRZ_OK) return fail(&e, rc);
     struct writer *w = writer_new(out, format, s->schema, o->columns, o->column_count);
+    if (!w) {
+        frz_cursor_close(cursor);
+        return EXIT_ERROR;
+    }
     while ((rc = frz_cursor_next(cursor, &row, &e)) == FRZ_OK && (rc = writer_row(w, row, &e)) == FRZ_OK) {}
     int ended = writer_end(w);
     frz_cursor_close(cursor);

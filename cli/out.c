@@ -82,29 +82,45 @@ static void csv_field(FILE *f, const char *s, size_t len)
     putc('"', f);
 }
 
-struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count)
+static void writer_free(struct writer *w)
 {
-    struct writer *w = (struct writer *)calloc(1, sizeof *w);
-    size_t n = columns ? count : frz_schema_column_count(s);
-    if (!w) abort();
-    w->f = f;
-    w->format = format;
-    w->count = n;
-    w->columns = (size_t *)calloc(n + 1, sizeof *w->columns);
-    w->names = (char **)calloc(n + 1, sizeof *w->names);
-    w->width = (int *)calloc(n + 1, sizeof *w->width);
+    for (size_t i = 0; w->names && i < w->count; i++) free(w->names[i]);
+    free(w->columns);
+    free(w->names);
+    free(w->width);
+    free(w->cells);
+    free(w);
+}
+
+static bool take_columns(struct writer *w, const frz_schema *s, const size_t *columns)
+{
+    w->columns = (size_t *)calloc(w->count + 1, sizeof *w->columns);
+    w->names = (char **)calloc(w->count + 1, sizeof *w->names);
+    w->width = (int *)calloc(w->count + 1, sizeof *w->width);
     w->cells = (char ***)calloc(TABLE_ROWS_MAX, sizeof *w->cells);
-    if (!w->columns || !w->names || !w->width || !w->cells) abort();
-    for (size_t i = 0; i < n; i++) {
+    if (!w->columns || !w->names || !w->width || !w->cells) return false;
+    for (size_t i = 0; i < w->count; i++) {
         frz_column c = {.struct_size = sizeof c};
         w->columns[i] = columns ? columns[i] : i;
         if (frz_schema_column(s, w->columns[i], &c) != FRZ_OK) continue;
-        w->names[i] = format == FORMAT_TABLE ? plain(c.name, strlen(c.name)) : strdup(c.name);
-        if (!w->names[i]) abort();
+        w->names[i] = w->format == FORMAT_TABLE ? plain(c.name, strlen(c.name)) : strdup(c.name);
+        if (!w->names[i]) return false;
         w->width[i] = shown(c.name);
     }
+    return true;
+}
+
+struct writer *writer_new(FILE *f, enum format format, const frz_schema *s, const size_t *columns, size_t count)
+{
+    struct writer *w = (struct writer *)calloc(1, sizeof *w);
+    if (w) *w = (struct writer){.f = f, .format = format, .count = columns ? count : frz_schema_column_count(s)};
+    if (!w || !take_columns(w, s, columns)) {
+        say("out of memory for the output's columns");
+        if (w) writer_free(w);
+        return NULL;
+    }
     if (format == FORMAT_CSV) {
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < w->count; i++) {
             if (i) putc(',', f);
             csv_field(f, w->names[i], strlen(w->names[i]));
         }
@@ -205,11 +221,6 @@ int writer_end(struct writer *w)
     if (w->format == FORMAT_TABLE) print_held(w);
     bool failed = fflush(w->f) != 0 || w->failed;
     if (failed) say("output: %s", strerror(errno));
-    for (size_t i = 0; i < w->count; i++) free(w->names[i]);
-    free(w->columns);
-    free(w->names);
-    free(w->width);
-    free(w->cells);
-    free(w);
+    writer_free(w);
     return failed ? EXIT_ERROR : EXIT_DONE;
 }

@@ -24,7 +24,8 @@ int session_open(struct session *s, const struct args *a, enum mode mode, bool n
     frz_error e = {0};
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     memset(s, 0, sizeof *s);
-    o.create = mode == MODE_CREATE;
+    o.create = mode == MODE_CREATE || (mode == MODE_IMPORT && args_has(a, "create"));
+    o.no_compaction = mode != MODE_IMPORT;
     o.read_only = mode == MODE_READ;
     o.log = on_log;
     o.no_close_flush = args_has(a, "no-flush");

@@ -238,6 +238,10 @@ typedef struct frz_db_options {
     frz_log_fn log;
     void *log_ctx;
     int32_t log_level;        /* 0 = FRZ_LOG_WARN */
+    uint32_t reserved;
+    uint32_t compaction_threads; /* of the database's own; 0 = half of the cores, at most 4 */
+    uint64_t compaction_bytes_per_second; /* read and written, together, by all of them; 0 = no limit */
+    bool no_compaction;       /* compact nothing without being asked; a table alone: its property frazil.compaction-enabled = 0 */
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
 } frz_db_options;
@@ -274,6 +278,7 @@ typedef struct frz_stats {
     uint64_t data_files, delete_files, data_bytes, rows_live;
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
+    uint64_t compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total; /* bytes: of live rows read; of files written */
     uint64_t log_archived, log_archive_failures; /* segments; tries */
 } frz_stats;
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */

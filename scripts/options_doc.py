@@ -10,11 +10,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEAD = """# Options
 
-Made by `scripts/options_doc.py` from `src/engine/options.def`. Each has a test that shows its effect, in `tests/unit/test_options.c`. A value out of its bounds is refused, and the message names the bounds.
+Made by `scripts/options_doc.py` from `src/engine/options.def`. Each has a test that shows its effect, in `tests/unit/test_options*.c`. A value out of its bounds is refused, and the message names the bounds.
 
 ## Of the database
 
-Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
+Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `no_compaction`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
 
 """
 MIDDLE = """

@@ -107,8 +107,8 @@ static int delete_key(struct write_batch *b, struct table *t, const frz_value *k
 #define BATCH_OP(name, call)                                                                                                               \
     int name(frz_batch *h, frz_table *table, const frz_row *row, frz_error *err)                                                           \
     {                                                                                                                                      \
-        struct write_batch *b;                                                                                                             \
-        struct table *t;                                                                                                                   \
+        struct write_batch *b = NULL;                                                                                                      \
+        struct table *t = NULL;                                                                                                            \
         TRY(frz__shell_need(row, "row", err));                                                                                             \
         TRY(frz__shell_need(table, "table", err));                                                                                         \
         MUST(batch_of(h, table, &b, &t, err));                                                                                              \
@@ -120,8 +120,8 @@ BATCH_OP(frz_batch_update, update_row(b, t, row, err))
 
 int frz_batch_delete(frz_batch *h, frz_table *table, const frz_value *key, size_t nkey, frz_error *err)
 {
-    struct write_batch *b;
-    struct table *t;
+    struct write_batch *b = NULL;
+    struct table *t = NULL;
     TRY(frz__shell_need(table, "table", err));
     MUST(batch_of(h, table, &b, &t, err));
     return delete_key(b, t, key, nkey, err);

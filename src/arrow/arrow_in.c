@@ -244,7 +244,7 @@ int frz__arrow_in_new(const allocator *a, const struct ArrowSchema *schema, stru
 void frz__arrow_in_free(struct arrow_in *in)
 {
     if (!in) return;
-    for (size_t i = 0; i < in->count; i++) {
+    for (size_t i = 0; in->fields && i < in->count; i++) {
         frz__free(in->a, in->fields[i].name);
         frz__free(in->a, in->fields[i].shape);
     }
@@ -378,7 +378,9 @@ static int take_indexes(const struct arrow_shape *s, const struct ArrowArray *c,
             return frz__err(err, FRZ_INVALID, "dictionary index %" PRIu64 " of %" PRId64, v, d->length);
         }
         index[i] = (size_t)d->offset + (size_t)v;
-        if (s->kind == AK_NULL || (valid && !bit_get(valid, index[i]))) bit_clear(out->validity, i);
+        if (s->kind != AK_NULL && (!valid || bit_get(valid, index[i]))) continue;
+        FRZ_ASSERT(out->validity);
+        bit_clear(out->validity, i);
     }
     return FRZ_OK;
 }

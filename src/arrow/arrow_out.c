@@ -67,7 +67,7 @@ static bool metadata_of(const struct arrow_col *c, char out[128])
     }
     if (c->type.id == FRZ_UUID) {
         at = put_text(out, put_text(out, at, "ARROW:extension:name"), "arrow.uuid");
-        at = put_text(out, put_text(out, at, "ARROW:extension:metadata"), "");
+        (void)put_text(out, put_text(out, at, "ARROW:extension:metadata"), "");
         n += 2;
     }
     memcpy(out, &n, 4);

@@ -204,7 +204,7 @@ static int walk_bitset(struct walk *w, uint64_t base, unsigned cardinality)
     size_t count = bits_count(w->p, 65536);
     if (count != cardinality) return frz__err_corrupt(w->err, "bitmap, byte %zu: a bitset of %zu values, the container's header says %u", offset_of(w), count, cardinality);
     for (uint32_t word = 0; w->fn && word < BITSET_BYTES / 8; word++)
-        for (uint64_t bits = load_u64(w->p + 8 * word); bits; bits &= bits - 1) {
+        for (uint64_t bits = load_u64(w->p + (size_t)8 * word); bits; bits &= bits - 1) {
             int rc = give(w, base | (word * 64 + (uint32_t)__builtin_ctzll(bits)));
             if (rc) return rc;
         }

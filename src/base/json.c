@@ -21,9 +21,11 @@ static int parse(slice text, size_t flags, struct json **out, frz_error *err)
 int frz__json_parse(slice text, struct json **out, frz_error *err) { return parse(text, 0, out, err); }
 int frz__json_parse_wide(slice text, struct json **out, frz_error *err) { return parse(text, JSON_DECODE_INT_AS_REAL, out, err); }
 
+static bool is_one_of(const char *set, uint8_t c) { return c && strchr(set, c); }
+
 static size_t skip_blank(slice t, size_t p)
 {
-    while (p < t.len && memchr(" \t\r\n,:", t.data[p], 6)) p++;
+    while (p < t.len && is_one_of(" \t\r\n,:", t.data[p])) p++;
     return p;
 }
 
@@ -39,7 +41,7 @@ static size_t skip_value(slice t, size_t p)
         } else if (c == '{' || c == '[') depth++;
         else if (c == '}' || c == ']') depth--;
         else if (depth == 0)
-            while (p < t.len && !memchr(" \t\r\n,}]", t.data[p], 7)) p++;
+            while (p < t.len && !is_one_of(" \t\r\n,}]", t.data[p])) p++;
     } while (depth && p < t.len);
     return p < t.len ? p : t.len;
 }

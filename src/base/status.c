@@ -50,6 +50,11 @@ static void fill(frz_error *err, int code, int os_errno, const char *fmt, va_lis
     trim_utf8(err->message, sizeof err->message);
 }
 
+/* What the analyser is told of these (status.h) does not hold for their definitions. */
+#undef frz__err
+#undef frz__err_os
+#undef frz__err_corrupt
+#undef frz__err_no_memory
 int frz__err(frz_error *err, int code, const char *fmt, ...)
 {
     va_list ap;

@@ -139,7 +139,7 @@ int frz__cache_new(const allocator *a, size_t bytes, struct cache **out, frz_err
 {
     *out = NULL;
     unsigned shards = 1;
-    while (shards < SHARDS_MAX && bytes / (2 * shards) >= SHARD_BYTES_MIN) shards *= 2;
+    while (shards < SHARDS_MAX && bytes / ((uint64_t)2 * shards) >= SHARD_BYTES_MIN) shards *= 2;
     struct cache *c = (struct cache *)frz__alloc_zero(a, sizeof *c + shards * sizeof c->shards[0]);
     if (!c) return frz__err_no_memory(err, sizeof *c + shards * sizeof c->shards[0]);
     c->a = a;

@@ -5,6 +5,11 @@
 
 #include "engine/paths.h"
 
+#define FILE_BYTES_MAX ((uint64_t)7 << 28) /* below 2 GiB, whatever is behind the rows */
+#define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has at most an eighth of the memory */
+
+uint64_t frz__change_file_rows(const struct table *t) { return t->db->set.memory_bytes / MEMORY_PER_FILE_ROW; }
+
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
@@ -12,9 +17,10 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     frz__deletes_init(&c->deletes, t);
     frz__db_token(t->db, v->number + 1, c->token);
     frz__mutex_lock(&t->view_mu);
-    c->file_bytes_max = s->write_target_file_size_bytes;
-    c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = s->write_parquet_compression_level ? (int)s->write_parquet_compression_level : 1,
-        .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->write_parquet_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
+    c->file_bytes_max = s->write_target_file_size_bytes < FILE_BYTES_MAX ? s->write_target_file_size_bytes : FILE_BYTES_MAX;
+    c->file_rows_max = frz__change_file_rows(t);
+    c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
+        .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
         .uuid_hash = frz__hash64(slice_str(t->uuid))};
     frz__mutex_unlock(&t->view_mu);
     c->by_file = (struct file_change *)frz__alloc_array(t->a, base->file_count + 1, sizeof *c->by_file);
@@ -90,7 +96,7 @@ void frz__change_drop_dead(struct change *c)
 int frz__change_room(struct change *c, frz_error *err)
 {
     char name[160];
-    if (c->writer && frz__sst_writer_bytes(c->writer) >= c->file_bytes_max) TRY(frz__change_end(c, err));
+    if (c->writer && (frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_rows(c->writer) >= c->file_rows_max)) TRY(frz__change_end(c, err));
     if (c->writer) return FRZ_OK;
     TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
     struct output *o = &c->outputs[c->output_count];
@@ -112,6 +118,20 @@ int frz__change_end(struct change *c, frz_error *err)
     c->writer = NULL;
     c->bytes += (uint64_t)o->entry.file_size;
     c->rows += (uint64_t)o->entry.record_count;
+    return FRZ_OK;
+}
+
+int frz__change_take(struct change *c, struct change *from, frz_error *err)
+{
+    FRZ_ASSERT(!c->writer && !from->writer);
+    for (size_t i = 0; i < from->output_count; i++) {
+        TRY(frz__grow(c->t->a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
+        c->outputs[c->output_count++] = from->outputs[i];
+        from->outputs[i] = (struct output){0};
+    }
+    from->output_count = 0;
+    c->bytes += from->bytes;
+    c->rows += from->rows;
     return FRZ_OK;
 }
 

@@ -30,7 +30,8 @@ struct change {
     char token[64];
     slice location;              /* of the table's version; lives as long as that */
     struct sst_writer_options writer_options;
-    uint64_t file_bytes_max;     /* a data file is ended near this size */
+    uint64_t file_bytes_max;     /* a data file is ended near this size, */
+    uint64_t file_rows_max;      /* or at so many rows: its writer keeps 8 bytes of each */
     struct sst_writer *writer;   /* of the last output, while that is open */
     struct output *outputs;
     size_t output_count, output_cap;
@@ -53,7 +54,10 @@ FRZ_NODISCARD int frz__change_rebase(struct change *c, struct view *base, frz_er
 void frz__change_drop_dead(struct change *c);
 /* A writer with room: the open one, unless it has reached its size, else a new file's. */
 FRZ_NODISCARD int frz__change_room(struct change *c, frz_error *err);
+uint64_t frz__change_file_rows(const struct table *t); /* that a data file has at most */
 FRZ_NODISCARD int frz__change_end(struct change *c, frz_error *err); /* the open file, if any */
+/* FROM's outputs come behind C's; FROM is cleared after C. */
+FRZ_NODISCARD int frz__change_take(struct change *c, struct change *from, frz_error *err);
 FRZ_NODISCARD int frz__change_readers(struct change *c, frz_error *err);
 /* What a row of FILE carries of its life so far (v3), as the last two columns of VECS say, else inherited from the file: -1 = nothing. */
 void frz__change_lineage(const struct vfile *file, const struct vecs *vecs, size_t index, uint64_t pos, int64_t *row_id, int64_t *updated);

@@ -5,23 +5,36 @@
  *   3  with the flush lane: what was masked in the inputs meanwhile is masked in the outputs; an input that went takes its rows with it (hazards 5, 6)
  *   4  one commit, operation `replace`, the outputs at the data sequence number of the beginning (hazards 17); then the view
  * A flush never waits for 2, and 3 never reads a key. The claim is a courtesy: what happens to an input all the same is translated like any mask. */
-#include "engine/compact.h"
-#include "view/reloc.h"
+#include "engine/compact_run.h"
 
 #define TRIES_MAX 5
-#define LOOK_ROWS 4096 /* between looks at whether it is still wanted */
+#define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares: */
+#define ROW_BYTES ((uint64_t)2)  /* of an input row: where it went, in a buffer that doubles */
+#define ROWS_READ_AHEAD 1024     /* of each input, decoded */
+#define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
+#define INPUTS_MIN 4             /* fewer make no progress */
+#define ROW_GROUP_BYTES_MIN ((uint64_t)1 << 20)
 
-struct compaction {
-    struct table *t;
-    struct version *version;
-    struct view *view;     /* of the plan */
-    struct plan plan;
-    struct vfile **inputs; /* counted by the view */
-    struct reloc reloc;
-    struct change change;
-    bool changing;
-    int64_t base_sequence;
-};
+static uint64_t memory_share(const struct table *t) { return t->db->set.memory_bytes / JOBS_MEMORY / t->db->set.compaction_threads; }
+static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
+static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
+
+/* What the memory allows of a table whose rows have so many bytes each, on disk. */
+static void bound_by_memory(struct table *t, struct plan_options *o)
+{
+    uint64_t share = memory_share(t), bytes = 0, rows = 1, seq;
+    struct view *v = frz__view_latest(t, &seq);
+    for (size_t i = 0; i < v->file_count; i++) {
+        bytes += (uint64_t)v->files[i]->file_size;
+        rows += v->files[i]->sst->rows;
+    }
+    uint64_t row = bytes / rows + 1, pages = v->schema->count * t->settings.write_parquet_page_size_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
+    frz__view_release(v);
+    o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
+    o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
+    o->target_rows = frz__change_file_rows(t);
+    o->target_bytes = at_most(o->target_bytes, o->target_rows * row);
+}
 
 void frz__compact_options(struct table *t, struct plan_options *out)
 {
@@ -30,8 +43,23 @@ void frz__compact_options(struct table *t, struct plan_options *out)
     uint64_t puts = stat_get(&t->rows_put) + stat_get(&t->rows_deleted), gets = stat_get(&t->db->gets);
     *out = (struct plan_options){.ratio = (unsigned)s->frazil_level_ratio, .level0_runs_max = (unsigned)s->frazil_level0_runs_max, .masked_percent = (unsigned)s->frazil_compaction_masked_percent,
         .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
-        .input_bytes_max = s->frazil_compaction_input_bytes_max, .files_max = RELOC_INPUTS_MAX};
+        .input_bytes_max = s->frazil_compaction_input_bytes_max};
     out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max(gets, puts, out->ratio);
+    frz__mutex_unlock(&t->view_mu);
+    bound_by_memory(t, out);
+}
+
+void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o)
+{
+    struct table *t = c->t;
+    uint64_t held = at_least(memory_share(t) / 4, ROW_GROUP_BYTES_MIN); /* a row group is held until it ends */
+    o->lineage = t->format_version >= 3;
+    o->level_hint = c->plan.level;
+    if (o->row_group_bytes > held) o->row_group_bytes = held;
+    if (!c->plan.last) return;
+    frz__mutex_lock(&t->view_mu);
+    o->page_bytes = (uint32_t)t->settings.write_parquet_page_size_bytes;
+    o->level = (int)t->settings.write_parquet_compression_level;
     frz__mutex_unlock(&t->view_mu);
 }
 
@@ -70,66 +98,6 @@ static void unclaim(struct compaction *c)
     frz__mutex_lock(&c->t->view_mu);
     for (size_t i = 0; i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, false);
     frz__mutex_unlock(&c->t->view_mu);
-}
-
-/* ── 2 ── */
-
-static int merge_of(struct compaction *c, struct iter **out, frz_error *err)
-{
-    const allocator *a = c->t->a;
-    struct iter **sources = (struct iter **)frz__alloc_array(a, c->plan.count + 1, sizeof *sources);
-    size_t n = 0;
-    int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
-    for (; rc >= 0 && n < c->plan.count; n++) {
-        const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = c->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
-        c->reloc.inputs[n].rows = v->sst->rows;
-        c->reloc.inputs[n].mask = v->mask;
-        rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
-        if (rc < 0) break;
-        sources[n]->tag = n;
-    }
-    if (rc >= 0) rc = frz__merge_new(a, sources, n, false, false, out, err); /* takes them */
-    else
-        for (size_t i = 0; i < n; i++) iter_free(sources[i]);
-    frz__free(a, sources);
-    return rc;
-}
-
-static int still_wanted(const struct compaction *c, frz_error *err)
-{
-    if (atomic_load(&c->t->db->closing)) return frz__err(err, FRZ_MISUSE, "the database is being closed");
-    return atomic_load(&c->t->dropped) ? frz__err(err, FRZ_NOT_FOUND, "%s was dropped", c->t->name) : FRZ_OK;
-}
-
-static int rewrite(struct compaction *c, frz_error *err)
-{
-    struct iter *it = NULL;
-    uint64_t rows = 0;
-    int rc = FRZ_OK;
-    bool v3 = c->t->format_version >= 3;
-    c->change.writer_options.lineage = v3;
-    c->change.writer_options.level_hint = c->plan.level;
-    c->change.file_bytes_max = c->plan.output_bytes;
-    CHECK(merge_of(c, &it, err));
-    while ((rc = iter_next(it, err)) == FRZ_OK) {
-        int64_t row_id = -1, updated = -1;
-        size_t files = c->change.output_count;
-        if (rows++ % LOOK_ROWS == 0) {
-            rc = still_wanted(c, err);
-            if (rc != FRZ_OK) goto done;
-        }
-        CHECK(frz__change_room(&c->change, err));
-        if (files && files != c->change.output_count) CHECK(frz__reloc_next_file(&c->reloc, err));
-        if (v3) frz__change_lineage(c->inputs[it->tag], it->vecs, it->index, it->pos, &row_id, &updated);
-        CHECK(frz__sst_add_vec(c->change.writer, it->key, it->vecs, it->index, row_id, updated, err));
-        CHECK(frz__reloc_add(&c->reloc, (size_t)it->tag, err));
-    }
-    if (rc == FRZ_DONE) rc = frz__change_end(&c->change, err);
-    if (rc >= 0) rc = frz__reloc_check(&c->reloc, err);
-done:
-    iter_free(it);
-    return rc;
 }
 
 /* ── 3 ── */
@@ -200,43 +168,70 @@ static int publish(struct compaction *c, frz_error *err)
 
 /* ── the whole ── */
 
-static void clear(struct compaction *c)
+void frz__compact_end(struct compaction *c)
 {
+    if (!c) return;
     if (c->plan.count) unclaim(c);
     if (c->changing) frz__change_clear(&c->change);
+    frz__compact_parts_clear(c);
     frz__reloc_clear(&c->reloc);
     frz__free(c->t->a, c->inputs);
     frz__free(c->t->a, c->plan.inputs);
     frz__view_release(c->view);
     frz__version_release(c->version);
+    frz__free(c->t->a, c);
+}
+
+int frz__compact_begin(struct table *t, const struct plan_options *o, struct compaction **out, frz_error *err)
+{
+    struct compaction *c = NULL;
+    *out = NULL;
+    MUST(frz__table_usable(t, true, err));
+    TRY(ALLOC_NEW(&c, t->a, struct compaction, err));
+    c->t = t;
+    int rc = plan(c, o, err);
+    if (rc == FRZ_OK) {
+        c->inputs = (struct vfile **)frz__alloc_array(t->a, c->plan.count, sizeof *c->inputs);
+        if (!c->inputs) rc = frz__err_no_memory(err, c->plan.count * sizeof *c->inputs);
+    }
+    for (size_t i = 0; rc == FRZ_OK && i < c->plan.count; i++) {
+        c->inputs[i] = c->view->files[c->plan.inputs[i]];
+        c->rows_in += vfile_live(c->inputs[i]);
+    }
+    if (rc == FRZ_OK) *out = c;
+    else frz__compact_end(c);
+    return rc;
+}
+
+int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+{
+    struct table *t = c->t;
+    int64_t since = frz__clock_mono_ns();
+    c->changing = true;
+    TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
+    TRY(frz__reloc_init(&c->reloc, t->a, c->plan.count, err));
+    for (size_t i = 0; i < c->plan.count; i++) {
+        c->reloc.inputs[i].rows = c->inputs[i]->sst->rows;
+        c->reloc.inputs[i].mask = c->inputs[i]->mask;
+    }
+    FAILPOINT("compact.begin", err);
+    MUST(frz__compact_merge(c, err));
+    FAILPOINT("compact.after_data", err);
+    TRY(frz__change_readers(&c->change, err));
+    MUST(publish(c, err));
+    stat_add(&t->compactions, 1);
+    stat_add(&t->compact_bytes_in, c->plan.input_bytes);
+    stat_add(&t->compact_bytes_out, c->change.bytes);
+    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    if (out) *out = (struct compact_result){c->plan.reason, c->plan.count, c->change.output_count, c->plan.input_bytes, c->change.bytes, c->change.rows, c->plan.level};
+    return FRZ_OK;
 }
 
 int frz__compact(struct table *t, const struct plan_options *o, struct compact_result *out, frz_error *err)
 {
-    struct compaction c = {.t = t};
-    int64_t since = frz__clock_mono_ns();
-    int rc = frz__table_usable(t, true, err);
-    if (rc != FRZ_OK) return rc;
-    rc = plan(&c, o, err);
-    if (rc != FRZ_OK) goto done;
-    c.inputs = (struct vfile **)frz__alloc_array(t->a, c.plan.count, sizeof *c.inputs);
-    CHECK(c.inputs ? FRZ_OK : frz__err_no_memory(err, c.plan.count * sizeof *c.inputs));
-    for (size_t i = 0; i < c.plan.count; i++) c.inputs[i] = c.view->files[c.plan.inputs[i]];
-    c.changing = true;
-    CHECK(frz__change_init(&c.change, t, frz__view_acquire(c.view), c.version, err));
-    CHECK(frz__reloc_init(&c.reloc, t->a, c.plan.count, err));
-    FAILPOINT_CHECK("compact.begin", err);
-    CHECK(rewrite(&c, err));
-    FAILPOINT_CHECK("compact.after_data", err);
-    CHECK(frz__change_readers(&c.change, err));
-    CHECK(publish(&c, err));
-    stat_add(&t->compactions, 1);
-    stat_add(&t->compact_bytes_in, c.plan.input_bytes);
-    stat_add(&t->compact_bytes_out, c.change.bytes);
-    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
-    if (out) *out = (struct compact_result){c.plan.reason, c.plan.count, c.change.output_count, c.plan.input_bytes, c.change.bytes, c.change.rows, c.plan.level};
-    rc = FRZ_OK;
-done:
-    clear(&c);
+    struct compaction *c = NULL;
+    int rc = frz__compact_begin(t, o, &c, err);
+    if (rc == FRZ_OK) rc = frz__compact_run(c, out, err);
+    frz__compact_end(c);
     return rc;
 }

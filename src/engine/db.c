@@ -257,6 +257,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
+    frz__rate_clear(&db->compact_rate);
     frz__free(a, db->tables);
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
@@ -276,7 +277,6 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
         db->a = &db->host;
     }
     db->set = set;
-    db->set.quiet = (flags & DB_QUIET) != 0;
     db->set.restoring = (flags & DB_RESTORING) != 0;
     db->reserve.a = db->a;
     frz__arena_spares_init(&db->spares, db->a, set.read_only ? 0 : set.memtable_bytes);
@@ -288,6 +288,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
+    frz__rate_init(&db->compact_rate, set.compaction_bytes_per_second, frz__clock_mono_ns());
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, path, err) : make_root(db, path, err);

@@ -29,6 +29,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/rand.h"
+#include "base/rate.h"
 #include "base/sync.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
@@ -96,13 +97,16 @@ struct table {
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
     struct pool_job flush_job;
+    bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
+    int64_t compact_retry_at_ns, compact_backoff_ns; /* view_mu: after a failure; 0 = the last one went well */
+    struct pool_job compact_job;
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table */
 
     _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
-        files_absorbed, files_removed, compactions, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
+        files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
 };
 static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
 
@@ -147,11 +151,14 @@ struct db {
     _Atomic uint64_t seq_visible; /* stored in the place, after the memtables have it */
     _Atomic uint64_t seq_synced;
 
-    struct cache *cache; /* const, as epochs and pool; their own locks */
+    struct cache *cache; /* const, as epochs and the pools; their own locks */
     struct epoch *epochs;
     struct sst_counters counters;
     _Atomic uint64_t next_file_no, name_counter;
-    struct pool *pool;
+    struct pool *pool;       /* the clock's, and flushes */
+    struct pool *compactors; /* NULL = nothing is compacted by itself */
+    struct rate compact_rate; /* its own lock */
+    _Atomic unsigned compacting; /* jobs */
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
@@ -169,7 +176,7 @@ struct db {
 FRZ_NODISCARD int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err);
 /* The same on a file system of the caller's (in memory, faulty), who keeps it until after close; as if it were mounted at "/mem". */
 FRZ_NODISCARD int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err);
-enum db_open_flags { DB_QUIET = 1, DB_RESTORING = 2 };
+enum db_open_flags { DB_RESTORING = 1 };
 /* The same, as if FS's root were ROOT, an absolute path: a warehouse in the making, that will be there. */
 FRZ_NODISCARD int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err);
 /* In the warehouse's root: it is a backup, and not to be written; in .frazil: it is being restored, and not to be opened at all. */
@@ -270,6 +277,9 @@ FRZ_NODISCARD int frz__sched_start(struct db *db, frz_error *err);
 void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
 void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
+/* ── compact_auto.c ── */
+void frz__compact_schedule(struct table *t); /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
+int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what failed; when it wants to be asked again */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

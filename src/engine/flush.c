@@ -94,8 +94,12 @@ static int flush_lane(struct table *t, frz_error *err)
     t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
     frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
-    if (rc >= 0) frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
-    else frz__sched_wake(t->db);
+    if (rc >= 0) {
+        frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
+        if (did) frz__compact_schedule(t);
+    } else {
+        frz__sched_wake(t->db);
+    }
     if (rc != FRZ_OK && err) *err = own;
     return rc;
 }

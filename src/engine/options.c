@@ -2,9 +2,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sized.h"
 #include "codec/codec.h"
+
+#define SMALL_MEMORY_BYTES ((uint64_t)128 << 20)
+#define COMPACTION_THREADS_DEFAULT_MAX 4
 
 struct option_row {
     const char *name; /* with underscores, as in options.def */
@@ -76,11 +80,19 @@ static int bound(const char *name, uint64_t v, uint64_t *out, frz_error *err)
     return frz__err(err, FRZ_BUG, "no row for option %s", name);
 }
 
+/* Half of the cores; with little memory, one: each holds pages of all that it merges. */
+static uint64_t default_compaction_threads(uint64_t memory_bytes)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t n = cores > 3 ? (uint64_t)cores / 2 : 1;
+    return memory_bytes < SMALL_MEMORY_BYTES ? 1 : n < COMPACTION_THREADS_DEFAULT_MAX ? n : COMPACTION_THREADS_DEFAULT_MAX;
+}
+
 int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_error *err)
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     TRY(frz__sized_take(given, "frz_db_options", &o, sizeof o, err));
-    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .log_archive = o.log_archive};
+    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .no_compaction = o.no_compaction, .log_archive = o.log_archive};
     out->durability = o.durability ? o.durability : FRZ_SYNC_FULL;
     if (out->durability < FRZ_SYNC_FULL || out->durability > FRZ_SYNC_OFF)
         return frz__err(err, FRZ_INVALID, "option durability = %d: expected FRZ_SYNC_FULL (1), FRZ_SYNC_INTERVAL (2) or FRZ_SYNC_OFF (3)", o.durability);
@@ -92,6 +104,9 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));
     TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));
     TRY(bound("sync_interval_ms", o.sync_interval_ms, &out->sync_interval_ms, err));
+    TRY(bound("compaction_threads", o.compaction_threads, &out->compaction_threads, err));
+    TRY(bound("compaction_bytes_per_second", o.compaction_bytes_per_second, &out->compaction_bytes_per_second, err));
+    if (!out->compaction_threads) out->compaction_threads = default_compaction_threads(out->memory_bytes);
     if (!out->memtable_bytes) {
         out->memtable_bytes = out->memory_bytes / 4;
         if (out->memtable_bytes > ((uint64_t)64 << 20)) out->memtable_bytes = (uint64_t)64 << 20;

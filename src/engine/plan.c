@@ -278,11 +278,13 @@ static void pick_small(struct planner *p)
         for (size_t r = 0; r < l->run_count; r++) {
             const size_t *files = l->files + l->runs[r].first;
             for (size_t from = 0; from < l->runs[r].count; from++) {
-                uint64_t bytes = 0, largest = 0;
+                uint64_t bytes = 0, largest = 0, rows = 0;
                 size_t n = 0;
                 while (from + n < l->runs[r].count && n < p->o->files_max) {
                     uint64_t more = live_bytes(&p->files[files[from + n]]);
                     if (bytes + more > p->o->target_bytes || bytes + more > p->o->input_bytes_max) break;
+                    rows += p->files[files[from + n]].rows - p->files[files[from + n]].dead;
+                    if (p->o->target_rows && rows > p->o->target_rows) break;
                     bytes += more;
                     if (more > largest) largest = more;
                     n++;

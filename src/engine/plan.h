@@ -27,6 +27,7 @@ struct plan_options {
     unsigned small_files;     /* so many neighbours that fit into one file are merged; 0 = never */
     uint64_t base_bytes;      /* level i holds base × ratio^i */
     uint64_t target_bytes;    /* of a file of the last level */
+    uint64_t target_rows;     /* where a file is ended, whatever its size; 0 = nowhere */
     uint64_t input_bytes_max;
     size_t files_max;         /* ≤ RELOC_INPUTS_MAX */
     /* A manual compaction: one run, nothing dead, within [from, to] (data NULL = open) */

@@ -1,4 +1,4 @@
-/* sched.c — what happens by time: interval syncs, publishing by age, a failed flush tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
+/* sched.c — what happens by time: interval syncs, publishing by age, a failed flush or compaction tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
 #include "engine/db.h"
 
 #define IDLE_NS ((int64_t)1000000000)
@@ -10,6 +10,7 @@ static int64_t tend(struct table *t, int64_t now)
 {
     int64_t next = now + IDLE_NS, dirty = atomic_load(&t->dirty_since_ns);
     if (table_is_broken(t) || atomic_load(&t->dropped)) return next;
+    next = min64(next, frz__compact_tend(t, now));
     frz__mutex_lock(&t->view_mu);
     bool waiting = atomic_load(&t->view)->mem_count > 1 && !t->flush_queued, failed = t->flush_error.code != 0;
     int64_t retry = t->retry_at_ns, interval = (int64_t)t->settings.frazil_publish_interval_ms * 1000000;
@@ -105,22 +106,27 @@ void frz__sched_sync_soon(struct db *db)
 int frz__sched_start(struct db *db, frz_error *err)
 {
     TRY(frz__pool_start(db->a, 3, &db->pool, err)); /* the clock's, and two that flush */
+    if (!db->set.no_compaction) TRY(frz__pool_start(db->a, (unsigned)db->set.compaction_threads, &db->compactors, err));
     db->tick_job = (struct pool_job){.fn = tick, .arg = db};
     (void)frz__pool_submit(db->pool, &db->tick_job, false);
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i]) && atomic_load(&db->tables[i]->view)->mem_count > 1) frz__flush_schedule(db->tables[i]);
+    for (size_t i = 0; i < db->table_count; i++) frz__compact_schedule(db->tables[i]);
     return FRZ_OK;
 }
 
 void frz__sched_stop(struct db *db)
 {
     atomic_store(&db->closing, true);
+    frz__rate_stop(&db->compact_rate);
     frz__sched_wake(db);
     for (size_t i = 0; i < db->table_count; i++) { /* writers that wait for room learn of it */
         frz__mutex_lock(&db->tables[i]->view_mu);
         frz__cond_broadcast(&db->tables[i]->room);
         frz__mutex_unlock(&db->tables[i]->view_mu);
     }
-    frz__pool_stop(db->pool);
+    frz__pool_stop(db->pool); /* first: a flush that goes on may still ask for compactions */
     db->pool = NULL;
+    frz__pool_stop(db->compactors);
+    db->compactors = NULL;
 }

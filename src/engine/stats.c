@@ -8,7 +8,8 @@ static void add_table(struct table *t, frz_stats *s)
     uint64_t seq;
 #define ADD(field) s->field += stat_get(&t->field)
     ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(flush_us_total); ADD(rows_masked); ADD(commits);
-    ADD(commit_conflicts); ADD(commit_us_total); ADD(stalls); ADD(stall_us_total); ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed);
+    ADD(commit_conflicts); ADD(commit_us_total); ADD(stalls); ADD(stall_us_total); ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(compactions);
+    ADD(compact_failures); ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(compact_us_total);
 #undef ADD
     if (stat_get(&t->flush_us_max) > s->flush_us_max) s->flush_us_max = stat_get(&t->flush_us_max);
     if (stat_get(&t->commit_us_max) > s->commit_us_max) s->commit_us_max = stat_get(&t->commit_us_max);
@@ -71,7 +72,8 @@ void frz__stats(struct db *db, struct table *only, frz_stats *out)
     X(filter_checks) X(filter_rejects) X(filter_false_positives) X(key_pages_read) X(value_pages_read) X(cache_hits) X(cache_misses) X(cache_bytes) X(memtable_bytes)                \
     X(memtables_immutable) X(flushes) X(flush_failures) X(flush_rows) X(flush_bytes) X(flush_us_total) X(flush_us_max) X(rows_masked) X(commits) X(commit_conflicts)                 \
     X(commit_us_total) X(commit_us_max) X(stalls) X(stall_us_total) X(slowdowns) X(slowdown_us_total) X(data_files) X(delete_files) X(data_bytes) X(rows_live) X(files_absorbed)    \
-    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) X(log_archived) X(log_archive_failures)
+    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) X(compactions) X(compact_failures) X(compact_bytes_in) X(compact_bytes_out) X(compact_us_total)      \
+    X(log_archived) X(log_archive_failures)
 
 int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err)
 {

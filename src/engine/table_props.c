@@ -49,6 +49,7 @@ int frz__table_set_property(struct table *t, const char *key, const char *value,
     if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
     if (rc == FRZ_OK) frz__table_take_settings(t, &settings);
     frz__mutex_unlock(&t->flush_mu);
+    if (rc == FRZ_OK) frz__compact_schedule(t); /* there may be more to do by now */
     return rc;
 }
 

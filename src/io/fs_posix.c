@@ -345,7 +345,7 @@ static int px_sync_dir(struct fs *fs, const char *path, enum sync_site site, frz
 
 static int px_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     const char *name;
     int e = 0, dir = *path ? open_parent(px(fs), path, &name) : -1;
     if (*path == 0) e = fstat(px(fs)->root, &st) == 0 ? 0 : errno;

@@ -201,6 +201,7 @@ static int raise_split(struct mem *m, struct way *w, struct rise r, frz_error *e
         uint64_t perm = atomic_load_explicit(&in->n.perm, memory_order_relaxed);
         unsigned slot = perm_count(perm);
         struct node *old = inner_child(in, perm, s->pos);
+        FRZ_ASSERT(r.separator);
         if (slot < INNER_SLOTS) {
             in->keys[slot] = r.separator;
             in->heads[slot] = head_at(r.separator->key, r.separator->len, in->n.skip);

@@ -422,10 +422,10 @@ int frz__pq_wcolumn_statistics(const struct pq_wcolumn *c, struct arena *ar, str
     CHECK(p ? FRZ_OK : frz__err_no_memory(err, b.len + 1));
     if (b.len) memcpy(p, b.data, b.len);
     out->min = slice_of(p, min_len);
-    out->min_exact = min_exact;
+    out->min_exact = min_exact ? 1 : 0;
     if (has_max) {
         out->max = slice_of(p + min_len, b.len - min_len);
-        out->max_exact = max_exact;
+        out->max_exact = max_exact ? 1 : 0;
     }
 done:
     buf_clear(&b);

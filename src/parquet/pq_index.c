@@ -182,7 +182,7 @@ int frz__pq_chunk_pages(struct pq_file *f, size_t group, size_t column, const st
 
 int frz__pq_pages(struct pq_file *f, size_t group, size_t column, const struct pq_pages **out, frz_error *err)
 {
-    const struct pq_chunk_pages *p;
+    const struct pq_chunk_pages *p = NULL;
     FRZ_ASSERT(group < f->foot.group_count && column < f->leaf_count);
     TRY(frz__pq_where(f, group, column, frz__pq_chunk_pages(f, group, column, &p, err), err));
     *out = &p->pub;

@@ -193,8 +193,8 @@ void frz__pq_meta_read_statistics(struct thrift_r *r, struct thrift_field sf, st
         case 4: s->distinct = frz__tr_int(r, f); break;
         case 5: s->max = frz__tr_bin(r, f); break;
         case 6: s->min = frz__tr_bin(r, f); break;
-        case 7: s->max_exact = frz__tr_bool(r, f); break;
-        case 8: s->min_exact = frz__tr_bool(r, f); break;
+        case 7: s->max_exact = frz__tr_bool(r, f) ? 1 : 0; break;
+        case 8: s->min_exact = frz__tr_bool(r, f) ? 1 : 0; break;
         case 9: s->nans = frz__tr_int(r, f); break;
         default: frz__tr_skip(r, f);
         }

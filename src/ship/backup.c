@@ -219,10 +219,11 @@ static int open_copy(struct job *j, bool read_only, struct db **out, frz_error *
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     o.read_only = read_only;
+    o.no_compaction = true;
     o.durability = FRZ_SYNC_OFF; /* flushes sync what they publish; its log goes */
     o.memory_bytes = j->db->set.memory_bytes < COPY_MEMORY ? j->db->set.memory_bytes : COPY_MEMORY;
     o.allocator = j->a;
-    int rc = frz__must_exist(frz__db_open_at(j->fs, j->root, DB_QUIET, &o, out, err), err);
+    int rc = frz__must_exist(frz__db_open_at(j->fs, j->root, 0, &o, out, err), err);
     if (rc >= 0) rc = check_tables(*out, err);
     if (rc < 0) frz__err_context(err, "the copy %s", j->partial);
     return rc;

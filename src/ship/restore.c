@@ -147,8 +147,9 @@ static int settle(const allocator *a, const struct restore_request *r, const str
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     struct db *db = NULL;
     o.allocator = a;
+    o.no_compaction = !(r->to_seq || r->to_time_us || r->to_end); /* a replay may be long */
     o.durability = FRZ_SYNC_OFF; /* all is published at close, and the log synced */
-    int rc = frz__must_exist(frz__db_open_at(r->dest, r->dest_root, DB_QUIET | DB_RESTORING, &o, &db, err), err);
+    int rc = frz__must_exist(frz__db_open_at(r->dest, r->dest_root, DB_RESTORING, &o, &db, err), err);
     if (rc >= 0) rc = check_tables(db, m, err);
     if (rc >= 0 && (r->to_seq || r->to_time_us || r->to_end)) rc = frz__replay(db, m, r, out, err);
     if (rc >= 0) out->tables = db->table_count;

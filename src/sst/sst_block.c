@@ -12,7 +12,7 @@ int frz__sst_block_encode(struct sst_block *b, struct buf *out, frz_error *err)
     uint64_t at = SST_BLOCK_HEAD_BYTES(count);
     size_t start = out->len;
     uint8_t fixed[24];
-    memcpy(fixed, "FRZX", 4);
+    memcpy(fixed, SST_BLOCK_MAGIC, 4); /* NOLINT(bugprone-not-null-terminated-result): no text */
     store_u16(fixed + 4, SST_BLOCK_VERSION);
     store_u16(fixed + 6, count);
     store_u64(fixed + 8, b->rows);
@@ -37,7 +37,7 @@ int frz__sst_block_decode(slice head, const char *name, struct sst_block *b, siz
     *need = SST_BLOCK_HEAD_BYTES(0);
     if (b->length < *need) return frz__err_corrupt(err, "%s: private block at %" PRIu64 ": %" PRIu64 " bytes are too few", name, b->offset, b->length);
     if (head.len < *need) return FRZ_DONE;
-    if (memcmp(head.data, "FRZX", 4) != 0) return frz__err_corrupt(err, "%s: private block at %" PRIu64 ": no FRZX at its head", name, b->offset);
+    if (memcmp(head.data, SST_BLOCK_MAGIC, 4) != 0) return frz__err_corrupt(err, "%s: private block at %" PRIu64 ": no FRZX at its head", name, b->offset);
     uint16_t version = load_u16(head.data + 4), count = load_u16(head.data + 6);
     *need = SST_BLOCK_HEAD_BYTES(count);
     if (count > SST_SECTIONS_MAX || *need > b->length) return frz__err_corrupt(err, "%s: private block at %" PRIu64 ": %u sections do not fit", name, b->offset, count);

@@ -15,6 +15,7 @@
 #define FRZ_SST_SST_BLOCK_H
 #include "base/buf.h"
 
+#define SST_BLOCK_MAGIC "FRZX"
 #define SST_BLOCK_VERSION 1
 #define SST_KEY_CODEC_VERSION 1
 enum sst_section_type { SST_PROPS = 1, SST_FILTER = 2, SST_FENCE = 3, SST_SECTION_TYPES = 4 };

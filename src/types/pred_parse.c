@@ -435,7 +435,7 @@ static int parse_primary(struct parser *p, bool negated, struct pred_node **out)
 {
     struct literal l;
     enum pred_op op;
-    uint32_t column;
+    uint32_t column = 0;
     if (is_symbol(p, "(")) {
         TRY(advance(p));
         TRY(parse_or(p, negated, out));

@@ -300,7 +300,7 @@ int frz__mask_walk(const struct mask *m, int (*fn)(void *ctx, const uint64_t *po
                 run[n++] = base + c->as.array[k];
                 continue;
             }
-            for (uint64_t w = c->as.words[k]; w; w &= w - 1) run[n++] = base + k * 64u + (unsigned)__builtin_ctzll(w);
+            for (uint64_t w = c->as.words[k]; w; w &= w - 1) run[n++] = base + (uint64_t)k * 64 + (unsigned)__builtin_ctzll(w);
         }
     }
     return n ? fn(ctx, run, n) : 0;
@@ -314,7 +314,7 @@ uint64_t frz__mask_last(const struct mask *m)
     if (!c->bitmap) return base + c->as.array[c->count - 1];
     uint32_t k = CHUNK_WORDS - 1;
     while (!c->as.words[k]) k--;
-    return base + k * 64u + 63u - (unsigned)__builtin_clzll(c->as.words[k]);
+    return base + (uint64_t)k * 64 + 63u - (unsigned)__builtin_clzll(c->as.words[k]);
 }
 
 size_t frz__mask_mem(const struct mask *m)

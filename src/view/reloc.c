@@ -41,6 +41,27 @@ int frz__reloc_next_file(struct reloc *r, frz_error *err)
     return FRZ_OK;
 }
 
+int frz__reloc_append(struct reloc *r, struct reloc *from, frz_error *err)
+{
+    uint64_t before = r->source.len;
+    FRZ_ASSERT(r->input_count == from->input_count);
+    if (from->source.len) {
+        if (before) TRY(frz__reloc_next_file(r, err));
+        TRY(buf_append(&r->source, from->source.data, from->source.len, err));
+        for (size_t i = 0; i < from->end_count; i++) {
+            TRY(frz__grow(r->a, (void **)&r->ends, r->end_count, &r->end_cap, sizeof *r->ends, err));
+            r->ends[r->end_count++] = before + from->ends[i];
+        }
+    }
+    for (size_t i = 0; i < r->input_count; i++) {
+        const struct reloc_input *in = &from->inputs[i];
+        for (size_t k = 0; k < in->left_count; k++) TRY(frz__reloc_leave(r, i, in->left_out[k], err));
+        r->inputs[i].added += in->added;
+    }
+    frz__reloc_clear(from);
+    return FRZ_OK;
+}
+
 int frz__reloc_check(const struct reloc *r, frz_error *err)
 {
     for (size_t i = 0; i < r->input_count; i++) {

@@ -34,6 +34,8 @@ FRZ_NODISCARD int frz__reloc_add(struct reloc *r, size_t input, frz_error *err);
 FRZ_NODISCARD int frz__reloc_leave(struct reloc *r, size_t input, uint64_t pos, frz_error *err);
 /* What comes next goes into another file. */
 FRZ_NODISCARD int frz__reloc_next_file(struct reloc *r, frz_error *err);
+/* What FROM remembers, of the same inputs and of rows all above those of R, comes behind what R does, in files of its own; FROM is cleared. */
+FRZ_NODISCARD int frz__reloc_append(struct reloc *r, struct reloc *from, frz_error *err);
 /* FRZ_BUG, naming the input, if (2) does not hold. */
 FRZ_NODISCARD int frz__reloc_check(const struct reloc *r, frz_error *err);
 

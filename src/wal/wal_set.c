@@ -147,6 +147,7 @@ static void segment_join_locked(struct wal *w, struct wal_segment *s, struct wal
     bool behind = false;
     for (size_t i = 0; i < w->count; i++) {
         struct wal_segment *old = w->segments[i];
+        FRZ_ASSERT(old);
         behind = behind || old == failed;
         if (!behind) continue;
         if (old == failed && old->synced) old->end = old->synced;

@@ -56,6 +56,7 @@ static inline void rig_init(struct rig *r, int durability)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT, .format = 2};
     r->o.create = true;
+    r->o.no_compaction = true; /* files are looked at as flushes left them */
     r->o.no_close_flush = true;
     r->o.durability = durability;
     r->o.sync_interval_ms = 3600000;

@@ -197,6 +197,7 @@ static void begin(const struct scenario *s)
     memset(&k, 0, sizeof k);
     k.options = (frz_db_options)FRZ_DB_OPTIONS_INIT;
     k.options.create = true;
+    k.options.no_compaction = true; /* operations are counted: one thread does them */
     k.options.durability = s->durability;
     k.options.sync_interval_ms = 3600000;
     k.options.log_segment_bytes = 131072;

@@ -199,6 +199,7 @@ static void live_failing(struct life *l, long n)
     OK(frz__fs_fault_new(NULL, 1, &l->fs, &e), &e);
     test_alloc_init(&l->alloc, n);
     l->o.create = true;
+    l->o.no_compaction = true; /* allocations are counted: as few threads as may be */
     l->o.allocator = &l->alloc.vt;
     l->o.memory_bytes = 8 << 20;
     l->o.log_segment_bytes = 131072;
@@ -247,7 +248,7 @@ TEST(out_of_memory, behind_the_log_takes_from_the_reserve_and_writes_go_on)
     uint64_t synced = 0, id = 0, rows = 0;
     frz_allocator a = {NULL, m_alloc, m_realloc, m_free};
     OK(frz__fs_fault_new(NULL, 1, &l.fs, &l.e), &l.e);
-    l.o.create = true;
+    l.o.create = l.o.no_compaction = true;
     l.o.allocator = &a;
     l.o.memory_bytes = 64 << 20;
     open_life(&l);

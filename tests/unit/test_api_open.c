@@ -111,9 +111,8 @@ TEST(api_sizes, what_is_given_back_fits_the_callers_struct)
         assert_int_equal(rep.known.rows, 1);
         assert_string_equal(col.known.name, "v");
         for (size_t k = 0; k < 40; k++) assert_true(st.more[k] == 0x5A && rep.more[k] == 0x5A && col.more[k] == 0x5A);
-        uint64_t last; /* whichever it is */
-        memcpy(&last, (const char *)&st.known + sizeof st.known - sizeof last, sizeof last);
-        if (i == 0) assert_true(last == 0x5A5A5A5A5A5A5A5A && rep.known.findings == 0x5A5A5A5A5A5A5A5A);
+        for (size_t k = sizeof st.known - 8; i == 0 && k < sizeof st.known; k++) assert_int_equal(((const uint8_t *)&st)[k], 0x5A);
+        if (i == 0) assert_true(rep.known.findings == 0x5A5A5A5A5A5A5A5A);
     }
     col.known.struct_size = 0;
     RC(frz_schema_column(s, 1, &col.known), FRZ_INVALID, NULL); /* it was never begun: nothing in it could be told from garbage */

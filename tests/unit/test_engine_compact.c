@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/handle.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/rand.h"
 #include "engine/compact.h"
@@ -25,12 +27,13 @@ struct rig {
 
 static void rig_open(struct rig *r, int format)
 {
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "write.target-file-size-bytes"};
-    static const char *const values[] = {"0", "0", "65536"};
+    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "write.target-file-size-bytes", "frazil.compaction-enabled", "frazil.compaction-split-bytes"};
+    static const char *const values[] = {"0", "0", "65536", "0", "65536"}; /* the tests say when; by three threads */
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
     frz_schema *s;
     o.create = true;
+    o.compaction_threads = 3;
     o.durability = FRZ_SYNC_OFF;
     OK(frz_db_open(r->dir, &o, &r->db, &r->e), &r->e);
     int rc = frz_table_open(r->db, "t", &r->t, &r->e);
@@ -38,7 +41,7 @@ static void rig_open(struct rig *r, int format)
         to.format_version = format;
         to.property_keys = keys;
         to.property_values = values;
-        to.property_count = 3;
+        to.property_count = FRZ_ARRAY_LEN(keys);
         OK(frz_schema_parse("id long, v long, pad binary?", "id", &s, &r->e), &r->e);
         OK(frz_table_create(r->db, "t", s, &to, &r->t, &r->e), &r->e);
         frz_schema_free(s);
@@ -212,3 +215,115 @@ static void masked_meanwhile(int format, const char *where)
 TEST(compact, hazard_06_rows_masked_while_it_runs_stay_masked_in_format_2) { masked_meanwhile(2, "compact.after_data"); }
 TEST(compact, hazard_06_rows_masked_while_it_runs_stay_masked_in_format_3) { masked_meanwhile(3, "compact.after_data"); }
 TEST(compact, hazard_06_rows_masked_before_it_reads_are_not_masked_twice) { masked_meanwhile(2, "compact.begin"); }
+
+/* ── by itself ── */
+
+static void set(struct rig *r, const char *key, const char *value) { OK(frz_table_set_property(r->t, key, value, &r->e), &r->e); }
+static frz_stats stats(struct rig *r)
+{
+    frz_stats s = {.struct_size = sizeof s};
+    OK(frz_db_stats(r->db, NULL, &s, &r->e), &r->e);
+    return s;
+}
+#define SOON(cond)                                                  \
+    do {                                                            \
+        for (int i_ = 0; i_ < 24000 && !(cond); i_++) usleep(5000); \
+        assert_true(cond);                                          \
+    } while (0)
+
+/* A file with dead rows: one compaction's work. */
+static void make_work(struct rig *r)
+{
+    change(r, 6000);
+    OK(frz_table_flush(r->t, &r->e), &r->e);
+    for (int64_t id = 0; id < KEYS; id += 2) {
+        frz_value key = {.type = FRZ_LONG, .as.i64 = id};
+        OK(frz_batch_delete(r->batch, r->t, &key, 1, &r->e), &r->e);
+        r->model[id] = 0;
+    }
+    OK(frz_write(r->db, r->batch, NULL, NULL, &r->e), &r->e);
+    frz_batch_clear(r->batch);
+    OK(frz_table_flush(r->t, &r->e), &r->e);
+}
+
+static void beside_writes(int format)
+{
+    struct rig r;
+    rig_init(&r, format);
+    set(&r, "frazil.level-base-bytes", "65536");
+    set(&r, "frazil.level-ratio", "2");
+    set(&r, "frazil.level0-runs-max", "1");
+    set(&r, "frazil.compaction-masked-percent", "5");
+    set(&r, "frazil.compaction-enabled", "1");
+    for (int round = 0; round < 60; round++) {
+        change(&r, 1 + rng_below(&r.rng, round % 10 ? 100 : 3000));
+        OK(frz_table_flush(r.t, &r.e), &r.e);
+        if (round % 6 == 0) check(&r);
+        if (round % 20 == 19) {
+            rig_close(&r);
+            rig_open(&r, format);
+        }
+    }
+    make_work(&r);
+    SOON(stats(&r).compactions > 0);
+    check(&r);
+    verify(&r);
+    rig_close(&r);
+    rig_open(&r, format);
+    check(&r);
+    verify(&r);
+    rig_close(&r);
+    test_tmp_remove(r.dir);
+}
+TEST(compact, by_itself_beside_writes_leaves_every_row_as_it_was_in_format_2) { beside_writes(2); }
+TEST(compact, by_itself_beside_writes_leaves_every_row_as_it_was_in_format_3) { beside_writes(3); }
+
+TEST(compact, that_fails_is_tried_again_later_and_not_at_once)
+{
+    struct rig r;
+    uint64_t dead;
+    rig_init(&r, 2);
+    set(&r, "write.target-file-size-bytes", "536870912"); /* one file, one job */
+    make_work(&r);
+    if (frz__test_failpoint("compact.after_data", "nospace:1:2")) {
+        set(&r, "frazil.compaction-enabled", "1");
+        SOON(stats(&r).compact_failures == 1);
+        for (int i = 0; i < 20; i++) frz__compact_schedule(r.t->t); /* as flushes would */
+        usleep(50000);
+        assert_int_equal(stats(&r).compact_failures, 1);
+        assert_int_equal(stats(&r).compactions, 0);
+        check(&r);
+        SOON(stats(&r).compact_failures == 2 || (frz__test_clock_advance_ns(1000000000), false));
+        SOON(stats(&r).compactions > 0 || (frz__test_clock_advance_ns(1000000000), false));
+        SOON(((void)files(&r, &dead), dead == 0));
+        (void)frz__test_failpoint("compact.after_data", "off");
+        check(&r);
+        verify(&r);
+    }
+    rig_close(&r);
+    test_tmp_remove(r.dir);
+}
+
+/* With a job at work in it that would take hours. */
+static void leave_at_work(bool drop)
+{
+    struct rig r;
+    rig_init(&r, 3);
+    make_work(&r);
+    frz__mutex_lock(&r.db->db->compact_rate.mu);
+    r.db->db->compact_rate.per_second = 1;
+    frz__mutex_unlock(&r.db->db->compact_rate.mu);
+    set(&r, "frazil.compaction-enabled", "1");
+    SOON(atomic_load(&r.db->db->compacting) > 0);
+    if (drop) OK(frz_table_drop(r.db, "t", &r.e), &r.e);
+    rig_close(&r);
+    if (!drop) {
+        rig_open(&r, 3);
+        check(&r);
+        verify(&r);
+        rig_close(&r);
+    }
+    test_tmp_remove(r.dir);
+}
+TEST(compact, at_work_is_given_up_by_close) { leave_at_work(false); }
+TEST(compact, at_work_in_a_table_that_is_dropped_is_given_up) { leave_at_work(true); }

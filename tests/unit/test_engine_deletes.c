@@ -60,6 +60,7 @@ static void bed_init(int format, size_t files)
     static uint8_t pad[PAD];
     b = (struct bed){.o = FRZ_DB_OPTIONS_INIT};
     b.o.create = true;
+    b.o.no_compaction = true;
     b.o.memory_bytes = 64 << 20;
     b.o.durability = FRZ_SYNC_OFF;
     OK(frz__fs_mem_new(NULL, &b.fs, &b.e), &b.e);

@@ -53,6 +53,7 @@ static void rig_init(struct rig *r, uint64_t memtable_bytes)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
     r->o.create = true;
+    r->o.no_compaction = true; /* files and masks are looked at as flushes left them */
     r->o.memtable_bytes = memtable_bytes;
     r->o.memory_bytes = 8 << 20;
     r->o.log_segment_bytes = 131072;

@@ -63,6 +63,7 @@ static void bed_init(int format)
     frz_schema *s;
     b = (struct bed){.o = FRZ_DB_OPTIONS_INIT, .ar = ARENA_INIT(NULL)};
     b.o.create = true;
+    b.o.no_compaction = true;
     b.o.memory_bytes = 8 << 20;
     b.o.log_level = FRZ_LOG_ERROR;
     OK(frz__fs_mem_new(NULL, &b.fs, &b.e), &b.e);

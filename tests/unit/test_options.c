@@ -1,142 +1,10 @@
-/* Goal    a setting without a visible effect does not exist: each row of options.def names a test, the test is here, and it shows the effect by setting the option two ways.
+/* Goal    a setting without a visible effect does not exist: each row of options.def names a test, the test is here or in test_options_*.c, and it shows the effect by setting the option two ways.
  * Method  a small table written the same way under both; files, snapshots, statistics and the clock tell the difference. */
-#include "frz_test.h"
+#include "options_kit.h"
 
 #include "base/failpoint.h"
-
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/rand.h"
 #include "engine/options.h"
 #include "parquet/parquet.h"
-
-/* ── a database with one table, `t`: id long, v binary ── */
-
-struct fix {
-    char dir[600];
-    frz_db *db;
-    frz_table *t;
-    frz_row *row;
-    frz_batch *batch;
-    struct rng rng;
-    frz_error e;
-};
-
-static frz_db_options quick(void)
-{
-    frz_db_options o = FRZ_DB_OPTIONS_INIT;
-    o.create = true;
-    o.durability = FRZ_SYNC_OFF;
-    return o;
-}
-
-static void fix_open(struct fix *f, const frz_db_options *o, const char *key, const char *value)
-{
-    frz_schema *s = NULL;
-    frz_table_options t = FRZ_TABLE_OPTIONS_INIT;
-    const char *keys[] = {"frazil.publish-interval-ms", key}, *values[] = {"0", value};
-    size_t own = key && strcmp(key, keys[0]) == 0; /* publishing by age would blur what others do, unless it is what is looked at */
-    *f = (struct fix){.rng = {7}};
-    snprintf(f->dir, sizeof f->dir, "%s", test_tmp_dir("options"));
-    OK(frz_db_open(f->dir, o, &f->db, &f->e), &f->e);
-    OK(frz_schema_parse("id long, v binary", "id", &s, &f->e), &f->e);
-    t.property_keys = keys + own;
-    t.property_values = values + own;
-    t.property_count = key ? 2 - own : 1;
-    OK(frz_table_create(f->db, "t", s, &t, &f->t, &f->e), &f->e);
-    frz_schema_free(s);
-    OK(frz_row_new(f->t, &f->row, &f->e), &f->e);
-    OK(frz_batch_new(f->db, &f->batch, &f->e), &f->e);
-}
-
-static void fix_close(struct fix *f)
-{
-    frz_row_free(f->row);
-    frz_batch_free(f->batch);
-    OK(frz_db_close(f->db, &f->e), &f->e);
-    test_tmp_remove(f->dir);
-}
-
-/* Rows [FROM, TO) of BYTES each: noise, or (NOISE false) text that packs well. */
-static void fix_put(struct fix *f, int64_t from, int64_t to, size_t bytes, bool noise)
-{
-    static uint8_t v[8192];
-    assert_true(bytes <= sizeof v);
-    for (int64_t id = from; id < to; id++) {
-        for (size_t i = 0; i < bytes; i++) v[i] = noise ? (uint8_t)rng_next(&f->rng) : (uint8_t)("abcdefgh"[rng_below(&f->rng, 8)]);
-        OK(frz_row_set_long(f->row, 0, id, &f->e), &f->e);
-        OK(frz_row_set_bytes(f->row, 1, v, bytes, &f->e), &f->e);
-        OK(frz_batch_put(f->batch, f->t, f->row, &f->e), &f->e);
-        if (frz_batch_count(f->batch) < 20 && id + 1 < to) continue;
-        OK(frz_write(f->db, f->batch, NULL, NULL, &f->e), &f->e);
-        frz_batch_clear(f->batch);
-    }
-}
-static void fix_flush(struct fix *f) { OK(frz_table_flush(f->t, &f->e), &f->e); }
-
-static frz_stats stats(struct fix *f)
-{
-    frz_stats s = {.struct_size = sizeof s};
-    OK(frz_db_stats(f->db, NULL, &s, &f->e), &f->e);
-    return s;
-}
-
-/* Reads every row, by key: what is read stays in the cache as far as it may. */
-static void read_all(struct fix *f, int64_t rows)
-{
-    for (int64_t id = 0; id < rows; id++) {
-        frz_value key = {.type = FRZ_LONG, .as.i64 = id};
-        OK(frz_get(f->t, NULL, &key, 1, f->row, &f->e), &f->e);
-        assert_int_equal(frz_row_long(f->row, 0), id);
-    }
-}
-
-static int count_snapshot(void *ctx, const frz_snapshot_info *i)
-{
-    (void)i;
-    ++*(int *)ctx;
-    return 0;
-}
-static int snapshot_count(struct fix *f)
-{
-    int n = 0;
-    OK(frz_table_snapshots(f->t, count_snapshot, &n, &f->e), &f->e);
-    return n;
-}
-
-/* Files of DIR, relative to the warehouse, whose name ends with SUFFIX; the size of the last one seen. */
-static int files_in(struct fix *f, const char *dir, const char *suffix, uint64_t *bytes, char *name, size_t name_bytes)
-{
-    char path[1400];
-    int n = 0;
-    snprintf(path, sizeof path, "%s/%s", f->dir, dir);
-    DIR *d = opendir(path);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        size_t len = strlen(e->d_name), end = strlen(suffix);
-        struct stat st;
-        if (e->d_name[0] == '.' || len < end || strcmp(e->d_name + len - end, suffix) != 0) continue;
-        snprintf(path, sizeof path, "%s/%s/%s", f->dir, dir, e->d_name);
-        assert_int_equal(stat(path, &st), 0);
-        if (bytes) *bytes = (uint64_t)st.st_size;
-        if (name) snprintf(name, name_bytes, "%s", path);
-        n++;
-    }
-    closedir(d);
-    return n;
-}
-
-/* Whether COND comes true within two minutes. */
-#define SOON(cond)                                             \
-    do {                                                       \
-        for (int i_ = 0; i_ < 24000 && !(cond); i_++) usleep(5000); \
-        assert_true(cond);                                     \
-    } while (0)
 
 /* ── of the database ── */
 
@@ -407,39 +275,6 @@ TEST(options, row_group_bytes_cuts_groups)
     }
 }
 
-TEST(options, page_bytes_cuts_pages)
-{
-    uint64_t pages[2];
-    for (int large = 0; large < 2; large++) {
-        struct fix f;
-        frz_verify_report r = {.struct_size = sizeof r};
-        frz_db_options o = quick();
-        fix_open(&f, &o, "write.parquet.page-size-bytes", large ? "1048576" : "4096");
-        fix_put(&f, 0, 4000, 100, true);
-        fix_flush(&f);
-        OK(frz_verify(f.db, f.t, NULL, NULL, &r, &f.e), &f.e);
-        assert_int_equal(r.findings, 0);
-        pages[large] = r.pages;
-        fix_close(&f);
-    }
-    assert_true(pages[0] > pages[1] + 50);
-}
-
-TEST(options, compression_level_changes_size)
-{
-    uint64_t bytes[2];
-    for (int high = 0; high < 2; high++) {
-        struct fix f;
-        frz_db_options o = quick();
-        fix_open(&f, &o, "write.parquet.compression-level", high ? "19" : "1");
-        fix_put(&f, 0, 1000, 200, false);
-        fix_flush(&f);
-        bytes[high] = stats(&f).data_bytes;
-        fix_close(&f);
-    }
-    assert_true(bytes[1] != bytes[0]);
-}
-
 /* ── the table of options itself ── */
 
 static const struct { const char *kind, *name, *test; uint64_t def, min, max; } rows[] = {
@@ -448,19 +283,33 @@ static const struct { const char *kind, *name, *test; uint64_t def, min, max; } 
 #undef X
 };
 
+static size_t append_file(char *text, size_t at, size_t room, const char *name)
+{
+    char path[1200];
+    snprintf(path, sizeof path, "%s/tests/unit/%s", FRZ_SOURCE_DIR, name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(text + at, 1, room - at, f);
+    assert_true(at + n < room);
+    fclose(f);
+    return at + n;
+}
+
 TEST(options, each_names_a_test_that_is_here)
 {
-    FILE *f = fopen(FRZ_SOURCE_DIR "/tests/unit/test_options.c", "rb");
     static char text[1 << 20];
-    assert_non_null(f);
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
+    size_t n = 0;
+    DIR *d = opendir(FRZ_SOURCE_DIR "/tests/unit");
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (strncmp(e->d_name, "test_options", 12) == 0 && strstr(e->d_name, ".c")) n = append_file(text, n, sizeof text - 1, e->d_name);
+    closedir(d);
     text[n] = 0;
     for (size_t i = 0; i < FRZ_ARRAY_LEN(rows); i++) {
         char want[128];
         assert_memory_equal(rows[i].test, "options_", 8);
         snprintf(want, sizeof want, "\nTEST(options, %s)\n", rows[i].test + 8);
-        if (!strstr(text, want)) fail_msg("option %s names the test %s, which is not in test_options.c", rows[i].name, rows[i].test);
+        if (!strstr(text, want)) fail_msg("option %s names the test %s, which is not in test_options*.c", rows[i].name, rows[i].test);
     }
 }
 

@@ -42,7 +42,9 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
     static bool dead[INPUTS_MAX][ROWS_MAX], later[INPUTS_MAX][ROWS_MAX], expected[INPUTS_MAX * ROWS_MAX];
     static struct went went[INPUTS_MAX][ROWS_MAX];
     static struct seen seen;
-    struct reloc x;
+    struct reloc x, piece; /* of keys above all of x: as another thread merges it */
+    size_t files = 0;
+    uint64_t file_rows = 0;
     struct reloc_now now[INPUTS_MAX] = {0};
     struct mask *before[INPUTS_MAX] = {0};
     uint64_t at[INPUTS_MAX] = {0}, row = 0;
@@ -50,6 +52,7 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
     memset(expected, 0, sizeof expected);
     memset(went, 0, sizeof went);
     OK(frz__reloc_init(&x, NULL, inputs, &err), &err);
+    OK(frz__reloc_init(&piece, NULL, inputs, &err), &err);
     for (size_t i = 0; i < inputs; i++) {
         uint64_t rows = rng_below(r, rows_max + 1), share = rng_below(r, 4);
         for (uint64_t p = 0; p < rows; p++) {
@@ -74,16 +77,24 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
         }
         uint64_t p = at[i]++;
         if (rng_below(r, 20) == 0) {
-            OK(frz__reloc_leave(&x, i, p, &err), &err);
+            OK(frz__reloc_leave(&piece, i, p, &err), &err);
             continue;
         }
-        if (x.end_count < 50 && rng_below(r, 200) == 0) {
-            seen.ends[x.end_count] = row;
-            OK(frz__reloc_next_file(&x, &err), &err);
+        if (files < 50 && file_rows && rng_below(r, 200) == 0) {
+            seen.ends[files++] = row;
+            file_rows = 0;
+            if (rng_below(r, 2)) {
+                OK(frz__reloc_append(&x, &piece, &err), &err);
+                OK(frz__reloc_init(&piece, NULL, inputs, &err), &err);
+            } else {
+                OK(frz__reloc_next_file(&piece, &err), &err);
+            }
         }
-        OK(frz__reloc_add(&x, i, &err), &err);
-        went[i][p] = (struct went){x.end_count, row++, true};
+        OK(frz__reloc_add(&piece, i, &err), &err);
+        went[i][p] = (struct went){files, row++, true};
+        file_rows++;
     }
+    OK(frz__reloc_append(&x, &piece, &err), &err);
     OK(frz__reloc_check(&x, &err), &err);
     OK(frz__reloc_translate(&x, now, hear, &seen, &err), &err);
     for (size_t i = 0; i < inputs; i++)

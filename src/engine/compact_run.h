@@ -1,0 +1,28 @@
+/* compact_run.h — what one compaction holds while it runs; compact*.c alone use it. */
+#ifndef FRZ_ENGINE_COMPACT_RUN_H
+#define FRZ_ENGINE_COMPACT_RUN_H
+#include "engine/compact.h"
+#include "view/reloc.h"
+
+struct compaction {
+    struct table *t;
+    struct version *version;
+    struct view *view;     /* of the plan */
+    struct plan plan;
+    struct vfile **inputs; /* counted by the view */
+    uint64_t rows_in;      /* of the inputs, dead ones with them */
+    struct reloc reloc;
+    struct change change;
+    struct change *parts;  /* whose outputs became those of `change`, and whose arenas still hold what these say */
+    size_t part_count;
+    bool changing;         /* `change` is there */
+    int64_t base_sequence;
+};
+/* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
+void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
+/* compact_merge.c: the inputs' live rows into new files, which become those of `change`; where they went into `reloc`. */
+FRZ_NODISCARD int frz__compact_merge(struct compaction *c, frz_error *err);
+void frz__compact_parts_clear(struct compaction *c); /* after `change` */
+/* compact_split.c: at most COUNT - 1 encoded keys, in AR, that cut what C reads into pieces of about the same size. */
+FRZ_NODISCARD int frz__compact_split(const struct compaction *c, size_t count, struct arena *ar, slice **keys, size_t *key_count, frz_error *err);
+#endif
