@@ -44,6 +44,355 @@ TEST(backup, is_the_whole_database_at_one_sequence_and_comes_back)
     for_each_format(whole);
 }
 
+/* ── what it shares ── */
+
+TEST(backup, of_files_that_an_earlier_one_has_it_takes_none_again)
+{
+    struct bk k;
+    struct backup_manifest first, second;
+    bk_begin_mem(&k, 3);
+    bk_fill(&k, 1, 300);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    OK(bk_try_backup(&k, NULL, &first, &k.e), &k.e);
+    assert_int_equal(first.files_new, first.count);
+    bk_fill(&k, 2, 1);
+    OK(bk_try_backup(&k, NULL, &second, &k.e), &k.e);
+    uint64_t data = 0, shared = 0;
+    for (size_t i = 0; i < second.count; i++) {
+        const struct backup_file *old = frz__backup_manifest_find(&first, second.files[i].path);
+        data += strstr(second.files[i].path, ".parquet") != NULL;
+        shared += strstr(second.files[i].path, ".parquet") && old && old->crc == second.files[i].crc;
+    }
+    assert_true(shared > 0 && shared >= data - 2); /* but for what the new rows made of each table */
+    assert_true(second.bytes_new < frz__backup_manifest_bytes(&second));
+    struct fs *fs = bk_backup_fs(&k, 1);
+    uint64_t removed = 0, findings = 0, seq = second.sequence;
+    frz__fs_free(fs);
+    OK(frz__backup_purge(k.dest, NULL, 1, NULL, &removed, &k.e), &k.e); /* what it shared stays */
+    assert_int_equal(removed, 1);
+    fs = bk_backup_fs(&k, 2);
+    bk_holds(&k, fs, true, seq);
+    frz__fs_free(fs);
+    frz__backup_manifest_clear(&first);
+    OK(frz__backup_verify(k.dest, NULL, 2, NULL, NULL, &first, &findings, &k.e), &k.e);
+    assert_int_equal(findings, 0);
+    frz__backup_manifest_clear(&first);
+    frz__backup_manifest_clear(&second);
+    bk_end(&k);
+}
+
+static uint64_t count_links(const char *root, uint64_t *files)
+{
+    char command[700], line[64];
+    uint64_t linked = 0;
+    snprintf(command, sizeof command, "find '%s' -name '*.parquet' -printf '%%n\n'", root);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    for (*files = 0; fgets(line, sizeof line, f); ++*files) linked += atoi(line) > 1;
+    assert_int_equal(pclose(f), 0);
+    return linked;
+}
+TEST(backup, links_files_on_one_file_system_and_copies_them_where_it_can_not_or_shall_not)
+{
+    char home[400], dest[500], back[500];
+    frz_error e;
+    for (int way = 0; way < 3; way++) { /* linked, asked to copy, on another device */
+        frz_db *db;
+        frz_table *t;
+        frz_schema *s;
+        frz_row *row;
+        uint64_t files = 0, findings = 1, n = 0;
+        frz_db_options o = FRZ_DB_OPTIONS_INIT;
+        frz_backup_options bo = FRZ_BACKUP_OPTIONS_INIT;
+        frz_restore_options ro = FRZ_RESTORE_OPTIONS_INIT;
+        frz_backup_info info = FRZ_INIT(frz_backup_info);
+        frz_restore_info restored = FRZ_INIT(frz_restore_info);
+        snprintf(home, sizeof home, "%s", test_tmp_dir("bk"));
+        snprintf(dest, sizeof dest, "%s/to", home);
+        snprintf(back, sizeof back, "%s/back", home);
+        o.create = true;
+        char wh[500];
+        snprintf(wh, sizeof wh, "%s/wh", home);
+        OK(frz_db_open(wh, &o, &db, &e), &e);
+        OK(frz_schema_parse("id long", "id", &s, &e), &e);
+        OK(frz_table_create(db, "t", s, NULL, &t, &e), &e);
+        frz_schema_free(s);
+        for (int64_t i = 0; i < 100; i++) {
+            OK(frz_row_new(t, &row, &e), &e);
+            OK(frz_row_set_long(row, 0, i, &e), &e);
+            const frz_write_options w = {.struct_size = sizeof w, .durability = FRZ_SYNC_OFF};
+            OK(frz_put(t, row, &w, &e), &e);
+            frz_row_free(row);
+        }
+        OK(frz_table_flush(t, &e), &e);
+        bo.copy = ro.copy = way == 1;
+        if (way == 2) frz__test_fs_posix(FS_TEST_OTHER_DEVICE);
+        OK(frz_db_backup(db, dest, &bo, &info, &e), &e);
+        OK(frz_db_backup(db, dest, &bo, &info, &e), &e);
+        assert_int_equal(info.number, 2);
+        OK(frz_restore(dest, back, &ro, &restored, &e), &e);
+        frz__test_fs_posix(0);
+        uint64_t linked = count_links(dest, &files);
+        assert_int_equal(files, 2);
+        assert_int_equal(linked, way == 0 ? 2 : 0);
+        OK(frz_backup_verify(dest, 0, NULL, NULL, &findings, NULL, &e), &e);
+        assert_int_equal(findings, 0);
+        OK(frz_db_close(db, &e), &e);
+        OK(frz_db_open(back, NULL, &db, &e), &e);
+        OK(frz_table_open(db, "t", &t, &e), &e);
+        OK(frz_count(t, NULL, &n, &e), &e);
+        assert_int_equal(n, 100);
+        OK(frz_db_close(db, &e), &e);
+        test_tmp_remove(home);
+    }
+}
+
+/* ── what is refused ── */
+
+TEST(backup, goes_nowhere_into_its_warehouse_and_comes_back_to_no_place_that_is_taken)
+{
+    char home[400], path[500];
+    frz_error e;
+    frz_db *db;
+    frz_backup_info info = FRZ_INIT(frz_backup_info);
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    snprintf(home, sizeof home, "%s", test_tmp_dir("bkno"));
+    snprintf(path, sizeof path, "%s/wh", home);
+    o.create = true;
+    OK(frz_db_open(path, &o, &db, &e), &e);
+    static const char *const inside[] = {"wh", "wh/x", "wh/.frazil/b", "wh/../wh/y", "wh/"};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(inside); i++) {
+        snprintf(path, sizeof path, "%s/%s", home, inside[i]);
+        FAILS(frz_db_backup(db, path, NULL, NULL, &e), FRZ_INVALID, &e);
+        MESSAGE_HAS(&e, "in the warehouse");
+    }
+    FAILS(frz_db_backup(db, "", NULL, NULL, &e), FRZ_INVALID, &e);
+    snprintf(path, sizeof path, "%s/no/such", home);
+    FAILS(frz_db_backup(db, path, NULL, NULL, &e), FRZ_IO, &e);
+    char dest[500];
+    snprintf(dest, sizeof dest, "%s/b", home);
+    OK(frz_db_backup(db, dest, NULL, &info, &e), &e); /* of no table */
+    assert_int_equal(info.tables, 0);
+    snprintf(path, sizeof path, "%s/wh", home);
+    FAILS(frz_restore(dest, path, NULL, NULL, &e), FRZ_INVALID, &e); /* a living one */
+    MESSAGE_HAS(&e, "is a database");
+    FAILS(frz_restore(dest, home, NULL, NULL, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "not empty");
+    snprintf(path, sizeof path, "%s/000001", dest);
+    FAILS(frz_restore(dest, path, NULL, NULL, &e), FRZ_INVALID, &e);
+    MESSAGE_HAS(&e, "among the backups");
+    snprintf(path, sizeof path, "%s/new", home);
+    const frz_restore_options ninth = {.struct_size = sizeof ninth, .number = 9};
+    FAILS(frz_restore(dest, path, &ninth, NULL, &e), FRZ_NOT_FOUND, &e);
+    const frz_restore_options both = {.struct_size = sizeof both, .to_sequence = 9, .to_end = true};
+    FAILS(frz_restore(dest, path, &both, NULL, &e), FRZ_INVALID, &e);
+    FAILS(frz_backup_verify(dest, 9, NULL, NULL, NULL, NULL, &e), FRZ_NOT_FOUND, &e);
+    FAILS(frz_backup_purge(dest, 0, NULL, &e), FRZ_INVALID, &e);
+    OK(frz_restore(dest, path, NULL, NULL, &e), &e);
+    OK(frz_db_close(db, &e), &e);
+    test_tmp_remove(home);
+}
+
+struct second {
+    struct bk *k;
+    int rc;
+    frz_error e;
+    bool tried;
+};
+static int try_second(void *ctx, const frz_backup_progress *p)
+{
+    struct second *s = (struct second *)ctx;
+    struct backup_manifest m;
+    if (s->tried) return 0;
+    s->tried = true;
+    s->rc = bk_try_backup(s->k, NULL, &m, &s->e);
+    frz__backup_manifest_clear(&m);
+    return 0;
+}
+TEST(backup, of_two_at_once_to_one_place_the_second_is_told)
+{
+    struct bk k;
+    bk_begin_mem(&k, 2);
+    bk_fill(&k, 1, 20);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    struct second s = {.k = &k};
+    bk_backup(&k, &(struct backup_request){.progress = try_second, .ctx = &s});
+    assert_true(s.tried);
+    RC(s.rc, FRZ_BUSY, &s.e);
+    bk_backup(&k, NULL);
+    bk_end(&k);
+}
+
+static int cancel(void *ctx, const frz_backup_progress *p)
+{
+    return --*(int *)ctx <= 0;
+}
+TEST(backup, that_is_cancelled_leaves_nothing)
+{
+    struct bk k;
+    bk_begin_mem(&k, 2);
+    bk_fill(&k, 1, 40);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    for (int after = 1;; after++) {
+        struct backup_manifest m;
+        struct backup_names names;
+        int left = after;
+        int rc = bk_try_backup(&k, &(struct backup_request){.progress = cancel, .ctx = &left}, &m, &k.e);
+        frz__backup_manifest_clear(&m);
+        OK(frz__backup_names(k.dest, NULL, &names, &k.e), &k.e);
+        assert_int_equal(names.partial_count, 0);
+        assert_int_equal(names.count, rc == FRZ_OK);
+        frz__backup_names_clear(&names);
+        if (rc == FRZ_OK) break;
+        RC(rc, FRZ_CANCELLED, &k.e);
+    }
+    bk_end(&k);
+}
+
+/* ── what is wrong with one ── */
+
+struct seen {
+    size_t count;
+    char where[200], what[300];
+};
+static int on_finding(void *ctx, const frz_finding *f)
+{
+    struct seen *s = (struct seen *)ctx;
+    s->count++;
+    snprintf(s->where, sizeof s->where, "%s", f->where);
+    snprintf(s->what, sizeof s->what, "%s", f->what);
+    return 0;
+}
+static void flip(struct bk *k, struct fs *fs, const char *path, uint64_t at, uint8_t mask)
+{
+    struct file *f;
+    uint8_t byte;
+    OK(frz__fs_open(fs, path, FS_OPEN_WRITE, &f, &k->e), &k->e);
+    OK(frz__file_read_full(f, at, &byte, 1, &k->e), &k->e);
+    byte ^= mask;
+    OK(frz__file_write(f, at, &byte, 1, &k->e), &k->e);
+    OK(frz__file_close(f, &k->e), &k->e);
+}
+
+TEST(backup, each_flipped_bit_is_found_and_named_and_not_restored)
+{
+    struct bk k;
+    struct backup_manifest m, again;
+    struct rng r = {test_seed(3)};
+    struct restore_result result;
+    bk_begin_mem(&k, 3);
+    bk_fill(&k, 1, 60);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    bk_fill(&k, 2, 10);
+    OK(bk_try_backup(&k, &(struct backup_request){.copy = true}, &m, &k.e), &k.e);
+    struct fs *fs = bk_backup_fs(&k, 1);
+    frz__backup_manifest_init(&again, NULL);
+    for (size_t i = 0; i < m.count; i++) {
+        uint64_t at = rng_below(&r, m.files[i].bytes), findings = 0;
+        uint8_t mask = (uint8_t)(1 << rng_below(&r, 8));
+        struct seen s = {0};
+        flip(&k, fs, m.files[i].path, at, mask);
+        OK(frz__backup_verify(k.dest, NULL, 1, on_finding, &s, &again, &findings, &k.e), &k.e);
+        assert_int_equal(findings, 1);
+        assert_string_equal(s.where, m.files[i].path);
+        assert_non_null(strstr(s.what, "checksum"));
+        frz__backup_manifest_clear(&again);
+        FAILS(bk_try_restore(&k, "back", NULL, &result, &k.e), FRZ_CORRUPT, &k.e);
+        MESSAGE_HAS(&k.e, m.files[i].path);
+        flip(&k, fs, m.files[i].path, at, mask);
+    }
+    uint64_t bytes = 0, findings = 0;
+    struct fs_stat st;
+    OK(frz__fs_stat(fs, "BACKUP", &st, &k.e), &k.e);
+    bytes = st.bytes;
+    for (int i = 0; i < 200; i++) { /* and of the list itself */
+        uint64_t at = rng_below(&r, bytes);
+        uint8_t mask = (uint8_t)(1 << rng_below(&r, 8));
+        flip(&k, fs, "BACKUP", at, mask);
+        int rc = frz__backup_verify(k.dest, NULL, 1, NULL, NULL, &again, &findings, &k.e);
+        assert_true(rc == FRZ_CORRUPT || rc == FRZ_NEWER_FORMAT);
+        frz__backup_manifest_clear(&again);
+        rc = bk_try_restore(&k, "back", NULL, &result, &k.e);
+        assert_true(rc == FRZ_CORRUPT || rc == FRZ_NEWER_FORMAT);
+        flip(&k, fs, "BACKUP", at, mask);
+    }
+    struct seen s = {0}; /* what is missing, too much, or too long */
+    struct file *f;
+    char path[300];
+    snprintf(path, sizeof path, "%s", m.files[0].path);
+    OK(frz__fs_rename(fs, path, "elsewhere", &k.e), &k.e);
+    OK(frz__backup_verify(k.dest, NULL, 1, on_finding, &s, &again, &findings, &k.e), &k.e);
+    assert_int_equal(s.count, 2);
+    frz__backup_manifest_clear(&again);
+    FAILS(bk_try_restore(&k, "back", NULL, &result, &k.e), FRZ_CORRUPT, &k.e);
+    OK(frz__fs_rename(fs, "elsewhere", path, &k.e), &k.e);
+    OK(frz__fs_open(fs, path, FS_OPEN_WRITE, &f, &k.e), &k.e);
+    OK(frz__file_write(f, m.files[0].bytes, "x", 1, &k.e), &k.e);
+    OK(frz__file_close(f, &k.e), &k.e);
+    s.count = 0;
+    findings = 0;
+    OK(frz__backup_verify(k.dest, NULL, 1, on_finding, &s, &again, &findings, &k.e), &k.e);
+    assert_int_equal(s.count, 1);
+    assert_non_null(strstr(s.what, "bytes"));
+    frz__backup_manifest_clear(&again);
+    frz__backup_manifest_clear(&m);
+    frz__fs_free(fs);
+    bk_end(&k);
+}
+
+/* ── beside a writer in another process ── */
+
+/* The source is open to be read; a writer publishes, and what it no longer needs goes at once. */
+struct moving {
+    struct bk *k;
+    struct rng r;
+    int rounds;
+};
+static int move_on(void *ctx, const frz_backup_progress *p)
+{
+    struct moving *m = (struct moving *)ctx;
+    if (m->rounds-- <= 0) return 0;
+    for (int i = 0; i < 4; i++) OK(bk_write(m->k, &m->r, 6, &m->k->e), &m->k->e);
+    OK(frz_db_flush(m->k->db, &m->k->e), &m->k->e);
+    for (int i = 0; i < 2; i++) {
+        struct table *t = m->k->t[i]->t;
+        frz__mutex_lock(&t->flush_mu);
+        frz__expire_run(t);
+        frz__mutex_unlock(&t->flush_mu);
+    }
+    return 0;
+}
+TEST(backup, of_a_source_that_is_only_read_follows_its_writer)
+{
+    struct bk k;
+    struct backup_manifest m;
+    frz_db *reader;
+    bk_begin_mem(&k, 2);
+    for (int i = 0; i < 2; i++) {
+        OK(frz_table_set_property(k.t[i], "frazil.foreign-reader-grace-ms", "0", &k.e), &k.e);
+        OK(frz_table_set_property(k.t[i], "frazil.snapshots-max", "1", &k.e), &k.e);
+        OK(frz_table_set_property(k.t[i], "write.metadata.previous-versions-max", "1", &k.e), &k.e);
+    }
+    bk_fill(&k, 1, 40);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    bk_fill(&k, 2, 5);
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.read_only = true;
+    OK(frz__test_db_open(k.home, &o, &reader, &k.e), &k.e);
+    for (int rounds = 0; rounds < 12; rounds += 3) {
+        struct moving mv = {&k, {5 + (uint64_t)rounds}, rounds};
+        const struct backup_request r = {.dest = k.dest, .dest_root = k.dest->root, .progress = move_on, .ctx = &mv};
+        frz__backup_manifest_init(&m, NULL);
+        OK(frz__backup(reader->db, &r, &m, &k.e), &k.e);
+        struct fs *fs = bk_backup_fs(&k, m.number);
+        bk_holds(&k, fs, true, m.sequence);
+        frz__fs_free(fs);
+        frz__backup_manifest_clear(&m);
+    }
+    OK(frz_db_close(reader, &k.e), &k.e);
+    bk_end(&k);
+}
+
 /* ── any moment ── */
 
 static void begin_archived(struct bk *k, int format)
