@@ -78,5 +78,6 @@ int cmd_verify(struct args *a);
 int cmd_import(struct args *a);
 int cmd_backup(struct args *a);
 int cmd_restore(struct args *a);
+int cmd_archive(struct args *a);
 int cmd_bench(struct args *a);
 #endif

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "api/handle.h"
 #include "base/sized.h"
@@ -191,6 +192,7 @@ int frz_restore(const char *directory, const char *destination, const frz_restor
         return frz__err(err, FRZ_INVALID, "to_sequence, to_time_us and to_end exclude one another");
     if (o.to_time_us < 0) return frz__err(err, FRZ_INVALID, "to_time_us = %" PRId64 ": before 1970", o.to_time_us);
     TRY(resolve(destination, root, err));
+    bool made = access(root, F_OK) != 0;
     int rc = open_backups(NULL, directory, false, &backups, err);
     if (rc != FRZ_OK) return rc;
     if (is_below(root, backups->root))
@@ -223,5 +225,6 @@ int frz_restore(const char *directory, const char *destination, const frz_restor
     frz__fs_free(archive);
     frz__fs_free(dest);
     frz__fs_free(backups);
+    if (rc != FRZ_OK && made) (void)rmdir(root); /* empty: what failed was undone, or else it stays */
     return rc;
 }
