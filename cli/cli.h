@@ -71,6 +71,7 @@ int cmd_delete(struct args *a);
 int cmd_scan(struct args *a);
 int cmd_count(struct args *a);
 int cmd_flush(struct args *a);
+int cmd_compact(struct args *a);
 int cmd_stats(struct args *a);
 int cmd_snapshots(struct args *a);
 int cmd_files(struct args *a);

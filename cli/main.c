@@ -20,6 +20,8 @@ static const struct option_def count_options[] = {{"where", true, "an expression
 static const struct option_def import_options[] = {{"format", true, "csv, jsonl, parquet; by the file's name where it tells"}, {"create", false, "make the table, its schema from the file"}, {"key", true, "with --create: id[,…]"},
     {"mode", true, "upsert (default), insert"}, {"null", true, "CSV: what stands for null (default: an empty field without quotes)"}, {"batch", true, "rows a batch (default 10000)"},
     {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
+static const struct option_def compact_options[] = {{"from", true, "the first key of the range"}, {"to", true, "the last key of the range: files with keys of it are rewritten, whole"},
+    {"dry-run", false, "list the files that would be rewritten, and why, and rewrite none"}, {"quiet", false, "no progress, no summary"}, JSON, {0}};
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
     {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
 static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
@@ -41,6 +43,7 @@ const struct command commands[] = {
     {"scan", "DB TABLE", "rows in key order", 2, 2, scan_options, cmd_scan},
     {"count", "DB TABLE", "how many rows", 2, 2, count_options, cmd_count},
     {"flush", "DB [TABLE]", "publish", 1, 2, none, cmd_flush},
+    {"compact", "DB TABLE [--from KEY] [--to KEY]", "publish, and rewrite files: one sorted run, nothing masked", 2, 2, compact_options, cmd_compact},
     {"stats", "DB [TABLE]", "counters", 1, 2, none, cmd_stats},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},

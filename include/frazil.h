@@ -310,6 +310,55 @@ FRZ_API int32_t frz_table_format_version(const frz_table *);
 FRZ_API FRZ_NODISCARD int frz_table_schema(frz_table *, frz_schema **out, frz_error *);
 /* Publishes what is visible. Rows written while it runs may or may not be in. */
 FRZ_API FRZ_NODISCARD int frz_table_flush(frz_table *, frz_error *);
+
+/* Compaction goes on by itself; this one is now, and whole: within its range one sorted run is left, without dead rows, in files laid out for scans. */
+enum frz_compact_phase {
+    FRZ_COMPACT_FLUSH = 1,   /* what is visible is published first */
+    FRZ_COMPACT_REWRITE = 2,
+    FRZ_COMPACT_WAIT = 3     /* for an automatic compaction that is at files of the range */
+};
+typedef struct frz_compact_progress {
+    uint32_t struct_size;
+    int32_t phase;                    /* enum frz_compact_phase */
+    uint64_t jobs;                    /* published; the table's state changes by whole jobs */
+    uint64_t rows_done, rows_total;   /* the totals grow where large tables take more than one pass */
+    uint64_t bytes_done, bytes_total; /* of the files that are rewritten, by their live rows */
+    uint64_t files_done, files_total;
+    int64_t elapsed_ms;
+    int64_t eta_ms;                   /* at the rate so far; -1 = not known yet */
+} frz_compact_progress;
+typedef struct frz_compact_file {
+    uint32_t struct_size;
+    int32_t level;         /* that it was written for: 0 = by a flush */
+    const char *path;      /* relative to the warehouse */
+    const char *reason;    /* "runs": it overlaps with others; "masked": it has dead rows; "manual": it is as it was flushed; "small": it is joined with its neighbours */
+    uint64_t rows, rows_masked, bytes;
+} frz_compact_file;
+typedef struct frz_compact_options {
+    uint32_t struct_size;
+    bool dry_run;          /* nothing is published or rewritten: FILE hears of each file that would be, and the result counts them. Memtables are left out. A read-only handle may */
+    bool no_flush;         /* take the files as they are; else what is visible when it begins is in */
+    const frz_value *from; /* of the key, or of a prefix of a composite one; NULL = from the first. Files with keys in [from, to] are rewritten, whole. A count of 0 beside a pointer is FRZ_INVALID */
+    size_t from_count;
+    const frz_value *to;   /* as FROM, and inclusive: with all keys that begin with it */
+    size_t to_count;
+    int (*progress)(void *ctx, const frz_compact_progress *progress); /* now and then, never twice at once, perhaps from a thread of frazil's; a result other than 0 cancels. It must not close the database */
+    int (*file)(void *ctx, const frz_compact_file *file);             /* of a dry run, in key order; FILE is borrowed for the call; a result other than 0 stops: FRZ_CANCELLED */
+    void *ctx;
+} frz_compact_options;
+#define FRZ_COMPACT_OPTIONS_INIT FRZ_INIT(frz_compact_options)
+typedef struct frz_compact_result {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t jobs;
+    uint64_t files_in, files_out, bytes_in, bytes_out;
+    uint64_t rows_in, rows_out, rows_masked; /* rows_masked: dead rows, dropped */
+    uint64_t elapsed_us;
+} frz_compact_result;
+/* Returns when nothing is left to do for what was there when it began. OPTIONS NULL = the whole table; OUT, which begins with FRZ_INIT(frz_compact_result), may be NULL and is filled whatever the result.
+ * FRZ_CANCELLED: PROGRESS asked for it, or the database is being closed, which waits for it; the job at work leaves nothing behind, those before it stay. FRZ_NOT_FOUND: the table was dropped meanwhile.
+ * Threads: any number, beside writers, flushes and automatic compactions; two of the same files share them out. Rows, ids and snapshots read as before. */
+FRZ_API FRZ_NODISCARD int frz_table_compact(frz_table *, const frz_compact_options *options, frz_compact_result *out, frz_error *);
 /* FRZ_NOT_FOUND if it is not set and has no default. */
 FRZ_API FRZ_NODISCARD int frz_table_property(frz_table *, const char *key, frz_blob **out, frz_error *);
 /* VALUE NULL removes it. Published when this returns. */

@@ -65,14 +65,22 @@ void frz__compact_profile(const struct compaction *c, struct sst_writer_options 
 
 /* ── 1 ── */
 
-static int describe(const struct view *v, struct plan_file *files)
+static bool made_by(const struct compact_watch *w, uint64_t file_no)
+{
+    for (size_t i = 0; i < w->made_count; i++)
+        if (w->made[i] == file_no) return true;
+    return false;
+}
+
+void frz__compact_describe(const struct view *v, const struct compact_watch *watch, struct plan_file *files)
 {
     for (size_t i = 0; i < v->file_count; i++) {
         const struct vfile *f = v->files[i];
+        bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && made_by(watch, f->sst->file_no);
         files[i] = (struct plan_file){.bytes = (uint64_t)f->file_size, .rows = f->sst->rows, .dead = frz__mask_count(f->mask), .first = f->sst->first_key, .last = f->sst->last_key, .level = f->sst->level_hint,
-                                      .busy = atomic_load(&f->sst->claimed), .foreign = !f->sst->sorted};
+                                      .busy = atomic_load(&f->sst->claimed), .foreign = !f->sst->sorted || (later && !made)};
+        if (made) files[i].dead = 0;
     }
-    return FRZ_OK;
 }
 
 static int plan(struct compaction *c, const struct plan_options *o, frz_error *err)
@@ -80,14 +88,20 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     struct table *t = c->t;
     struct plan_file *files = NULL;
     int rc = FRZ_OK;
+    c->watch = o->watch;
     c->version = frz__version_acquire(t); /* before the view: what the view knows beyond it is masked in the view */
     c->base_sequence = c->version->meta->last_sequence_number;
     frz__mutex_lock(&t->view_mu);
     c->view = frz__view_acquire(atomic_load(&t->view));
     files = (struct plan_file *)frz__alloc_array(t->a, c->view->file_count + 1, sizeof *files);
-    rc = files ? describe(c->view, files) : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    rc = files ? FRZ_OK : frz__err_no_memory(err, c->view->file_count * sizeof *files);
+    if (rc >= 0) frz__compact_describe(c->view, c->watch, files);
     if (rc >= 0) rc = frz__plan_pick(t->a, files, c->view->file_count, o, &c->plan, err);
     for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
+    if (c->watch) {
+        c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
+        c->watch->releases = t->claims_released;
+    }
     frz__mutex_unlock(&t->view_mu);
     frz__free(t->a, files);
     return rc < 0 ? rc : c->plan.count ? FRZ_OK : FRZ_DONE;
@@ -97,6 +111,8 @@ static void unclaim(struct compaction *c)
 {
     frz__mutex_lock(&c->t->view_mu);
     for (size_t i = 0; i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, false);
+    c->t->claims_released++;
+    frz__cond_broadcast(&c->t->room); /* who waits for these files */
     frz__mutex_unlock(&c->t->view_mu);
 }
 
@@ -151,10 +167,34 @@ static int publish_once(struct compaction *c, frz_error *err)
     return frz__change_install(&c->change, 0, 0, err);
 }
 
+/* Before the commit: what fails for want of memory fails there. */
+static int tell_made(struct compaction *c, frz_error *err)
+{
+    struct compact_watch *w = c->watch;
+    if (!w) return FRZ_OK;
+    MUST(w->look(w->ctx, &c->plan, c->rows_in, c->rows_in, err));
+    for (size_t i = 0; i < c->change.output_count; i++) {
+        TRY(frz__grow(c->t->a, (void **)&w->made, w->made_count, &w->made_cap, sizeof *w->made, err));
+        w->made[w->made_count++] = c->change.outputs[i].sst->file_no;
+    }
+    return FRZ_OK;
+}
+
+static void tell_done(struct compaction *c)
+{
+    for (size_t i = 0; i < c->plan.count; i++) {
+        const struct vfile *f = c->inputs[i];
+        c->watch->rows_in += f->sst->rows;
+        c->watch->bytes_in += (uint64_t)f->file_size;
+        c->watch->masked_dropped += frz__mask_count(f->mask);
+    }
+}
+
 static int publish(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
-    int rc = FRZ_OK;
+    int rc = tell_made(c, err);
+    if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         rc = publish_once(c, err);
@@ -163,6 +203,7 @@ static int publish(struct compaction *c, frz_error *err)
         if (rc < 0) break;
     }
     frz__mutex_unlock(&t->flush_mu);
+    if (rc == FRZ_OK && c->watch) tell_done(c);
     return rc;
 }
 

@@ -10,6 +10,17 @@ struct compact_result {
     uint64_t bytes_in, bytes_out, rows;
     uint8_t level;
 };
+/* A manual compaction, which is many of these, looks on. It has to do with the files that were there when it began, and with what it made of them: so that it ends, whatever is written beside it. */
+struct compact_watch {
+    uint64_t file_no_end; /* files made later are not its business, */
+    uint64_t *made;       /* but for these, ascending; rows of these that die go with a later compaction */
+    size_t made_count, made_cap;
+    int (*look)(void *ctx, const struct plan *plan, uint64_t rows_done, uint64_t rows_total, frz_error *err); /* now and then; a result other than FRZ_OK ends it */
+    void *ctx;
+    bool blocked;         /* out, with FRZ_DONE: other jobs are at what is left */
+    uint64_t releases;    /* out: the table's claims_released when it was planned: it grows when one of them is through */
+    uint64_t rows_in, bytes_in, masked_dropped; /* out, added up: of the files that went; dead rows among them */
+};
 /* What T's settings, and what it is used for, ask of the planner. */
 void frz__compact_options(struct table *t, struct plan_options *out);
 struct compaction;
@@ -20,4 +31,6 @@ FRZ_NODISCARD int frz__compact_run(struct compaction *c, struct compact_result *
 void frz__compact_end(struct compaction *c); /* NULL is fine */
 /* All three. FRZ_DONE: there is nothing to do. */
 FRZ_NODISCARD int frz__compact(struct table *t, const struct plan_options *o, struct compact_result *out, frz_error *err);
+/* The files of V as the planner sees them; view_mu held, or what is claimed does not matter. */
+void frz__compact_describe(const struct view *v, const struct compact_watch *watch, struct plan_file *files);
 #endif

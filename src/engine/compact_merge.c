@@ -6,6 +6,7 @@
 
 #define LOOK_ROWS 256 /* between looks at whether it is still wanted, and payments for what was read and written */
 #define LOOK_BYTES ((uint64_t)1 << 20)
+#define LOOK_NS ((int64_t)50 * 1000000)
 #define PIECES_MAX 16
 
 struct piece {
@@ -13,7 +14,7 @@ struct piece {
     slice from, to; /* encoded keys; data NULL = open */
     struct reloc reloc;
     struct change *change;
-    uint64_t read, written; /* paid for */
+    uint64_t rows, read, written; /* paid for */
 };
 struct helper { struct pool_job job; struct crew *crew; };
 /* Goes when the last of who know it does: a helper may come when all is long over. */
@@ -55,9 +56,16 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     return rc;
 }
 
-static int still_wanted(struct crew *crew, frz_error *err)
+/* Whoever looks on hears of it from the compaction's own thread alone. */
+static int look(struct compaction *c, frz_error *err)
+{
+    return c->watch ? c->watch->look(c->watch->ctx, &c->plan, atomic_load(&c->rows_done), c->rows_in, err) : FRZ_OK;
+}
+
+static int still_wanted(struct crew *crew, bool own, frz_error *err)
 {
     const struct table *t = crew->c->t;
+    if (own) MUST(look(crew->c, err));
     if (atomic_load(&t->db->closing)) return frz__err(err, FRZ_MISUSE, "the database is being closed");
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "%s was dropped", t->name);
     frz__mutex_lock(&crew->mu);
@@ -79,9 +87,11 @@ static void pay(struct crew *crew, struct piece *p, uint64_t rows)
     p->read = read;
     p->written = written;
     if (due) frz__rate_take(&c->t->db->compact_rate, due);
+    atomic_fetch_add(&c->rows_done, rows - p->rows);
+    p->rows = rows;
 }
 
-static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, frz_error *err)
+static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, bool own, frz_error *err)
 {
     struct compaction *c = crew->c;
     struct change *change = p->change;
@@ -93,7 +103,7 @@ static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, frz_e
         size_t files = change->output_count;
         if (rows++ % LOOK_ROWS == 0 || written_by(change) > p->written + LOOK_BYTES) {
             pay(crew, p, rows);
-            MUST(still_wanted(crew, err));
+            MUST(still_wanted(crew, own, err));
         }
         TRY(frz__change_room(change, err));
         if (files && files != change->output_count) TRY(frz__reloc_next_file(&p->reloc, err));
@@ -107,14 +117,14 @@ static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, frz_e
     return FRZ_OK;
 }
 
-static int merge_piece(struct crew *crew, struct piece *p, frz_error *err)
+static int merge_piece(struct crew *crew, struct piece *p, bool own, frz_error *err)
 {
     struct compaction *c = crew->c;
     struct iter *it = NULL;
     TRY(frz__reloc_init(&p->reloc, c->t->a, c->plan.count, err));
     TRY(sources_of(c, p, &it, err));
     FAILPOINT_VOID("compact.piece");
-    int rc = merge_rows(crew, p, it, err);
+    int rc = merge_rows(crew, p, it, own, err);
     iter_free(it);
     return rc;
 }
@@ -132,8 +142,15 @@ static void crew_release(struct crew *crew)
     frz__free(crew->a, crew);
 }
 
-/* Piece by piece, as long as there are any and none failed. */
-static void work(struct crew *crew)
+static void failed_locked(struct crew *crew, int rc, const frz_error *err)
+{
+    if (rc == FRZ_OK || crew->rc != FRZ_OK) return;
+    crew->rc = rc;
+    crew->err = *err;
+}
+
+/* Piece by piece, as long as there are any and none failed. OWN: by the compaction's own thread. */
+static void work(struct crew *crew, bool own)
 {
     frz__mutex_lock(&crew->mu);
     while (crew->next < crew->count && crew->rc == FRZ_OK) {
@@ -141,13 +158,10 @@ static void work(struct crew *crew)
         struct piece *p = &crew->pieces[crew->next++];
         crew->working++;
         frz__mutex_unlock(&crew->mu);
-        int rc = merge_piece(crew, p, &err);
+        int rc = merge_piece(crew, p, own, &err);
         frz__mutex_lock(&crew->mu);
         crew->working--;
-        if (rc != FRZ_OK && crew->rc == FRZ_OK) {
-            crew->rc = rc;
-            crew->err = err;
-        }
+        failed_locked(crew, rc, &err);
     }
     if (crew->working == 0) frz__cond_broadcast(&crew->quiet);
     frz__mutex_unlock(&crew->mu);
@@ -156,7 +170,7 @@ static void work(struct crew *crew)
 static void helper_left(void *arg) { crew_release(((struct helper *)arg)->crew); }
 static void helper_job(void *arg)
 {
-    work(((struct helper *)arg)->crew);
+    work(((struct helper *)arg)->crew, false);
     helper_left(arg);
 }
 
@@ -226,6 +240,20 @@ static int put_together(struct crew *crew, frz_error *err)
     return frz__reloc_check(&c->reloc, err);
 }
 
+static void await_helpers_locked(struct crew *crew)
+{
+    while (crew->working) {
+        frz_error err = {0};
+        if (!crew->c->watch || crew->rc != FRZ_OK) frz__cond_wait(&crew->quiet, &crew->mu);
+        else if (!frz__cond_wait_until(&crew->quiet, &crew->mu, frz__clock_mono_ns() + LOOK_NS)) {
+            frz__mutex_unlock(&crew->mu);
+            int rc = look(crew->c, &err);
+            frz__mutex_lock(&crew->mu);
+            failed_locked(crew, rc, &err);
+        }
+    }
+}
+
 int frz__compact_merge(struct compaction *c, frz_error *err)
 {
     struct crew *crew = NULL;
@@ -234,10 +262,10 @@ int frz__compact_merge(struct compaction *c, frz_error *err)
     if (rc >= 0) {
         atomic_fetch_add(&c->t->db->compacting, 1);
         call_helpers(crew);
-        work(crew);
+        work(crew, true);
         frz__mutex_lock(&crew->mu);
         crew->next = crew->count; /* who comes later finds nothing */
-        while (crew->working) frz__cond_wait(&crew->quiet, &crew->mu);
+        await_helpers_locked(crew);
         rc = crew->rc;
         if (rc != FRZ_OK) *err = crew->err;
         frz__mutex_unlock(&crew->mu);

@@ -6,11 +6,13 @@
 
 struct compaction {
     struct table *t;
+    struct compact_watch *watch; /* NULL = nobody looks on */
     struct version *version;
     struct view *view;     /* of the plan */
     struct plan plan;
     struct vfile **inputs; /* counted by the view */
-    uint64_t rows_in;      /* of the inputs, dead ones with them */
+    uint64_t rows_in;      /* of the inputs, that live */
+    _Atomic uint64_t rows_done; /* by all pieces */
     struct reloc reloc;
     struct change change;
     struct change *parts;  /* whose outputs became those of `change`, and whose arenas still hold what these say */

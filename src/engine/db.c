@@ -258,6 +258,7 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->codec_mu);
     frz__cond_clear(&db->tick);
     frz__rate_clear(&db->compact_rate);
+    frz__cond_clear(&db->manual_gone);
     frz__free(a, db->tables);
     frz__free(a, db->root);
     frz__free(a, db->root_uri);
@@ -289,6 +290,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
     frz__cond_init(&db->tick);
     frz__rate_init(&db->compact_rate, set.compaction_bytes_per_second, frz__clock_mono_ns());
+    frz__cond_init(&db->manual_gone);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     int rc = fs ? name_root(db, path, err) : make_root(db, path, err);
@@ -315,6 +317,7 @@ int frz__db_close(struct db *db, frz_error *err)
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
+    frz__compact_manual_stop(db);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
             if (table_is_broken(db->tables[i])) continue;

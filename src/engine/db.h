@@ -51,6 +51,7 @@ struct delfile {
     char *path; /* Iceberg's: file:///… */
     uint64_t positions;
     size_t target_count; /* live data files */
+    size_t named;        /* data files it names, dead ones with them */
     char **targets;      /* their Iceberg paths */
 };
 /* A file that no current snapshot needs; goes when no retained one does and its grace is over. */
@@ -96,6 +97,7 @@ struct table {
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
+    uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
     struct pool_job flush_job;
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns, compact_backoff_ns; /* view_mu: after a failure; 0 = the last one went well */
@@ -133,6 +135,9 @@ struct db {
     uint64_t next_table_no;
     size_t pins; /* open snapshots, cursors, streams */
     _Atomic uint32_t backups; /* under way: no file is unlinked but those of dropped tables. Raised before a version is looked at, read under flush_mu or commit_mu */
+    size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
+    struct cond manual_gone;
+    _Atomic bool manual_stop; /* set under tables_mu */
 
     struct mutex log_mu;
     struct writer *queue_head, *queue_tail; /* log_mu */
@@ -280,6 +285,8 @@ void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever t
 /* ── compact_auto.c ── */
 void frz__compact_schedule(struct table *t); /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
 int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what failed; when it wants to be asked again */
+/* ── compact_manual.c ── */
+void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */
 /* ── stats.c ── */
 void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);

@@ -8,9 +8,8 @@
 #include "puffin/puffin.h"
 
 #define TARGETS_SCOPED_MAX 64 /* touched data files that get a delete file each */
-#define SCOPED_MAX         4  /* delete files of its own that a data file may have */
-#define SHARED_MAX         8  /* delete files for many data files */
-#define SHARED_RATIO       4
+#define PER_FILE_MAX       4  /* delete files that name a data file */
+#define SHARED_MAX         3  /* of them, those that name others too: one is always left for its own */
 
 void frz__deletes_init(struct delete_plan *p, struct table *t) { *p = (struct delete_plan){.t = t, .ar = ARENA_INIT(t->a)}; }
 
@@ -19,6 +18,12 @@ static bool among(const slice *list, size_t count, const char *path)
     for (size_t i = 0; i < count; i++)
         if (slice_eq(list[i], slice_str(path))) return true;
     return false;
+}
+
+static bool is_puffin(const struct delfile *d)
+{
+    size_t n = strlen(d->path);
+    return n > 7 && strcmp(d->path + n - 7, ".puffin") == 0;
 }
 
 static int remove_delfile(struct delete_plan *p, const char *path, frz_error *err)
@@ -40,7 +45,8 @@ struct gathering {
     size_t count, cap;
     const slice *gone;
     size_t gone_count;
-    const char *only; /* take positions of this data file alone; NULL = of all that live */
+    const struct delfile *from; /* the old one that is being read: what it says of data files that it does not mask is left behind */
+    uint64_t total;
 };
 
 static int add_set(struct gathering *g, slice path, const uint64_t *positions, size_t count, frz_error *err)
@@ -53,7 +59,15 @@ static int add_set(struct gathering *g, slice path, const uint64_t *positions, s
         if (!copy) return frz__err_no_memory(err, path.len);
         g->sets[g->count++] = (struct posset){slice_of(copy, path.len), BUF_INIT(g->p->t->a, 0)};
     }
+    g->total += count;
     return buf_append(&g->sets[i].positions, positions, count * sizeof *positions, err);
+}
+
+static bool names(const struct delfile *d, slice path)
+{
+    for (size_t i = 0; i < d->target_count; i++)
+        if (slice_eq(slice_str(d->targets[i]), path)) return true;
+    return false;
 }
 
 static int on_old_positions(void *ctx, slice path, const int64_t *positions, size_t count, frz_error *err)
@@ -61,11 +75,10 @@ static int on_old_positions(void *ctx, slice path, const int64_t *positions, siz
     struct gathering *g = (struct gathering *)ctx;
     for (size_t i = 0; i < g->gone_count; i++)
         if (slice_eq(g->gone[i], path)) return FRZ_OK;
-    if (g->only && !slice_eq(path, slice_str(g->only))) return FRZ_OK;
-    return add_set(g, path, (const uint64_t *)(const void *)positions, count, err);
+    return names(g->from, path) ? add_set(g, path, (const uint64_t *)(const void *)positions, count, err) : FRZ_OK;
 }
 
-static int gather_old(struct gathering *g, const char *iceberg_path, struct codec_ctx *codec, frz_error *err)
+static int read_old(struct gathering *g, const char *iceberg_path, struct codec_ctx *codec, frz_error *err)
 {
     struct table *t = g->p->t;
     char *path = NULL;
@@ -82,6 +95,29 @@ done:
     rc = frz__first(rc, frz__file_close(f, err));
     frz__free(t->a, path);
     return rc;
+}
+
+/* D's positions come along, and D goes. */
+static int gather_old(struct gathering *g, const struct delfile *d, struct codec_ctx *codec, frz_error *err)
+{
+    g->from = d;
+    TRY(read_old(g, d->path, codec, err));
+    return remove_delfile(g->p, d->path, err);
+}
+
+static int cmp_del(const void *a, const void *b)
+{
+    const struct delfile *x = *(const struct delfile *const *)a, *y = *(const struct delfile *const *)b;
+    return (x->positions > y->positions) - (x->positions < y->positions);
+}
+
+/* So that with the one that is written no more than MOST stay: when there would be more, the small ones of OLD go, and further ones while they are no larger than what goes already. */
+static int gather_small(struct gathering *g, const struct delfile **old, size_t count, size_t most, struct codec_ctx *codec, frz_error *err)
+{
+    if (count < most) return FRZ_OK;
+    qsort(old, count, sizeof *old, cmp_del);
+    for (size_t i = 0; i < count && (count - i >= most || old[i]->positions <= g->total); i++) TRY(gather_old(g, old[i], codec, err));
+    return FRZ_OK;
 }
 
 static int cmp_set(const void *a, const void *b) { return slice_cmp(((const struct posset *)a)->path, ((const struct posset *)b)->path); }
@@ -141,6 +177,7 @@ static int name_target(struct delete_plan *p, struct delfile *d, slice path, frz
     char *copy = frz__strndup(p->t->a, (const char *)path.data, path.len);
     if (!copy) return frz__err_no_memory(err, path.len);
     d->targets[d->target_count++] = copy;
+    d->named++;
     return FRZ_OK;
 }
 
@@ -186,75 +223,89 @@ done:
 
 /* ── v2 ── */
 
-static size_t scoped_count(const struct table *t, const char *path)
+/* Those that stay and name PATH, with others or alone → OUT, which has room for all; how many. */
+static size_t naming(const struct delete_plan *p, slice path, bool alone, const struct delfile **out)
 {
+    const struct table *t = p->t;
     size_t n = 0;
-    for (size_t i = 0; i < t->del_count; i++) n += t->dels[i].target_count == 1 && strcmp(t->dels[i].targets[0], path) == 0;
+    for (size_t i = 0; i < t->del_count; i++) {
+        const struct delfile *d = &t->dels[i];
+        if ((d->target_count == 1) == alone && names(d, path) && !among(p->removed, p->removed_count, d->path)) out[n++] = d;
+    }
     return n;
 }
 
-static int make_scoped(struct delete_plan *p, const struct delete_change *c, struct codec_ctx *codec, const char *token, frz_error *err)
+static int gathered(struct gathering *g, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    return g->count ? write_posdel(g->p, g->sets, g->count, codec, token, err) : FRZ_OK;
+}
+
+static int make_scoped(struct delete_plan *p, const struct delete_change *c, const struct delfile **old, struct codec_ctx *codec, const char *token, frz_error *err)
+{
+    struct gathering g = {.p = p};
+    slice path = slice_str(c->iceberg_path);
+    int rc = FRZ_OK;
+    CHECK(add_set(&g, path, c->fresh, c->fresh_count, err));
+    size_t shared = naming(p, path, false, old), room = shared < PER_FILE_MAX ? PER_FILE_MAX - shared : 1;
+    CHECK(gather_small(&g, old, naming(p, path, true, old), room, codec, err));
+    CHECK(gathered(&g, codec, token, err));
+done:
+    clear_sets(&g);
+    frz__free(p->t->a, g.sets);
+    return rc;
+}
+
+static int make_shared(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, const struct delfile **old, struct codec_ctx *codec, const char *token,
+                       frz_error *err)
 {
     struct table *t = p->t;
-    struct gathering g = {.p = p, .only = c->iceberg_path};
+    struct gathering g = {.p = p, .gone = gone, .gone_count = gone_count};
+    size_t shared = 0;
     int rc = FRZ_OK;
-    CHECK(add_set(&g, slice_str(c->iceberg_path), c->fresh, c->fresh_count, err));
-    if (scoped_count(t, c->iceberg_path) >= SCOPED_MAX) {
-        for (size_t i = 0; i < t->del_count; i++) {
-            const struct delfile *d = &t->dels[i];
-            if (d->target_count != 1 || strcmp(d->targets[0], c->iceberg_path) != 0) continue;
-            CHECK(gather_old(&g, d->path, codec, err));
-            CHECK(remove_delfile(p, d->path, err));
-        }
+    for (size_t i = 0; i < count; i++) CHECK(add_set(&g, slice_str(changes[i].iceberg_path), changes[i].fresh, changes[i].fresh_count, err));
+    for (size_t i = 0; i < t->del_count; i++)
+        if (t->dels[i].target_count > 1 && !among(p->removed, p->removed_count, t->dels[i].path)) old[shared++] = &t->dels[i];
+    CHECK(gather_small(&g, old, shared, SHARED_MAX, codec, err));
+    for (size_t i = 0; i < count; i++) { /* one more of many: where that is one too many, its own go into it */
+        slice path = slice_str(changes[i].iceberg_path);
+        size_t with_others = naming(p, path, false, old), own = naming(p, path, true, old);
+        for (size_t k = 0; k < own && with_others + own >= PER_FILE_MAX; k++) CHECK(gather_old(&g, old[k], codec, err));
     }
-    CHECK(write_posdel(p, g.sets, g.count, codec, token, err));
+    CHECK(gathered(&g, codec, token, err));
 done:
     clear_sets(&g);
     frz__free(t->a, g.sets);
     return rc;
 }
 
-static int cmp_del(const void *a, const void *b)
-{
-    const struct delfile *x = *(const struct delfile *const *)a, *y = *(const struct delfile *const *)b;
-    return (x->positions > y->positions) - (x->positions < y->positions);
-}
-
-static int make_shared(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, struct codec_ctx *codec, const char *token, frz_error *err)
+/* Delete files half of whose data files are gone are written anew, together, for those that live: else what they say of the dead stays for ever (hazards 18). */
+static int renew_half_dead(struct delete_plan *p, const slice *gone, size_t gone_count, struct codec_ctx *codec, const char *token, frz_error *err)
 {
     struct table *t = p->t;
     struct gathering g = {.p = p, .gone = gone, .gone_count = gone_count};
-    size_t shared_count = 0, total = 0;
     int rc = FRZ_OK;
-    struct delfile **shared = (struct delfile **)frz__alloc_array(t->a, t->del_count + 1, sizeof *shared);
-    if (!shared) return frz__err_no_memory(err, t->del_count * sizeof *shared);
-    for (size_t i = 0; i < count; i++) {
-        CHECK(add_set(&g, slice_str(changes[i].iceberg_path), changes[i].fresh, changes[i].fresh_count, err));
-        total += changes[i].fresh_count;
+    for (size_t i = 0; i < t->del_count; i++) {
+        const struct delfile *d = &t->dels[i];
+        size_t live = 0;
+        if (d->named < 2 || is_puffin(d) || among(p->removed, p->removed_count, d->path)) continue;
+        for (size_t k = 0; k < d->target_count; k++) live += !among(gone, gone_count, d->targets[k]);
+        if (live * 2 <= d->named) CHECK(gather_old(&g, d, codec, err));
     }
-    for (size_t i = 0; i < t->del_count; i++)
-        if (t->dels[i].target_count > 1 && !among(p->removed, p->removed_count, t->dels[i].path)) shared[shared_count++] = &t->dels[i];
-    if (shared_count >= SHARED_MAX) {
-        qsort(shared, shared_count, sizeof *shared, cmp_del);
-        for (size_t i = 0; i < shared_count && shared[i]->positions <= total * SHARED_RATIO; i++) {
-            CHECK(gather_old(&g, shared[i]->path, codec, err));
-            CHECK(remove_delfile(p, shared[i]->path, err));
-            total += shared[i]->positions;
-        }
-    }
-    CHECK(write_posdel(p, g.sets, g.count, codec, token, err));
+    CHECK(gathered(&g, codec, token, err));
 done:
     clear_sets(&g);
     frz__free(t->a, g.sets);
-    frz__free(t->a, shared);
     return rc;
 }
 
 static int make_v2(struct delete_plan *p, const struct delete_change *changes, size_t count, const slice *gone, size_t gone_count, struct codec_ctx *codec, const char *token, frz_error *err)
 {
-    if (count > TARGETS_SCOPED_MAX) return make_shared(p, changes, count, gone, gone_count, codec, token, err);
-    for (size_t i = 0; i < count; i++) TRY(make_scoped(p, &changes[i], codec, token, err));
-    return FRZ_OK;
+    const struct delfile **old = (const struct delfile **)frz__alloc_array(p->t->a, p->t->del_count + 1, sizeof *old);
+    int rc = old ? renew_half_dead(p, gone, gone_count, codec, token, err) : frz__err_no_memory(err, p->t->del_count * sizeof *old);
+    if (rc >= 0 && count > TARGETS_SCOPED_MAX) rc = make_shared(p, changes, count, gone, gone_count, old, codec, token, err);
+    for (size_t i = 0; rc >= 0 && count <= TARGETS_SCOPED_MAX && i < count; i++) rc = make_scoped(p, &changes[i], old, codec, token, err);
+    frz__free(p->t->a, (void *)old);
+    return rc;
 }
 
 /* ── v3 ── */
@@ -329,18 +380,26 @@ static int make_v3(struct delete_plan *p, const struct delete_change *changes, s
     return FRZ_OK;
 }
 
+/* What a commit leaves of D's data files: neither gone nor, where D is of format 2 in a table that is now of format 3, with a deletion vector, which holds all that D says. */
+static bool still_masks(const struct delete_plan *p, const struct delfile *d, const slice *gone, size_t gone_count, const char *target)
+{
+    if (among(gone, gone_count, target)) return false;
+    for (size_t i = 0; i < p->added_count && !is_puffin(d); i++)
+        if (p->added[i].content_offset > 0 && slice_eq(p->added[i].referenced_data_file, slice_str(target))) return false;
+    return true;
+}
+
 /* ── the whole ── */
 
-/* Delete files whose every data file is gone with this commit. A deletion vector goes with its data file in ice_apply. */
+/* Delete files that mask nothing any more. A deletion vector goes with its data file in ice_apply. */
 static int drop_dead(struct delete_plan *p, const slice *gone, size_t gone_count, frz_error *err)
 {
     struct table *t = p->t;
-    for (size_t i = 0; i < t->del_count && gone_count; i++) {
+    for (size_t i = 0; i < t->del_count; i++) {
+        const struct delfile *d = &t->dels[i];
         size_t live = 0;
-        for (size_t k = 0; k < t->dels[i].target_count; k++) live += !among(gone, gone_count, t->dels[i].targets[k]);
-        size_t n = strlen(t->dels[i].path);
-        bool puffin = n > 7 && strcmp(t->dels[i].path + n - 7, ".puffin") == 0;
-        if (live == 0 && !puffin) TRY(remove_delfile(p, t->dels[i].path, err));
+        for (size_t k = 0; k < d->target_count; k++) live += still_masks(p, d, gone, gone_count, d->targets[k]);
+        if (live == 0 && !is_puffin(d)) TRY(remove_delfile(p, d->path, err));
     }
     return FRZ_OK;
 }
@@ -350,8 +409,9 @@ int frz__deletes_make(struct delete_plan *p, const struct delete_change *changes
     struct codec_ctx *codec = NULL;
     int rc = FRZ_OK;
     CHECK(frz__codec_take(p->t->db, &codec, err));
+    if (p->t->format_version >= 3) CHECK(make_v3(p, changes, count, token, err));
     CHECK(drop_dead(p, gone, gone_count, err));
-    if (count) CHECK(p->t->format_version >= 3 ? make_v3(p, changes, count, token, err) : make_v2(p, changes, count, gone, gone_count, codec, token, err));
+    if (p->t->format_version < 3) CHECK(make_v2(p, changes, count, gone, gone_count, codec, token, err));
 done:
     frz__codec_give(p->t->db, codec);
     return rc;
@@ -366,9 +426,7 @@ void frz__deletes_done(struct delete_plan *p, const slice *gone, size_t gone_cou
         size_t live = 0;
         bool replaced = among(p->removed, p->removed_count, d->path);
         for (size_t j = 0; j < d->target_count; j++) {
-            size_t n = strlen(d->path);
-            bool dv = n > 7 && strcmp(d->path + n - 7, ".puffin") == 0;
-            if (among(gone, gone_count, d->targets[j]) || (dv && among(p->removed_dvs, p->removed_dv_count, d->targets[j]))) frz__free(t->a, d->targets[j]);
+            if (!still_masks(p, d, gone, gone_count, d->targets[j]) || (is_puffin(d) && among(p->removed_dvs, p->removed_dv_count, d->targets[j]))) frz__free(t->a, d->targets[j]);
             else d->targets[live++] = d->targets[j];
         }
         d->target_count = live;

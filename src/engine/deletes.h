@@ -1,9 +1,9 @@
 /* deletes.h — the delete files that a commit leaves: v2 position-delete files, few a data file; v3 one deletion vector a data file.
  *
- * v2     fresh positions only, a file for each data file while at most 64 are touched, else one sorted file for all. A data file with more than four files of its own gets them merged; more than eight files
- *        for many are merged geometrically: the smaller ones first, while they are no larger than a few times what is written
- * v3     the whole mask of each touched file, in a Puffin file of its own
- * A delete file whose data files are all gone goes in the same commit. */
+ * v2     fresh positions only, a file for each data file while at most 64 are touched, else one sorted file for all. A data file is named by four at most: where there would be more, the small ones are merged
+ *        into the new one, and on while they are no larger than it, so that a position is written again a few times only. A file that names many is written anew once half of those are gone
+ * v3     the whole mask of each touched file, in a Puffin file of its own: it replaces what format 2 left of that data file
+ * A delete file whose data files are all gone goes in the same commit. Data that is dead costs no other engine a look at a delete file (hazards 18, 32). */
 #ifndef FRZ_ENGINE_DELETES_H
 #define FRZ_ENGINE_DELETES_H
 #include "engine/db.h"

@@ -42,7 +42,7 @@ uint64_t frz__plan_capacity(const struct plan_options *o, unsigned level)
     return c;
 }
 
-static uint64_t live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }
+static uint64_t live_bytes(const struct plan_file *f) { return plan_live_bytes(f); }
 static bool overlap(const struct plan_file *x, const struct plan_file *y) { return slice_cmp(x->first, y->last) <= 0 && slice_cmp(y->first, x->last) <= 0; }
 
 /* ── levels ── */
@@ -299,61 +299,6 @@ static void pick_small(struct planner *p)
     }
 }
 
-/* ── manual ── */
-
-struct by_first { slice first; size_t file; };
-static int cmp_first(const void *a, const void *b)
-{
-    const struct by_first *x = (const struct by_first *)a, *y = (const struct by_first *)b;
-    int c = slice_cmp(x->first, y->first);
-    return c ? c : (x->file > y->file) - (x->file < y->file);
-}
-
-/* ORDER[FROM, FROM + N) overlap, each with the one before at least: if that is more than one clean file, the smallest of them, as many as may be. */
-static void take_whole(struct planner *p, const struct by_first *order, size_t n, bool *taken)
-{
-    bool dead = false;
-    for (size_t i = 0; i < n; i++) {
-        if (p->files[order[i].file].busy) return;
-        dead |= p->files[order[i].file].dead > 0;
-        taken[i] = false;
-    }
-    if (n < 2 && !dead) return;
-    while (p->out->count < n && p->out->count < p->o->files_max) {
-        size_t least = SIZE_MAX;
-        for (size_t i = 0; i < n; i++)
-            if (!taken[i] && (least == SIZE_MAX || live_bytes(&p->files[order[i].file]) < live_bytes(&p->files[order[least].file]))) least = i;
-        taken[least] = true;
-        add_input(p, order[least].file);
-    }
-    decide(p, PLAN_MANUAL, p->last);
-}
-
-/* Files of the range that overlap become one run, without dead rows. */
-static int pick_whole(struct planner *p)
-{
-    const struct plan_options *o = p->o;
-    struct by_first *order = (struct by_first *)frz__alloc_array(p->a, p->count + 1, sizeof *order);
-    bool *taken = (bool *)frz__alloc_array(p->a, p->count + 1, sizeof *taken);
-    int rc = order && taken ? FRZ_OK : frz__err_no_memory(p->err, p->count * sizeof *order);
-    size_t n = 0;
-    for (size_t k = 0; rc >= 0 && k < p->count; k++) {
-        const struct plan_file *f = &p->files[k];
-        if (f->foreign || (o->from.data && slice_cmp(f->last, o->from) < 0) || (o->to.data && slice_cmp(f->first, o->to) > 0)) continue;
-        order[n++] = (struct by_first){f->first, k};
-    }
-    if (n) qsort(order, n, sizeof *order, cmp_first);
-    for (size_t from = 0, end; from < n && p->out->count == 0; from = end) {
-        slice last = p->files[order[from].file].last;
-        for (end = from + 1; end < n && slice_cmp(order[end].first, last) <= 0; end++)
-            if (slice_cmp(p->files[order[end].file].last, last) > 0) last = p->files[order[end].file].last;
-        take_whole(p, order + from, end - from, taken);
-    }
-    frz__free(p->a, order);
-    frz__free(p->a, taken);
-    return rc;
-}
-
 int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err)
 {
     struct planner p = {.a = a, .files = files, .count = count, .o = o, .out = out, .err = err, .last = 1};
@@ -366,7 +311,7 @@ int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t cou
     if (!out->inputs) return frz__err_no_memory(err, o->files_max * sizeof *out->inputs);
     for (unsigned i = 0; i <= p.last && !o->whole; i++) CHECK(build_level(&p, i));
     if (o->whole) {
-        CHECK(pick_whole(&p));
+        CHECK(frz__plan_whole(a, files, count, o, (uint8_t)p.last, out, err));
     } else {
         pick_level(&p);
         if (!out->count) pick_masked(&p);
@@ -379,7 +324,7 @@ done:
     }
     if (rc < 0 || out->count == 0) {
         frz__free(a, out->inputs);
-        *out = (struct plan){0};
+        *out = (struct plan){.blocked = rc >= 0 && out->blocked};
     }
     return rc < 0 ? rc : FRZ_OK;
 }

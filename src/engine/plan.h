@@ -30,9 +30,10 @@ struct plan_options {
     uint64_t target_rows;     /* where a file is ended, whatever its size; 0 = nowhere */
     uint64_t input_bytes_max;
     size_t files_max;         /* ≤ RELOC_INPUTS_MAX */
-    /* A manual compaction: one run, nothing dead, within [from, to] (data NULL = open) */
+    /* A manual compaction: one run, nothing dead, nothing as it was flushed, within [from, to) (data NULL = open) */
     bool whole;
     slice from, to;
+    struct compact_watch *watch; /* the job's, who carries it out: nothing to the planner */
 };
 enum plan_reason { PLAN_NOTHING, PLAN_RUNS, PLAN_SIZE, PLAN_MASKED, PLAN_SMALL, PLAN_MANUAL };
 struct plan {
@@ -43,9 +44,15 @@ struct plan {
     uint8_t level;          /* of the outputs */
     uint64_t output_bytes;  /* a file is ended near this size */
     bool last;              /* nothing lies deeper: the profile for scans */
+    bool blocked;           /* of a manual one: there is more to do, and it is busy */
 };
+static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }
 /* PLAN_NOTHING: all is well, or what there is to do is busy. */
 FRZ_NODISCARD int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err);
+/* plan_whole.c: the same for `whole`, into OUT, whose `inputs` has room; LEVEL: of the outputs. */
+FRZ_NODISCARD int frz__plan_whole(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, uint8_t level, struct plan *out, frz_error *err);
+/* What a manual compaction would rewrite, busy files with the others: *N indexes in key order in ORDER, and why, by index, in WHY (PLAN_NOTHING = it would not); both have room for COUNT. */
+FRZ_NODISCARD int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *why, size_t *order, size_t *n, frz_error *err);
 /* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
 unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
 const char *frz__plan_reason_name(enum plan_reason r);

@@ -25,6 +25,8 @@ struct scan_base {
 /* SNAPSHOT is what o->snapshot is behind the host's handle; the field itself is not looked at. */
 FRZ_NODISCARD int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *o, frz_error *err);
 void frz__scan_base_clear(struct scan_base *b);
+/* COUNT values of the key's first columns → OUT: ABOVE, past every key that begins with them (*OPEN: there is none, and no bound), else at the first of them. WHAT is named in errors. */
+FRZ_NODISCARD int frz__scan_bound(const frz_schema *s, const frz_value *values, size_t count, bool above, const char *what, struct buf *out, bool *open, frz_error *err);
 /* Encoded bounds as iterators take them: data NULL = open; an empty bound that is there is not NULL. */
 static inline slice scan_from(const struct scan_base *b) { return b->has_from ? slice_of(b->from.data ? b->from.data : (const uint8_t *)"", b->from.len) : (slice){0}; }
 static inline slice scan_to(const struct scan_base *b) { return b->has_to ? slice_of(b->to.data ? b->to.data : (const uint8_t *)"", b->to.len) : (slice){0}; }

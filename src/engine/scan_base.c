@@ -18,8 +18,7 @@ static int convert_key(const frz_schema *s, const frz_value *values, size_t coun
     return FRZ_OK;
 }
 
-/* ABOVE: past every key that begins with the values; else at the first of them. */
-static int encode_bound(const frz_schema *s, const frz_value *values, size_t count, bool above, const char *what, struct buf *out, bool *open, frz_error *err)
+int frz__scan_bound(const frz_schema *s, const frz_value *values, size_t count, bool above, const char *what, struct buf *out, bool *open, frz_error *err)
 {
     frz_value *converted = (frz_value *)frz__alloc_array(s->a, count + 1, sizeof *converted);
     struct buf prefix = BUF_INIT(out->a, 0);
@@ -54,19 +53,19 @@ static int bounds(struct scan_base *b, const frz_scan_options *o, frz_error *err
     TRY(check_bound(o->prefix, o->prefix_count, "prefix", err));
     if (o->prefix_count && (o->from_count || o->to_count)) return frz__err(err, FRZ_INVALID, "a scan has a prefix, or from and to, not both");
     if (o->prefix_count) {
-        TRY(encode_bound(s, o->prefix, o->prefix_count, false, "prefix", &b->from, &open, err));
-        TRY(encode_bound(s, o->prefix, o->prefix_count, true, "prefix", &b->to, &open, err));
+        TRY(frz__scan_bound(s, o->prefix, o->prefix_count, false, "prefix", &b->from, &open, err));
+        TRY(frz__scan_bound(s, o->prefix, o->prefix_count, true, "prefix", &b->to, &open, err));
         b->has_from = true;
         b->has_to = !open;
         return FRZ_OK;
     }
     if (o->from_count) {
-        TRY(encode_bound(s, o->from, o->from_count, o->from_exclusive, "from", &b->from, &open, err));
+        TRY(frz__scan_bound(s, o->from, o->from_count, o->from_exclusive, "from", &b->from, &open, err));
         b->has_from = true;
         b->empty = open; /* beyond the last of all */
     }
     if (o->to_count) {
-        TRY(encode_bound(s, o->to, o->to_count, o->to_inclusive, "to", &b->to, &open, err));
+        TRY(frz__scan_bound(s, o->to, o->to_count, o->to_inclusive, "to", &b->to, &open, err));
         b->has_to = !open;
     }
     return FRZ_OK;

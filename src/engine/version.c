@@ -173,6 +173,7 @@ struct gather {
     bool want_dels;
     int64_t seq; /* of the delete file at hand */
     struct delfile *del;
+    uint64_t named; /* hash of the path that was named last */
 };
 
 static int64_t find_file(const struct gather *g, slice path)
@@ -185,7 +186,6 @@ static int64_t find_file(const struct gather *g, slice path)
 static int note_target(struct gather *g, slice path, frz_error *err)
 {
     struct delfile *d = g->del;
-    if (!d) return FRZ_OK;
     for (size_t i = d->target_count; i-- > 0;)
         if (slice_eq(path, slice_str(d->targets[i]))) return FRZ_OK;
     char **grown = (char **)frz__realloc(g->t->a, d->targets, (d->target_count + 1) * sizeof *grown);
@@ -200,12 +200,15 @@ static int note_target(struct gather *g, slice path, frz_error *err)
 static int add_positions(struct gather *g, slice path, const uint64_t *positions, size_t count, frz_error *err)
 {
     int64_t i = find_file(g, path);
+    uint64_t hash = frz__hash64(path);
+    if (g->del && (hash != g->named || !g->del->named)) g->del->named++;
+    g->named = hash;
     if (i < 0) return FRZ_OK; /* of a file that is gone: legal in v2 */
     if (g->files[i]->data_sequence > g->seq) return FRZ_OK;
     for (size_t k = 0; k < count; k++)
         if (positions[k] >= g->files[i]->sst->rows)
             return frz__err_corrupt(err, "%s: a delete of position %" PRIu64 " in %.*s, which has %" PRIu64 " rows", g->t->name, positions[k], (int)path.len, path.data, g->files[i]->sst->rows);
-    TRY(note_target(g, path, err));
+    if (g->del) TRY(note_target(g, path, err));
     return buf_append(&g->positions[i], positions, count * sizeof *positions, err);
 }
 

@@ -36,7 +36,7 @@ PATTERNS = [
     (r'"seconds":[\d.]+', '"seconds":T'),
     (r'"(ops_per_second|mb_per_second|cpu_us_per_op|disk_bytes|p50_us|p99_us|p999_us)":[\d.]+', r'"\1":N'),
     (r'"(timestamp-ms)":\d+', r'"\1":MS'),
-    (r'"(bytes)":\d+', r'"\1":N'),
+    (r'"(bytes|bytes-in|bytes-out)":\d+', r'"\1":N'),
     (r" +\d+ bytes", " N bytes"),
     (r", \d+ pages,", ", N pages,"),
     (r'"pages":\d+', '"pages":N'),
@@ -262,6 +262,33 @@ def csv_field(rng, value):
 def scanned(frazil, cwd):
     p = subprocess.run([frazil, "scan", "db", "t", "--format", "jsonl"], cwd=cwd, capture_output=True, check=True)
     return [json.loads(line) for line in p.stdout.decode().split("\n") if line]
+
+
+def test_compaction_shows_a_bar_and_is_cancelled_by_a_signal(frazil, cwd):
+    for rows in (400000, 2000000, 10000000, 50000000):  # long enough for a bar and a signal before the end
+        shutil.rmtree(cwd / "db", ignore_errors=True)
+        write_rows(cwd / "rows.csv", 0, rows)
+        subprocess.run([frazil, "import", "db", "t", "rows.csv", "--create", "--key", "id", "--sync", "off"], cwd=cwd, capture_output=True, check=True)
+        sent = []
+
+        def during(p, shown):
+            if not sent and re.search(rb"\d+% \[=* *\] \d+ rows, \d+ rows/s, \d+:\d\d left", shown):
+                p.send_signal(signal.SIGINT)
+                sent.append(True)
+
+        files = subprocess.run([frazil, "compact", "db", "t", "--dry-run"], cwd=cwd, capture_output=True, check=True).stdout
+        shown, out, code = under_terminal([frazil, "compact", "db", "t"], cwd, during)
+        if "frazil: cancelled:" in shown:
+            assert code == 1 and out == "", (code, out)
+            break
+        assert code == 0, shown
+    else:
+        raise AssertionError(f"never cancelled: {shown[-300:]}")
+    assert count_rows(frazil, cwd, "db") == rows
+    if "cancelled: 0 jobs" in shown:
+        assert subprocess.run([frazil, "compact", "db", "t", "--dry-run"], cwd=cwd, capture_output=True, check=True).stdout == files
+    p = subprocess.run([frazil, "compact", "db", "t", "--quiet"], cwd=cwd, capture_output=True, text=True, check=True)
+    assert p.stdout == p.stderr == "", p
 
 
 def test_random_csv_comes_back_wherever_the_pieces_end(frazil, cwd):

@@ -204,7 +204,55 @@ TEST(plan, a_manual_compaction_of_a_range_leaves_the_rest_alone)
     s.o.from = slice_of(from, 4);
     s.o.to = slice_of(to, 4);
     settle(&s);
-    assert_int_equal(s.count, 18); /* 3 and 4 became one file each */
+    assert_int_equal(s.count, 17); /* 3 and 4 became one file */
+}
+
+TEST(plan, a_manual_compaction_of_more_than_one_job_may_read_goes_by_windows)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    s.o.files_max = 16;
+    for (uint32_t i = 0; i < 40; i++) add(&s, i, KEYS - 1 - i, 20000, 1); /* all of them everywhere: a group that no job can hold */
+    s.o.whole = true;
+    settle(&s);
+    assert_int_equal(runs(&s), 1);
+    assert_true(s.rewritten < 4 * live(&s));
+    assert_true(s.count <= 2 * (size_t)(live(&s) * ROW / (double)s.o.target_bytes) + 1); /* its pieces were joined */
+}
+
+TEST(plan, a_manual_compaction_says_what_it_would_rewrite_and_why)
+{
+    static struct sim s;
+    static struct plan_file files[FILES_MAX];
+    enum plan_reason why[8];
+    size_t order[8], planned;
+    struct plan p;
+    s = (struct sim){.o = options()};
+    s.o.whole = true;
+    add(&s, 0, 999, 90000, 2); /* clean, and large enough */
+    add(&s, 1000, 1999, 90000, 2);
+    s.files[1].dead = 1;
+    add(&s, 2000, 2999, 90000, 2);
+    add(&s, 2500, 3500, 90000, 1);
+    add(&s, 4000, 4999, 90000, 0); /* as it was flushed */
+    add(&s, 5000, 5999, 10000, 3);
+    add(&s, 6000, 6999, 10000, 3);
+    s.files[2].busy = true;
+    size_t n = describe(&s, files);
+    OK(frz__plan_scope(NULL, files, n, &s.o, why, order, &planned, &err), &err);
+    assert_int_equal(planned, 6);
+    for (size_t i = 0; i < planned; i++) assert_int_equal(order[i], i + 1);
+    static const enum plan_reason wanted[] = {PLAN_NOTHING, PLAN_MASKED, PLAN_RUNS, PLAN_RUNS, PLAN_MANUAL, PLAN_SMALL, PLAN_SMALL};
+    for (size_t i = 0; i < n; i++) assert_int_equal(why[i], wanted[i]);
+    OK(frz__plan_pick(NULL, files, n, &s.o, &p, &err), &err);
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.inputs[0], 1);
+    frz__free(NULL, p.inputs);
+    settle(&s);
+    n = describe(&s, files);
+    OK(frz__plan_pick(NULL, files, n, &s.o, &p, &err), &err);
+    assert_int_equal(p.count, 0);
+    assert_true(p.blocked); /* the two that overlap, one of them busy */
 }
 
 TEST(plan, what_is_busy_or_foreign_is_left_alone_and_any_state_comes_to_rest)
