@@ -297,7 +297,7 @@ static int list_and_sum(struct job *j, frz_error *err)
         j->m->bytes_new += f->bytes;
     }
 done:
-    frz__free(j->a, taken.files); /* its strings are j->m's */
+    frz__free(j->m->ar.a, taken.files); /* its strings are j->m's */
     return rc;
 }
 
@@ -373,6 +373,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
     j.c.copy = r->copy;
     j.c.progress = r->progress;
     j.c.ctx = r->ctx;
+    frz__db_pin(db); /* close says that it is busy */
     atomic_fetch_add(&db->backups, 1);
     CHECK(frz__backup_lock(r->dest, &lock, err));
     CHECK(begin(&j, err));
@@ -386,6 +387,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
 done:
     release_state(&j);
     atomic_fetch_sub(&db->backups, 1);
+    frz__db_unpin(db);
     frz__fs_free(j.fs);
     frz__fs_free(j.c.prev);
     if (rc < 0 && lock && j.partial[0] && frz__backup_tree_remove(r->dest, j.partial, NULL) < 0)

@@ -340,6 +340,59 @@ TEST(backup, each_flipped_bit_is_found_and_named_and_not_restored)
     bk_end(&k);
 }
 
+/* ── no memory ── */
+
+TEST(backup, that_runs_out_of_memory_says_so_and_leaves_nothing)
+{
+    struct bk k;
+    struct test_alloc t;
+    struct restore_result result;
+    bk_begin_mem(&k, 3);
+    bk_fill(&k, 1, 15);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    bk_fill(&k, 2, 5);
+    bk_close(&k);
+    test_alloc_init(&t, 0);
+    k.o.allocator = &t.vt;
+    k.o.no_close_flush = true;
+    k.o.no_compaction = true;
+    bk_open(&k);
+    bool done = false;
+    for (long n = 1; !done; n += 1 + n / 6) {
+        struct backup_manifest m;
+        struct backup_names names;
+        t.calls = 0;
+        t.fail_at = n;
+        int rc = bk_try_backup(&k, NULL, &m, &k.e);
+        done = t.calls < n;
+        t.fail_at = 0;
+        frz__backup_manifest_clear(&m);
+        assert_true(rc == FRZ_OK || rc == FRZ_NO_MEMORY || (rc == FRZ_IO && !done));
+        OK(frz__backup_names(k.dest, NULL, &names, &k.e), &k.e);
+        assert_int_equal(names.partial_count, 0);
+        frz__backup_names_clear(&names);
+        uint64_t removed;
+        if (rc == FRZ_OK && !done) OK(frz__backup_purge(k.dest, NULL, 1, NULL, &removed, &k.e), &k.e);
+        if (done) OK(rc, &k.e);
+    }
+    bk_close(&k);
+    assert_int_equal(t.live, 0);
+    for (long n = 1, done_at = 0; !done_at; n += 1 + n / 6) {
+        char name[32];
+        snprintf(name, sizeof name, "back%ld", n);
+        struct fs *fs = bk_folder(&k, name);
+        const struct restore_request r = {.backups = k.dest, .dest = fs, .dest_root = fs->root};
+        test_alloc_init(&t, n);
+        int rc = frz__restore(&t.vt, &r, &result, &k.e);
+        if (t.calls < n) done_at = n;
+        if (done_at) OK(rc, &k.e);
+        assert_int_equal(t.live, 0);
+        t.fail_at = 0;
+        frz__fs_free(fs);
+    }
+    bk_end(&k);
+}
+
 /* ── beside a writer in another process ── */
 
 /* The source is open to be read; a writer publishes, and what it no longer needs goes at once. */
@@ -594,6 +647,53 @@ TEST(point_in_time, tables_that_came_and_went_since_the_backup_come_and_go)
     }
     OK(frz_db_close(db, &k.e), &k.e);
     frz__fs_free(fs);
+    bk_end(&k);
+}
+
+TEST(log_archive, that_can_not_be_written_stops_nobody_and_is_caught_up_with)
+{
+    struct bk k;
+    char there[100];
+    frz_stats before = FRZ_INIT(frz_stats), after = FRZ_INIT(frz_stats);
+    begin_archived(&k, 2);
+    snprintf(there, sizeof there, "%s", k.db->db->log_uuid_text);
+    OK(frz__fs_rename(k.archive, there, "elsewhere", &k.e), &k.e);
+    for (uint64_t i = 0; i < 4; i++) {
+        bk_fill(&k, i, 150);
+        OK(frz_db_flush(k.db, &k.e), &k.e);
+    }
+    FAILS(frz__wal_archive(k.db->db->wal, false, &k.e), FRZ_IO, &k.e);
+    OK(frz_db_stats(k.db, NULL, &before, &k.e), &k.e);
+    assert_true(before.log_segments > 3 && before.log_archived == 0 && before.log_segments_recycled == 0); /* nothing is recycled */
+    OK(frz__fs_rename(k.archive, "elsewhere", there, &k.e), &k.e);
+    OK(frz__wal_archive(k.db->db->wal, false, &k.e), &k.e);
+    frz__log_release(k.db->db);
+    OK(frz_db_stats(k.db, NULL, &after, &k.e), &k.e);
+    assert_true(after.log_segments < before.log_segments && after.log_archived >= before.log_segments - 1);
+    bk_end(&k);
+}
+
+TEST(log_archive, of_two_copies_of_a_database_takes_one)
+{
+    struct bk k;
+    begin_archived(&k, 2);
+    bk_fill(&k, 1, 200);
+    bk_close(&k);
+    bk_open(&k);
+    struct segments s = segments_of(&k);
+    assert_true(s.count > 1);
+    char path[100]; /* one of another epoch under the name of the next */
+    struct file *f;
+    uint8_t head[256] = "FRZWAL01";
+    snprintf(path, sizeof path, "%s/%09llu.wal", k.db->db->log_uuid_text, (unsigned long long)s.at[s.count - 1] + 1);
+    OK(frz__fs_open(k.archive, path, FS_OPEN_CREATE_NEW, &f, &k.e), &k.e);
+    OK(frz__file_write(f, 0, head, sizeof head, &k.e), &k.e);
+    OK(frz__file_close(f, &k.e), &k.e);
+    bk_fill(&k, 2, 500);
+    OK(frz_db_flush(k.db, &k.e), &k.e);
+    FAILS(frz__wal_archive(k.db->db->wal, false, &k.e), FRZ_CONFLICT, &k.e);
+    MESSAGE_HAS(&k.e, "two copies");
+    bk_fill(&k, 3, 20);
     bk_end(&k);
 }
 
