@@ -36,11 +36,20 @@ int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));          
 int fail(const frz_error *e, int rc); /* says it; the exit code for RC */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stderr */
 
+/* ── when.c: times ── */
+/* "2026-11-21T16:00:00Z" (also without seconds or time of day, with an offset, with a fraction; UTC where there is none), ms since 1970 as a whole number, "now", or "-5m" before now (ms, s, m, h, d, w). */
+bool when_parse(const char *text, int64_t now_ms, int64_t *out);
+bool duration_parse(const char *text, int64_t *ms); /* "30d"; a number alone is ms */
+int64_t when_now(void);
+void when_print(int64_t ms, char out[40]); /* 2026-11-21T16:00:00.000Z */
+
 /* ── session.c: an open database and table ── */
 struct session { frz_db *db; frz_table *table; frz_schema *schema; };
 enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT }; /* files are compacted beside an import; what takes moments begins none of that */
 /* words[0] is the database, words[1] the table where NEED_TABLE. Exit code; 0 = open. */
 int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table);
+/* --snapshot, --tag or --as-of: *OUT, and the session's schema is that of its time; none of them: *OUT NULL. Exit code. */
+int session_travel(struct session *s, const struct args *a, frz_snapshot **out);
 int session_close(struct session *s, int code); /* CODE, or that of a failed close */
 /* One KEY word → values. `scratch` is the caller's to free. */
 int session_key(struct session *s, const char *text, frz_value *key, size_t *nkey, frz_blob **scratch);
@@ -74,11 +83,17 @@ int cmd_flush(struct args *a);
 int cmd_compact(struct args *a);
 int cmd_stats(struct args *a);
 int cmd_snapshots(struct args *a);
+int cmd_tag(struct args *a);
+int cmd_expire(struct args *a);
+int cmd_set(struct args *a);
+int cmd_unset(struct args *a);
+int cmd_upgrade(struct args *a);
 int cmd_files(struct args *a);
 int cmd_verify(struct args *a);
 int cmd_import(struct args *a);
 int cmd_backup(struct args *a);
 int cmd_restore(struct args *a);
 int cmd_archive(struct args *a);
+int cmd_top(struct args *a);
 int cmd_bench(struct args *a);
 #endif

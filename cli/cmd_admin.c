@@ -1,5 +1,4 @@
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -20,37 +19,13 @@ int cmd_stats(struct args *a)
     frz_error e = {0};
     struct session s;
     frz_blob *text = NULL;
+    if (args_has(a, "json") && args_has(a, "openmetrics")) return usage("--json and --openmetrics exclude each other");
     int code = session_open(&s, a, MODE_READ, a->word_count > 1);
     if (code) return code;
-    int rc = frz_db_stats_text(s.db, s.table, args_has(a, "json"), &text, &e);
-    if (rc == FRZ_OK) printf("%s%s", frz_blob_data(text), args_has(a, "json") ? "\n" : "");
-    frz_blob_free(text);
-    return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
-}
-
-static int print_snapshot(void *ctx, const frz_snapshot_info *i)
-{
-    if (*(bool *)ctx) {
-        printf("{\"snapshot-id\":%lld,\"parent-id\":%lld,\"sequence-number\":%lld,\"timestamp-ms\":%lld,\"operation\":\"%s\",\"current\":%s,\"summary\":%s}\n", (long long)i->snapshot_id, (long long)i->parent_id,
-               (long long)i->sequence_number, (long long)i->timestamp_ms, i->operation, i->current ? "true" : "false", i->summary_json);
-        return 0;
-    }
-    char when[32];
-    time_t seconds = (time_t)(i->timestamp_ms / 1000);
-    struct tm tm;
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-    printf("%-20lld %-8lld %s %-10s%s\n", (long long)i->snapshot_id, (long long)i->sequence_number, when, i->operation, i->current ? " current" : "");
-    return 0;
-}
-
-int cmd_snapshots(struct args *a)
-{
-    frz_error e = {0};
-    struct session s;
     bool json = args_has(a, "json");
-    int code = session_open(&s, a, MODE_READ, true);
-    if (code) return code;
-    int rc = frz_table_snapshots(s.table, print_snapshot, &json, &e);
+    int rc = args_has(a, "openmetrics") ? frz_db_metrics(s.db, s.table, &text, &e) : frz_db_stats_text(s.db, s.table, json, &text, &e);
+    if (rc == FRZ_OK) printf("%s%s", frz_blob_data(text), json ? "\n" : "");
+    frz_blob_free(text);
     return session_close(&s, rc == FRZ_OK ? EXIT_DONE : fail(&e, rc));
 }
 

@@ -32,6 +32,7 @@ int cmd_get(struct args *a)
     frz_error e = {0};
     struct session s;
     frz_row *row = NULL;
+    frz_snapshot *snapshot = NULL;
     size_t *columns = NULL, count = 0;
     const char *f;
     int code = args_format(a, &f), missing = 0, rc = FRZ_OK;
@@ -40,21 +41,26 @@ int cmd_get(struct args *a)
     if (f && format == FORMAT_TABLE && strcmp(f, "table") != 0) return usage("--format %s: expected jsonl, csv or table", f);
     code = session_open(&s, a, MODE_READ, true);
     if (code) return code;
-    code = session_columns(&s, args_get(a, "columns"), &columns, &count);
-    if (code) return session_close(&s, code);
+    code = session_travel(&s, a, &snapshot);
+    if (code == 0) code = session_columns(&s, args_get(a, "columns"), &columns, &count);
+    if (code) {
+        frz_snapshot_close(snapshot);
+        return session_close(&s, code);
+    }
     struct writer *w = writer_new(stdout, format, s.schema, columns, count);
     if (!w) {
         free(columns);
+        frz_snapshot_close(snapshot);
         return session_close(&s, EXIT_ERROR);
     }
-    rc = frz_row_new(s.table, &row, &e);
+    rc = frz_row_new_schema(s.schema, &row, &e);
     for (int i = 2; rc == FRZ_OK && code == 0 && i < a->word_count; i++) {
         frz_value key[KEY_COLUMNS_MAX];
         size_t nkey = 0;
         frz_blob *scratch = NULL;
         code = session_key(&s, a->words[i], key, &nkey, &scratch);
         if (code == 0) {
-            rc = frz_get_columns(s.table, NULL, key, nkey, columns, count, row, &e);
+            rc = frz_get_columns(s.table, snapshot, key, nkey, columns, count, row, &e);
             if (rc == FRZ_OK) rc = writer_row(w, row, &e);
             else if (rc == FRZ_NOT_FOUND) {
                 say("there is no row with the key %s", a->words[i]);
@@ -66,6 +72,7 @@ int cmd_get(struct args *a)
     }
     int ended = writer_end(w);
     frz_row_free(row);
+    frz_snapshot_close(snapshot);
     free(columns);
     if (rc != FRZ_OK) code = fail(&e, rc);
     return session_close(&s, code ? code : ended ? ended : missing ? EXIT_NOT_FOUND : EXIT_DONE);

@@ -16,23 +16,18 @@ static int bound(struct session *s, const char *text, frz_value *key, size_t *co
 
 static int scan_options_of(struct session *s, const struct args *a, frz_scan_options *o, struct bounds *b)
 {
-    frz_error e = {0};
-    const char *id = args_get(a, "snapshot");
-    uint64_t number;
     int code = bound(s, args_get(a, "from"), b->from, &o->from_count, &b->scratch[0]);
     if (code == 0) code = bound(s, args_get(a, "to"), b->to, &o->to_count, &b->scratch[1]);
     if (code == 0) code = bound(s, args_get(a, "prefix"), b->prefix, &o->prefix_count, &b->scratch[2]);
     if (code) return code;
-    if (!args_u64(a, "limit", 0, &o->limit) || !args_u64(a, "snapshot", 0, &number)) return EXIT_USAGE;
+    if (!args_u64(a, "limit", 0, &o->limit)) return EXIT_USAGE;
     o->from = o->from_count ? b->from : NULL;
     o->to = o->to_count ? b->to : NULL;
     o->prefix = o->prefix_count ? b->prefix : NULL;
     o->where = args_get(a, "where");
     o->reverse = args_has(a, "reverse");
-    if (!id) return EXIT_DONE;
-    int rc = frz_snapshot_open_published(s->table, (int64_t)number, &b->snapshot, &e);
     o->snapshot = b->snapshot;
-    return rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
+    return EXIT_DONE;
 }
 
 static void bounds_clear(struct bounds *b)
@@ -87,7 +82,8 @@ int cmd_scan(struct args *a)
     else if (f && strcmp(f, "table") != 0 && !parquet) return usage("--format %s: expected table, csv, jsonl or parquet", f);
     code = session_open(&s, a, MODE_READ, true);
     if (code) return code;
-    code = session_columns(&s, args_get(a, "columns"), &columns, &count);
+    code = session_travel(&s, a, &b.snapshot);
+    if (code == 0) code = session_columns(&s, args_get(a, "columns"), &columns, &count);
     if (code == 0) code = scan_options_of(&s, a, &o, &b);
     o.columns = columns;
     o.column_count = count;
@@ -115,7 +111,8 @@ int cmd_count(struct args *a)
     uint64_t n = 0;
     int code = session_open(&s, a, MODE_READ, true);
     if (code) return code;
-    code = scan_options_of(&s, a, &o, &b);
+    code = session_travel(&s, a, &b.snapshot);
+    if (code == 0) code = scan_options_of(&s, a, &o, &b);
     if (code == 0) {
         int rc = frz_count(s.table, &o, &n, &e);
         if (rc != FRZ_OK) code = fail(&e, rc);

@@ -6,17 +6,26 @@
 
 #define JSON {"json", false, "one JSON object, or JSON lines"}
 static const struct option_def none[] = {JSON, {0}};
+static const struct option_def stats_options[] = {JSON, {"openmetrics", false, "OpenMetrics text"}, {0}};
+static const struct option_def top_options[] = {{"interval", true, "seconds between two looks (default 2)"}, {"once", false, "one look, without a terminal"}, JSON, {0}};
 static const struct option_def create_options[] = {{"schema", true, "'id long, name string?'"}, {"schema-json", true, "a file of Iceberg schema JSON"}, {"key", true, "id[,…]"},
     {"property", true, "key=value; again for more"}, {"format-version", true, "2 (default) or 3"}, JSON, {0}};
 static const struct option_def durability[] = {{"sync", true, "full (default), interval, off"}, {"no-flush", false, "leave publishing to a later flush"}, JSON, {0}};
 static const struct option_def delete_options[] = {{"keys-from", true, "a file with a key a line"}, {"where", true, "delete the rows that pass"}, {"sync", true, "full (default), interval, off"},
     {"no-flush", false, "leave publishing to a later flush"}, JSON, {0}};
-static const struct option_def get_options[] = {{"columns", true, "a,b"}, {"format", true, "jsonl (default), csv, table"}, JSON, {0}};
+#define TRAVEL {"snapshot", true, "a published snapshot's id"}, {"tag", true, "the snapshot of a tag or branch"}, \
+    {"as-of", true, "what was published at 2026-11-21T16:00:00Z, at ms since 1970, or -5m before now"}
+static const struct option_def get_options[] = {{"columns", true, "a,b"}, {"format", true, "jsonl (default), csv, table"}, TRAVEL, JSON, {0}};
 static const struct option_def scan_options[] = {{"columns", true, "a,b"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
-    {"where", true, "an expression"}, {"limit", true, "rows at most"}, {"reverse", false, "keys descend"}, {"snapshot", true, "a published snapshot's id"},
+    {"where", true, "an expression"}, {"limit", true, "rows at most"}, {"reverse", false, "keys descend"}, TRAVEL,
     {"format", true, "table, csv, jsonl, parquet"}, {"output", true, "a file (default: standard output)"}, JSON, {0}};
 static const struct option_def count_options[] = {{"where", true, "an expression"}, {"from", true, "the first key"}, {"to", true, "the key before which it ends"}, {"prefix", true, "the first columns of the key"},
-    {"snapshot", true, "a published snapshot's id"}, JSON, {0}};
+    TRAVEL, JSON, {0}};
+static const struct option_def tag_options[] = {{"snapshot", true, "its id (default: the current one, what is in the log published with it)"}, {"max-age", true, "30d: the tag goes when its snapshot is older"},
+    {"no-replace", false, "an error if there is a tag of this name"}, {"delete", false, "the tag goes"}, JSON, {0}};
+static const struct option_def expire_options[] = {{"older-than", true, "2026-11-21T16:00:00Z, ms since 1970, or -5m before now: in place of the table's age and ladder"},
+    {"keep-last", true, "so many however old"}, {"snapshot", true, "this one, by its id; again for more"}, {"dry-run", false, "only say which"}, JSON, {0}};
+static const struct option_def upgrade_options[] = {{"format", true, "3 (default)"}, JSON, {0}};
 static const struct option_def import_options[] = {{"format", true, "csv, jsonl, parquet; by the file's name where it tells"}, {"create", false, "make the table, its schema from the file"}, {"key", true, "with --create: id[,…]"},
     {"mode", true, "upsert (default), insert"}, {"null", true, "CSV: what stands for null (default: an empty field without quotes)"}, {"batch", true, "rows a batch (default 10000)"},
     {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
@@ -44,8 +53,14 @@ const struct command commands[] = {
     {"count", "DB TABLE", "how many rows", 2, 2, count_options, cmd_count},
     {"flush", "DB [TABLE]", "publish", 1, 2, none, cmd_flush},
     {"compact", "DB TABLE [--from KEY] [--to KEY]", "publish, and rewrite files: one sorted run, nothing masked", 2, 2, compact_options, cmd_compact},
-    {"stats", "DB [TABLE]", "counters", 1, 2, none, cmd_stats},
+    {"stats", "DB [TABLE]", "counters", 1, 2, stats_options, cmd_stats},
+    {"top", "DB", "live: levels, rates, stalls, running jobs of the process that writes", 1, 1, top_options, cmd_top},
     {"snapshots", "DB TABLE", "the published snapshots", 2, 2, none, cmd_snapshots},
+    {"tag", "DB TABLE [NAME]", "name a snapshot, which is kept for it; list tags and branches", 2, 3, tag_options, cmd_tag},
+    {"expire", "DB TABLE", "let snapshots go", 2, 2, expire_options, cmd_expire},
+    {"set", "DB TABLE [KEY=VALUE…]", "set properties, in one commit; list them", 2, -1, none, cmd_set},
+    {"unset", "DB TABLE KEY…", "remove properties", 3, -1, none, cmd_unset},
+    {"upgrade", "DB TABLE", "to format version 3: there is no way back", 2, 2, upgrade_options, cmd_upgrade},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
     {"backup", "DB DIRECTORY", "a consistent copy of the whole database, beside its writer", 1, 2, backup_options, cmd_backup},

@@ -39,6 +39,30 @@ int session_open(struct session *s, const struct args *a, enum mode mode, bool n
     return rc == FRZ_OK ? EXIT_DONE : session_close(s, fail(&e, rc));
 }
 
+int session_travel(struct session *s, const struct args *a, frz_snapshot **out)
+{
+    frz_error e = {0};
+    const char *id = args_get(a, "snapshot"), *tag = args_get(a, "tag"), *when = args_get(a, "as-of");
+    uint64_t number;
+    int64_t ms = 0;
+    int rc;
+    *out = NULL;
+    if (!id && !tag && !when) return EXIT_DONE;
+    if (!!id + !!tag + !!when > 1) return usage("--snapshot, --tag and --as-of: give one of them");
+    if (!args_u64(a, "snapshot", 0, &number)) return EXIT_USAGE;
+    if (when && !when_parse(when, when_now(), &ms)) return usage("--as-of %s: expected 2026-11-21T16:00:00Z, a day, ms since 1970, or a time before now as in -5m", when);
+    if (id) rc = number > INT64_MAX ? FRZ_NOT_FOUND : frz_snapshot_open_published(s->table, (int64_t)number, out, &e);
+    else rc = tag ? frz_snapshot_open_ref(s->table, tag, out, &e) : frz_snapshot_open_at(s->table, ms, out, &e);
+    if (rc != FRZ_OK) return fail(&e, rc);
+    frz_schema_free(s->schema);
+    s->schema = NULL;
+    rc = frz_snapshot_schema(*out, s->table, &s->schema, &e);
+    if (rc == FRZ_OK) return EXIT_DONE;
+    frz_snapshot_close(*out);
+    *out = NULL;
+    return fail(&e, rc);
+}
+
 int session_close(struct session *s, int code)
 {
     frz_error e = {0};

@@ -224,6 +224,50 @@ typedef enum frz_durability {
 enum frz_log_level { FRZ_LOG_ERROR = 1, FRZ_LOG_WARN = 2, FRZ_LOG_INFO = 3, FRZ_LOG_DEBUG = 4 };
 typedef void (*frz_log_fn)(void *ctx, int level, const char *message);
 
+/* What happened. A begin is followed by its end or its failure. */
+enum frz_event_kind {
+    FRZ_EVENT_OPEN = 1,              /* the database is open: bytes_in, rows_in: of the log, brought back; rows_in counts batches */
+    FRZ_EVENT_CLOSE = 2,             /* the last one */
+    FRZ_EVENT_FLUSH_BEGIN = 3,
+    FRZ_EVENT_FLUSH_END = 4,         /* files_in: small files taken in; rows_in: keys written since the last; files_out, rows_out, bytes_out: the data files made */
+    FRZ_EVENT_FLUSH_FAILED = 5,      /* the rows stay readable and logged, and it is tried again: see frz_db_health */
+    FRZ_EVENT_COMPACTION_BEGIN = 6,  /* reason: why these files */
+    FRZ_EVENT_COMPACTION_END = 7,
+    FRZ_EVENT_COMPACTION_FAILED = 8, /* nothing has changed */
+    FRZ_EVENT_COMMIT = 9,            /* a new version of the table's metadata */
+    FRZ_EVENT_CONFLICT = 10,         /* somebody else committed first: it is tried again on top of that */
+    FRZ_EVENT_FOREIGN_COMMIT = 11,   /* the metadata on disk is not what we committed last, and was taken up: another engine's, or (reason in-doubt) perhaps one of ours that a failure left open */
+    FRZ_EVENT_SNAPSHOTS_EXPIRED = 12, /* rows_in: how many */
+    FRZ_EVENT_FILES_REMOVED = 13,    /* files_in: that nobody needs any more */
+    FRZ_EVENT_STALL_BEGIN = 14,      /* writers wait; reason: for what */
+    FRZ_EVENT_STALL_END = 15,
+    FRZ_EVENT_HEALTH = 16,           /* frz_db_health says something else than before; reason: the class, "ok" once all is well */
+    FRZ_EVENT_TABLE_CREATED = 17,
+    FRZ_EVENT_TABLE_DROPPED = 18,
+    FRZ_EVENT_TABLE_ALTERED = 19,    /* a property, the schema, or the format's version */
+    FRZ_EVENT_TABLE_BROKEN = 20,     /* it can't be read: message says why */
+    FRZ_EVENT_ROWS_LOST = 21,        /* rows that were published are gone, or the log has rows of a table that is gone */
+    FRZ_EVENT_CORRUPTION = 22,       /* a read or a job met bytes that are not what was written */
+    FRZ_EVENT_LOG_TROUBLE = 23       /* the log can't be written, synced or recycled */
+};
+typedef struct frz_event {
+    uint32_t struct_size;
+    int32_t kind;            /* enum frz_event_kind */
+    uint64_t number;         /* 1, 2, 3 …: a gap is what came faster than it was taken out */
+    int64_t timestamp_us;    /* since 1970 */
+    const char *table;       /* "main.flights"; NULL = the database. As the two below: borrowed for the call */
+    uint64_t duration_us;    /* of what ended */
+    uint64_t files_in, files_out, bytes_in, bytes_out, rows_in, rows_out; /* 0 where it does not apply */
+    int32_t status;          /* enum frz_status; 0 = it went well */
+    int32_t reserved;
+    const char *reason;      /* a word for machines, or "" */
+    const char *message;     /* a sentence for people, or "" */
+} frz_event;
+FRZ_API const char *frz_event_name(int kind); /* "flush-end"; "unknown" for a number that is none. Static. */
+/* Called from a thread that the database has for it alone, one event at a time, in order, with no lock held: it may call anything of this library but frz_db_close (which answers FRZ_MISUSE there), and writers
+ * do not wait for it. May be called before frz_db_open returns; not after frz_db_close has. */
+typedef void (*frz_event_fn)(void *ctx, const frz_event *event);
+
 typedef struct frz_db_options {
     uint32_t struct_size;
     bool create;              /* make the directory and the warehouse where there is none */
@@ -242,6 +286,10 @@ typedef struct frz_db_options {
     uint32_t compaction_threads; /* of the database's own; 0 = half of the cores, at most 4 */
     uint64_t compaction_bytes_per_second; /* read and written, together, by all of them; 0 = no limit */
     bool no_compaction;       /* compact nothing without being asked; a table alone: its property frazil.compaction-enabled = 0 */
+    uint32_t events_kept;     /* how many of the last events frz_db_events can tell; 0 = 256 */
+    uint32_t reserved2;
+    frz_event_fn event;       /* NULL = none */
+    void *event_ctx;
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
 } frz_db_options;
@@ -262,6 +310,53 @@ FRZ_API FRZ_NODISCARD int frz_db_flush(frz_db *, frz_error *);
 /* Calls FN with each table's full name ("main.flights") in order; a result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_db_tables(frz_db *, int (*fn)(void *ctx, const char *name), void *ctx, frz_error *);
 
+/* How bad it is. Worse ones include what better ones say. */
+enum frz_severity {
+    FRZ_HEALTH_OK = 0,
+    FRZ_HEALTH_DEGRADED = 1,       /* something in the background fails; writes and reads go on */
+    FRZ_HEALTH_WRITES_STOPPED = 2, /* writes are refused or fail, with the message below; reads go on */
+    FRZ_HEALTH_READ_ONLY = 3,      /* as above, and only opening the database again helps */
+    FRZ_HEALTH_UNUSABLE = 4        /* the table can't be read either */
+};
+enum frz_error_class {
+    FRZ_CLASS_NONE = 0,
+    FRZ_CLASS_NO_SPACE = 1,
+    FRZ_CLASS_IO = 2,
+    FRZ_CLASS_READ_ONLY = 3,
+    FRZ_CLASS_CORRUPTION = 4,
+    FRZ_CLASS_CONFLICT = 5,
+    FRZ_CLASS_MEMORY = 6,
+    FRZ_CLASS_FORMAT = 7, /* a table that this version can't handle */
+    FRZ_CLASS_BUG = 8,
+    FRZ_CLASS_OTHER = 9
+};
+FRZ_API const char *frz_severity_name(int severity); /* "writes-stopped". Static, as the next */
+FRZ_API const char *frz_class_name(int error_class);   /* "no-space"; "ok" for FRZ_CLASS_NONE */
+typedef struct frz_health {
+    uint32_t struct_size;
+    int32_t severity;     /* enum frz_severity */
+    int32_t error_class;  /* enum frz_error_class */
+    int32_t status;       /* enum frz_status */
+    int32_t os_errno;
+    uint32_t tries;       /* failures in a row */
+    bool in_doubt;        /* whether the last commit took place is not known; it is found out before the next */
+    int64_t since_us;     /* the first failure, since 1970 */
+    int64_t next_try_us;  /* when it is tried again by itself; 0 = it is not, or not by time */
+    const char *part;     /* what fails: log, replay, log-recycling, flush, compaction, read, table; static, as `advice` */
+    const char *advice;   /* what to do */
+    char table[208];      /* of which table; "" = the database */
+    char message[512];
+} frz_health;
+/* The worst of TABLE and what it needs of the database; TABLE NULL: of all. OUT begins with FRZ_INIT(frz_health). Cheap where all is well. Failures that may pass (no space, I/O, a read-only file system, conflicts,
+ * memory) are tried again by themselves, after 1 s, 2 s, 4 s … 30 s; others (corruption, format, a defect) stop the writes to their table until frz_db_resume or a flush asked for succeeds. */
+FRZ_API FRZ_NODISCARD int frz_db_health(frz_db *, frz_table *table, frz_health *out, frz_error *);
+/* Tries all that failed again, now, in this thread. 0 if all is well after it; else the error of what is not, as frz_db_health has it. A reading database is refreshed. */
+FRZ_API FRZ_NODISCARD int frz_db_resume(frz_db *, frz_error *);
+
+/* The events with numbers above SINCE (0 = all) of the last `events_kept`, oldest first. EVENT is borrowed for the call; a result of FN other than 0 stops and is returned. FN may call anything but
+ * frz_db_close. A number above SINCE + 1 in the first one means that those between are gone. */
+FRZ_API FRZ_NODISCARD int frz_db_events(frz_db *, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *);
+
 typedef struct frz_stats {
     uint32_t struct_size;
     uint32_t reserved;
@@ -279,12 +374,50 @@ typedef struct frz_stats {
     uint64_t files_absorbed, files_removed, orphans_removed;
     uint64_t recovered_batches, recovered_bytes;
     uint64_t compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total; /* bytes: of live rows read; of files written */
+    uint64_t put_bytes, delete_bytes_written, metadata_bytes_written;
+    uint64_t compact_us_max;
+    uint64_t flush_us_p50, flush_us_p99, compact_us_p50, compact_us_p99, commit_us_p50, commit_us_p99; /* to a factor of two */
+    uint64_t rows_dead, delete_bytes, live_bytes, metadata_bytes, manifests, snapshots, files_pending;
+    uint64_t publish_lag_us;
+    uint64_t files_probed, pins, oldest_pin_us, oldest_pin_seq, events;
+    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
     uint64_t log_archived, log_archive_failures; /* segments; tries */
-} frz_stats;
+} frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);
 /* One `name value` a line. JSON: one object. */
 FRZ_API FRZ_NODISCARD int frz_db_stats_text(frz_db *, frz_table *table, bool json, frz_blob **out, frz_error *);
+/* OpenMetrics text (application/openmetrics-text; version=1.0.0): the same numbers as metric families, with labels `table` and `level`, histograms of flushes, compactions and commits, and the health. TABLE NULL = the
+ * database and each of its tables. */
+FRZ_API FRZ_NODISCARD int frz_db_metrics(frz_db *, frz_table *table, frz_blob **out, frz_error *);
+
+typedef struct frz_level {
+    uint32_t struct_size;
+    uint32_t level;      /* 0: what flushes leave */
+    uint64_t files, rows, rows_dead, bytes;
+    uint64_t runs;       /* sorted runs: how many files at most a key may be looked for in */
+} frz_level;
+/* The data files of TABLE by the level that they were written for, lowest first; levels without files are left out. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_levels(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *);
+
+/* What runs in the background now. */
+typedef struct frz_job {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *kind;   /* "flush", "compaction"; static, as reason and phase */
+    const char *table;  /* borrowed for the call */
+    const char *reason; /* "" or why */
+    const char *phase;  /* where it is: "collect", "write", "commit" … */
+    uint64_t duration_us, rows_done, rows_total, bytes_in; /* so far; rows_total 0 = not known yet */
+} frz_job;
+/* Oldest first; a result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_db_jobs(frz_db *, int (*fn)(void *ctx, const frz_job *job), void *ctx, frz_error *);
+/* One JSON object of all that is to be seen at a glance: `stats`, `health`, `tables` (each with stats, health, levels), `jobs`, the last `events`. docs/operations.md has its fields. */
+FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
+/* The same of the process that writes the warehouse at PATH, whichever that is: asks it (by touching .frazil/watch; without the permission to do so, it is not asked) and gives what it said last. It says so within a
+ * second or two of being asked, then every second, until nobody has asked for ten. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, it seems, and has not
+ * answered yet. */
+FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
 
 /* ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -363,6 +496,11 @@ FRZ_API FRZ_NODISCARD int frz_table_compact(frz_table *, const frz_compact_optio
 FRZ_API FRZ_NODISCARD int frz_table_property(frz_table *, const char *key, frz_blob **out, frz_error *);
 /* VALUE NULL removes it. Published when this returns. */
 FRZ_API FRZ_NODISCARD int frz_table_set_property(frz_table *, const char *key, const char *value, frz_error *);
+/* COUNT of them, all or none, in one commit. A VALUES[i] of NULL removes KEYS[i]; a key given twice is FRZ_INVALID. */
+FRZ_API FRZ_NODISCARD int frz_table_set_properties(frz_table *, const char *const *keys, const char *const *values, size_t count, frz_error *);
+/* From format version 2 to 3, with writers and readers going on: what is masked from now on is masked by deletion vectors, which take up what the position-delete files of their data files say, and rows
+ * get their lineage with the next snapshot. Engines that read format 2 alone read the table no more. Nothing happens where the table has that version; a lower one is FRZ_INVALID: there is no way back. */
+FRZ_API FRZ_NODISCARD int frz_table_upgrade(frz_table *, int32_t format_version, frz_error *);
 FRZ_API FRZ_NODISCARD int frz_table_properties(frz_table *, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *);
 
 /* ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -452,6 +590,15 @@ FRZ_API FRZ_NODISCARD int frz_delete(frz_table *, const frz_value *key, size_t n
 FRZ_API FRZ_NODISCARD int frz_snapshot_open(frz_db *, frz_snapshot **out, frz_error *);
 /* A published snapshot of one table, by Iceberg's snapshot id. FRZ_NOT_FOUND if it is not retained. */
 FRZ_API FRZ_NODISCARD int frz_snapshot_open_published(frz_table *, int64_t snapshot_id, frz_snapshot **out, frz_error *);
+/* The one that tag or branch NAME points at. FRZ_NOT_FOUND if there is none of the name. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open_ref(frz_table *, const char *name, frz_snapshot **out, frz_error *);
+/* The one that was current at TIME_MS, in ms since 1970-01-01T00:00Z. FRZ_NOT_FOUND, saying which times are known, if that is expired or was before the first. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_open_at(frz_table *, int64_t time_ms, frz_snapshot **out, frz_error *);
+/* The columns by which TABLE is read through the snapshot: a published one has those of its time, whatever the table has now: indexes in scan options and rows for frz_get are of it
+ * (frz_row_new_schema). A handle of the caller's own. */
+FRZ_API FRZ_NODISCARD int frz_snapshot_schema(frz_snapshot *, frz_table *table, frz_schema **out, frz_error *);
+/* Iceberg's id of a published snapshot; 0 of any other. */
+FRZ_API int64_t frz_snapshot_id(const frz_snapshot *);
 FRZ_API uint64_t frz_snapshot_seq(const frz_snapshot *);
 FRZ_API void frz_snapshot_close(frz_snapshot *);
 
@@ -561,6 +708,48 @@ typedef struct frz_snapshot_info {
 } frz_snapshot_info;
 /* Oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
 FRZ_API FRZ_NODISCARD int frz_table_snapshots(frz_table *, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
+
+/* A branch or a tag. `main` is the branch that frazil writes. */
+typedef struct frz_ref_info {
+    uint32_t struct_size;
+    bool is_tag;
+    const char *name;
+    int64_t snapshot_id;
+    int64_t snapshot_timestamp_ms;
+    /* of its own, 0 = the table's */
+    int64_t max_ref_age_ms;        /* it goes when its snapshot is older; main never does */
+    int64_t max_snapshot_age_ms;   /* of a branch */
+    int64_t min_snapshots_to_keep; /* of a branch */
+} frz_ref_info;
+/* INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_table_refs(frz_table *, int (*fn)(void *ctx, const frz_ref_info *info), void *ctx, frz_error *);
+
+typedef struct frz_tag_options {
+    uint32_t struct_size;
+    bool remove;             /* FRZ_NOT_FOUND if there is no such tag; with none of the others */
+    bool no_replace;         /* FRZ_EXISTS if there is a tag of this name; else it is set anew, with these options alone */
+    int64_t snapshot_id;     /* 0 = the current one: flush before, to have in it what is visible. FRZ_NOT_FOUND if it is not retained */
+    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set */
+} frz_tag_options;
+#define FRZ_TAG_OPTIONS_INIT FRZ_INIT(frz_tag_options)
+/* Names a snapshot: it is kept, beside frazil.snapshots-max, until the tag goes. OPTIONS NULL = the current one. Published when this returns; every engine that knows tags sees it. A branch of this name is
+ * FRZ_INVALID. */
+FRZ_API FRZ_NODISCARD int frz_table_tag(frz_table *, const char *name, const frz_tag_options *options, frz_error *);
+
+/* What each publish does by the table's properties, on demand and by other rules. What a branch or tag points at is never expired, nor what a branch keeps by settings of its own. */
+typedef struct frz_expire_options {
+    uint32_t struct_size;
+    bool dry_run;                /* only say which */
+    bool by_time;                /* `older_than_ms` counts */
+    int64_t older_than_ms;       /* snapshots from before this time, ms since 1970: in place of history.expire.max-snapshot-age-ms and of frazil.retention */
+    int64_t keep_last;           /* so many of main are kept however old; 0 = history.expire.min-snapshots-to-keep */
+    const int64_t *snapshot_ids; /* these in any case. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
+    size_t snapshot_id_count;
+} frz_expire_options;
+#define FRZ_EXPIRE_OPTIONS_INIT FRZ_INIT(frz_expire_options)
+/* FN, which may be NULL, is called for each snapshot that went (or would), oldest first, after the commit; a result other than 0 stops the telling and is returned. OPTIONS NULL = by the table's properties.
+ * Open snapshots and cursors read on; files go when nobody needs them. */
+FRZ_API FRZ_NODISCARD int frz_table_expire(frz_table *, const frz_expire_options *options, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *);
 
 typedef struct frz_file_info {
     uint32_t struct_size;

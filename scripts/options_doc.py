@@ -20,17 +20,18 @@ Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only
 MIDDLE = """
 ## Of a table
 
-Table properties: set by `frazil create --property key=value`, `frz_table_options`, `frz_table_set_property`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`). Values are decimal text.
+Table properties: set by `frazil create --property key=value`, `frazil set`, `frz_table_options`, `frz_table_set_properties`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`). Values are decimal text.
 A name that begins with `frazil.` and is not here is refused; other names are kept as they are.
 
 """
 TAIL = """| `write.parquet.compression-codec` | zstd | | | codec of data files: zstd, snappy or uncompressed |
+| `frazil.retention` | | | | snapshots kept beyond their age, thinned out: `all:16, 1m:60, 1h:24, 1d:30`; see [snapshots.md](snapshots.md) |
 
 These of Iceberg's are heeded too, with Iceberg's meaning: `history.expire.max-snapshot-age-ms` (a new table has 60000), `history.expire.min-snapshots-to-keep` (8), `history.expire.max-ref-age-ms`,
 `write.metadata.previous-versions-max` (20), `write.metadata.delete-after-commit.enabled` (true). A new table also has `gc.enabled` = false: another engine's clean-up would remove files that frazil's
 readers hold.
 
-The format version is chosen when the table is made: `--format-version`, `frz_table_options.format_version`; 2 (the default) masks rows by position-delete files, 3 by deletion vectors, with row lineage.
+The format version is chosen when the table is made: `--format-version`, `frz_table_options.format_version`, and goes up by `frazil upgrade`, `frz_table_upgrade`; 2 (the default) masks rows by position-delete files, 3 by deletion vectors, with row lineage.
 """
 
 

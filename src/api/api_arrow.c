@@ -220,8 +220,9 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
     TRY(frz__shell_durability(o, &g.durability, err));
     TRY(frz__arrow_stream_check(stream, err));
     frz__table_acquire(g.t); /* whatever the stream's callbacks close */
-    frz__db_pin(g.t->db);
+    struct pin pin;
     struct db *db = g.t->db;
+    frz__db_pin(db, &pin, atomic_load(&db->seq_visible));
     g.vecs.a = g.t->a;
     int rc = ingest(&g, stream, err);
     if (rows) *rows = g.written;
@@ -229,7 +230,7 @@ static int write_stream(frz_table *table, struct ArrowArrayStream *stream, bool 
     plan_clear(&g);
     frz__arrow_in_free(g.in);
     frz__table_release(g.t);
-    frz__db_unpin(db);
+    frz__db_unpin(db, &pin);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "api/handle.h"
 #include "base/blob.h"
 #include "base/sized.h"
+#include "engine/watch.h"
 
 static void snprintf_slice(char *out, size_t bytes, slice s) { snprintf(out, bytes, "%.*s", (int)s.len, (const char *)s.data); }
 
@@ -59,6 +60,7 @@ int frz_db_close(frz_db *h, frz_error *err)
     if (!h) return FRZ_OK;
     int rc = frz__shell_db(h, &db, err);
     if (rc < 0) return rc;
+    if (frz__events_inside(db->events)) return frz__err(err, FRZ_MISUSE, "%s can't be closed from its own event callback", db->root);
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
@@ -129,6 +131,34 @@ int frz_db_tables(frz_db *h, int (*fn)(void *ctx, const char *name), void *ctx, 
     }
 }
 
+int frz_db_events(frz_db *h, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    return frz__events_read(db->events, since, fn, ctx);
+}
+
+int frz_db_health(frz_db *h, frz_table *table, frz_health *out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__sized_check(out, "frz_health", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    frz__health_get(db, t, out);
+    return FRZ_OK;
+}
+
+int frz_db_resume(frz_db *h, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_db(h, &db, err));
+    return frz__health_resume(db, err);
+}
+
 static int stats_of(frz_db *h, frz_table *table, frz_stats *out, frz_error *err)
 {
     struct db *db;
@@ -157,6 +187,76 @@ int frz_db_stats_text(frz_db *h, frz_table *table, bool json, frz_blob **out, fr
     if (rc >= 0) rc = frz__blob_take(&text, out, err);
     buf_clear(&text);
     return rc;
+}
+
+int frz_db_metrics(frz_db *h, frz_table *table, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct table *t = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    if (table) TRY(frz__shell_table(table, &t, err));
+    if (t && t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    int rc = frz__metrics(db, t, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_db_jobs(frz_db *h, int (*fn)(void *ctx, const frz_job *job), void *ctx, frz_error *err)
+{
+    struct db *db;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_db(h, &db, err));
+    return frz__running_jobs(db, fn, ctx, err);
+}
+
+int frz_db_report(frz_db *h, frz_blob **out, frz_error *err)
+{
+    struct db *db;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_db(h, &db, err));
+    int rc = frz__report(db, &text, err);
+    if (rc >= 0) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+int frz_watch(const char *path, frz_blob **out, frz_error *err)
+{
+    struct fs *fs = NULL;
+    struct buf text = BUF_INIT(NULL, 0);
+    TRY(frz__shell_need(out, "out", err));
+    TRY(frz__shell_need(path, "path", err));
+    int rc = frz__fs_posix_new(NULL, path, FS_POSIX_ALLOW_REMOTE, &fs, err);
+    if (rc != FRZ_OK) return rc;
+    rc = frz__watch_read(fs, &text, err);
+    if (rc == FRZ_OK) rc = frz__blob_take(&text, out, err);
+    buf_clear(&text);
+    frz__fs_free(fs);
+    return rc;
+}
+
+int frz_db_levels(frz_db *h, frz_table *table, int (*fn)(void *ctx, const frz_level *level), void *ctx, frz_error *err)
+{
+    struct db *db;
+    struct table *t;
+    frz_level levels[LEVELS_MAX];
+    size_t count = 0;
+    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
+    TRY(frz__shell_need(table, "table", err));
+    TRY(frz__shell_db(h, &db, err));
+    TRY(frz__shell_table(table, &t, err));
+    if (t->db != db) return frz__err(err, FRZ_MISUSE, "table %s is of another database", t->name);
+    MUST(frz__table_usable(t, false, err));
+    TRY(frz__levels(t, levels, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        int rc = fn(ctx, &levels[i]);
+        if (rc) return rc;
+    }
+    return FRZ_OK;
 }
 
 /* ── tables ── */
@@ -261,11 +361,29 @@ int frz_table_property(frz_table *h, const char *key, frz_blob **out, frz_error 
 
 int frz_table_set_property(frz_table *h, const char *key, const char *value, frz_error *err)
 {
-    struct table *t;
     TRY(frz__shell_need(key, "key", err));
+    return frz_table_set_properties(h, &key, &value, 1, err);
+}
+
+int frz_table_set_properties(frz_table *h, const char *const *keys, const char *const *values, size_t count, frz_error *err)
+{
+    struct table *t;
     TRY(frz__shell_table(h, &t, err));
     MUST(frz__table_usable(t, true, err));
-    return frz__table_set_property(t, key, value, err);
+    if (count == 0) return FRZ_OK;
+    TRY(frz__shell_need((const void *)keys, "keys", err));
+    TRY(frz__shell_need((const void *)values, "values", err));
+    for (size_t i = 0; i < count; i++) TRY(frz__shell_need(keys[i], "keys[i]", err));
+    return frz__table_set_properties(t, keys, values, count, err);
+}
+
+int frz_table_upgrade(frz_table *h, int32_t format_version, frz_error *err)
+{
+    struct table *t;
+    TRY(frz__shell_table(h, &t, err));
+    MUST(frz__table_usable(t, true, err));
+    if (format_version < 1) return frz__err(err, FRZ_INVALID, "format version %d: expected 2 or 3", format_version);
+    return frz__table_upgrade(t, format_version, err);
 }
 
 int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, const char *value), void *ctx, frz_error *err)
@@ -289,42 +407,6 @@ int frz_table_properties(frz_table *h, int (*fn)(void *ctx, const char *key, con
 }
 
 /* ── what is published ── */
-
-int frz_table_snapshots(frz_table *h, int (*fn)(void *ctx, const frz_snapshot_info *info), void *ctx, frz_error *err)
-{
-    struct table *t;
-    TRY(frz__shell_need((const void *)(uintptr_t)fn, "fn", err));
-    TRY(frz__shell_table(h, &t, err));
-    MUST(frz__table_usable(t, false, err));
-    struct version *v = frz__version_acquire(t);
-    struct buf text = BUF_INIT(NULL, 0);
-    int rc = FRZ_OK;
-    for (size_t i = 0; rc == FRZ_OK && i < v->meta->snapshot_count; i++) {
-        const struct ice_snapshot *s = &v->meta->snapshots[i];
-        struct jw w = JW_INIT(&text, err);
-        buf_reset(&text);
-        frz__jw_object(&w);
-        for (size_t k = 0; k < s->summary_count; k++) {
-            char key[256];
-            snprintf_slice(key, sizeof key, s->summary[k].key);
-            frz__jw_key(&w, key);
-            frz__jw_str(&w, s->summary[k].value);
-        }
-        frz__jw_object_end(&w);
-        rc = frz__jw_end(&w);
-        if (rc >= 0) rc = buf_append_byte(&text, 0, err);
-        size_t operation = text.len;
-        if (rc >= 0) rc = buf_append_slice(&text, s->operation, err);
-        if (rc >= 0) rc = buf_append_byte(&text, 0, err);
-        if (rc < 0) break;
-        frz_snapshot_info info = {.struct_size = sizeof info, .current = s->id == v->meta->current_snapshot_id, .snapshot_id = s->id, .parent_id = s->parent_id > 0 ? s->parent_id : 0,
-            .sequence_number = s->sequence_number, .timestamp_ms = s->timestamp_ms, .operation = (const char *)text.data + operation, .summary_json = (const char *)text.data};
-        rc = fn(ctx, &info);
-    }
-    buf_clear(&text);
-    frz__version_release(v);
-    return rc;
-}
 
 int frz_table_files(frz_table *h, frz_snapshot *snapshot, int (*fn)(void *ctx, const frz_file_info *info), void *ctx, frz_error *err)
 {

@@ -30,7 +30,7 @@ int frz_snapshot_open(frz_db *owner, frz_snapshot **out, frz_error *err)
     return snapshot_shell(s, out, err);
 }
 
-int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snapshot **out, frz_error *err)
+static int open_published(frz_table *table, const struct published *which, frz_snapshot **out, frz_error *err)
 {
     struct table *t;
     struct snapshot *s;
@@ -38,10 +38,43 @@ int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snaps
     *out = NULL;
     TRY(frz__shell_table(table, &t, err));
     MUST(frz__table_usable(t, false, err));
-    int rc = frz__snapshot_published(t, snapshot_id, &s, err);
+    int rc = frz__snapshot_published(t, which, &s, err);
     return rc == FRZ_OK ? snapshot_shell(s, out, err) : rc;
 }
 
+int frz_snapshot_open_published(frz_table *table, int64_t snapshot_id, frz_snapshot **out, frz_error *err)
+{
+    return open_published(table, &(struct published){.id = snapshot_id}, out, err);
+}
+
+int frz_snapshot_open_ref(frz_table *table, const char *name, frz_snapshot **out, frz_error *err)
+{
+    if (out) *out = NULL;
+    TRY(frz__shell_need(name, "name", err));
+    return open_published(table, &(struct published){.ref = name}, out, err);
+}
+
+int frz_snapshot_open_at(frz_table *table, int64_t time_ms, frz_snapshot **out, frz_error *err)
+{
+    return open_published(table, &(struct published){.by_time = true, .time_ms = time_ms}, out, err);
+}
+
+int frz_snapshot_schema(frz_snapshot *snapshot, frz_table *table, frz_schema **out, frz_error *err)
+{
+    struct table *t;
+    struct snapshot *s;
+    TRY(frz__shell_need(out, "out", err));
+    *out = NULL;
+    TRY(frz__shell_need(snapshot, "snapshot", err));
+    TRY(frz__shell_snapshot(snapshot, &s, err));
+    TRY(frz__shell_table(table, &t, err));
+    const frz_schema *schema = frz__snapshot_schema(s, t);
+    if (!schema) return frz__err(err, FRZ_NOT_FOUND, "table %s is not in the snapshot", t->name);
+    *out = frz__schema_acquire(schema);
+    return FRZ_OK;
+}
+
+int64_t frz_snapshot_id(const frz_snapshot *h) { return h && atomic_load(&h->kind) == SHELL_SNAPSHOT ? h->s->id : 0; }
 uint64_t frz_snapshot_seq(const frz_snapshot *h) { return h && atomic_load(&h->kind) == SHELL_SNAPSHOT ? h->s->seq : 0; }
 
 void frz_snapshot_close(frz_snapshot *h)
@@ -63,7 +96,7 @@ static int get_row(frz_table *table, frz_snapshot *snapshot, const frz_value *ke
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__shell_snapshot(snapshot, &s, err));
     if (out->borrows) return frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
-    TRY(frz__shell_row_fits(t, out, err));
+    TRY(frz__shell_row_fits_then(t, s, out, err));
     buf_reset(&out->scratch);
     buf_reset(&out->wanted);
     int rc = frz__shell_key(out->schema, key, nkey, &out->wanted, err);
@@ -101,7 +134,6 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
     TRY(frz__shell_need(keys, "keys", err));
     TRY(frz__shell_need((const void *)rows, "rows", err));
     TRY(frz__shell_need(found, "found", err));
-    frz_schema *schema = frz__table_schema(t);
     struct buf encoded = BUF_INIT(t->a, 0);
     slice *slices = (slice *)frz__alloc_array(t->a, count, sizeof *slices);
     int rc = slices ? FRZ_OK : frz__err_no_memory(err, count * sizeof *slices);
@@ -109,8 +141,8 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
         size_t at = encoded.len;
         rc = frz__shell_need(rows[i], "rows[i]", err);
         if (rc >= 0 && rows[i]->borrows) rc = frz__err(err, FRZ_MISUSE, "a cursor's row can't be filled by a get");
-        if (rc >= 0) rc = frz__shell_row_fits(t, rows[i], err);
-        if (rc >= 0) rc = frz__shell_key(schema, keys + i * nkey, nkey, &encoded, err);
+        if (rc >= 0) rc = frz__shell_row_fits_then(t, s, rows[i], err);
+        if (rc >= 0) rc = frz__shell_key(rows[i]->schema, keys + i * nkey, nkey, &encoded, err);
         slices[i].len = encoded.len - at;
     }
     size_t at = 0;
@@ -123,7 +155,6 @@ int frz_multi_get(frz_table *table, frz_snapshot *snapshot, const frz_value *key
         if (!found[i]) frz_row_clear(rows[i]);
     frz__free(t->a, slices);
     buf_clear(&encoded);
-    frz__schema_release(schema);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/sized.h"
+#include "engine/snapshot.h"
 
 static pthread_mutex_t grave_mu = PTHREAD_MUTEX_INITIALIZER;
 static void *graves[SHELLS_KEPT];
@@ -80,21 +81,29 @@ int frz__shell_durability(const frz_write_options *o, int *out, frz_error *err)
     return FRZ_OK;
 }
 
+static bool same_columns(const frz_schema *r, const frz_schema *s)
+{
+    bool same = r == s || (r->count == s->count && r->key_count == s->key_count);
+    for (size_t i = 0; same && r != s && i < s->count; i++)
+        same = r->columns[i].name_len == s->columns[i].name_len && memcmp(r->columns[i].name, s->columns[i].name, s->columns[i].name_len) == 0 &&
+               frz__type_eq(r->columns[i].type, s->columns[i].type) && r->columns[i].required == s->columns[i].required && r->columns[i].key_index == s->columns[i].key_index;
+    return same;
+}
+
 int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err)
 {
-    const frz_schema *r = row->schema;
-    if (r == atomic_load_explicit(&t->view_schema, memory_order_acquire)) return FRZ_OK; /* while the row counts it, no other has its address */
+    if (row->schema == atomic_load_explicit(&t->view_schema, memory_order_acquire)) return FRZ_OK; /* while the row counts it, no other has its address */
     frz_schema *s = frz__table_schema(t);
-    int rc = FRZ_OK;
-    if (r != s) {
-        bool same = r->count == s->count && r->key_count == s->key_count;
-        for (size_t i = 0; same && i < s->count; i++)
-            same = r->columns[i].name_len == s->columns[i].name_len && memcmp(r->columns[i].name, s->columns[i].name, s->columns[i].name_len) == 0 &&
-                   frz__type_eq(r->columns[i].type, s->columns[i].type) && r->columns[i].required == s->columns[i].required && r->columns[i].key_index == s->columns[i].key_index;
-        if (!same) rc = frz__err(err, FRZ_INVALID, "the row is not of table %s's schema: make it with frz_row_new of this table", t->name);
-    }
+    bool same = same_columns(row->schema, s);
     frz__schema_release(s);
-    return rc;
+    return same ? FRZ_OK : frz__err(err, FRZ_INVALID, "the row is not of table %s's schema: make it with frz_row_new of this table", t->name);
+}
+
+int frz__shell_row_fits_then(struct table *t, const struct snapshot *s, const frz_row *row, frz_error *err)
+{
+    const frz_schema *then = s ? frz__snapshot_schema(s, t) : NULL;
+    if (!then) return frz__shell_row_fits(t, row, err);
+    return same_columns(row->schema, then) ? FRZ_OK : frz__err(err, FRZ_INVALID, "the row is not of the snapshot's schema: frz_snapshot_schema has that, frz_row_new_schema makes rows of it");
 }
 
 int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err)

@@ -52,6 +52,8 @@ FRZ_NODISCARD int frz__shell_durability(const frz_write_options *o, int *out, fr
 void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is being closed */
 /* ROW fits T's schema, by pointer or by shape. */
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, frz_error *err);
+/* … the columns that T is read by through S (NULL: now). */
+FRZ_NODISCARD int frz__shell_row_fits_then(struct table *t, const struct snapshot *s, const frz_row *row, frz_error *err);
 /* NKEY values → encoded key of S, appended. */
 FRZ_NODISCARD int frz__shell_key(const frz_schema *s, const frz_value *key, size_t nkey, struct buf *out, frz_error *err);
 /* A database on FS, which the caller keeps until after close: tests of crashes and faults. */

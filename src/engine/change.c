@@ -5,7 +5,6 @@
 
 #include "engine/paths.h"
 
-#define FILE_BYTES_MAX ((uint64_t)7 << 28) /* below 2 GiB, whatever is behind the rows */
 #define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has at most an eighth of the memory */
 
 uint64_t frz__change_file_rows(const struct table *t) { return t->db->set.memory_bytes / MEMORY_PER_FILE_ROW; }
@@ -17,7 +16,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     frz__deletes_init(&c->deletes, t);
     frz__db_token(t->db, v->number + 1, c->token);
     frz__mutex_lock(&t->view_mu);
-    c->file_bytes_max = s->write_target_file_size_bytes < FILE_BYTES_MAX ? s->write_target_file_size_bytes : FILE_BYTES_MAX;
+    c->file_bytes_max = s->write_target_file_size_bytes < CHANGE_FILE_BYTES_MAX ? s->write_target_file_size_bytes : CHANGE_FILE_BYTES_MAX;
     c->file_rows_max = frz__change_file_rows(t);
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
         .row_group_bytes = s->write_parquet_row_group_size_bytes, .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
@@ -201,6 +200,9 @@ static void expire_gone(struct change *c)
     }
 }
 
+/* A puffin file holds many vectors, each with an entry of its own. */
+static uint64_t delete_bytes(const struct ice_file *f) { return (uint64_t)(f->content_size > 0 ? f->content_size : f->file_size); }
+
 int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
 {
     struct table *t = c->t;
@@ -235,6 +237,7 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
         r.edit.no_snapshot = added == 0 && removed == 0 && d->removed_dv_count == 0;
         r.data_files = files;
         r.data_file_count = open;
+        for (size_t i = 0; i < d->added_count; i++) stat_add(&t->delete_bytes_written, delete_bytes(&d->added[i]));
         rc = frz__commit(t, &r, err);
         c->committed = rc >= 0;
         c->in_doubt = r.in_doubt;
@@ -266,10 +269,17 @@ static int next_files(struct change *c, struct vfile ***out, size_t *count, frz_
     int rc = files ? FRZ_OK : frz__err_no_memory(err, c->base->file_count * sizeof *files);
     for (size_t i = 0; rc >= 0 && i < c->base->file_count; i++) {
         struct vfile *v = c->base->files[i];
+        struct mask *mask = c->by_file[i].mask;
+        int64_t first_row_id = v->first_row_id;
         if (c->by_file[i].gone) continue;
-        if (!c->by_file[i].mask) files[n++] = frz__vfile_acquire(v);
+        if (first_row_id < 0 && t->version->meta->format_version >= 3) { /* after an upgrade the first snapshot gives row ids to what is there */
+            const struct ice_entry *e = entry_of(&t->version->tree, v->iceberg_path);
+            if (e) first_row_id = e->file.first_row_id;
+        }
+        if (!mask && first_row_id == v->first_row_id) files[n++] = frz__vfile_acquire(v);
         else {
-            rc = frz__vfile_new(t->a, frz__sst_acquire(v->sst), frz__mask_acquire(c->by_file[i].mask), slice_str(v->iceberg_path), v->first_row_id, v->data_sequence, v->file_size, &files[n], err);
+            mask = mask ? mask : v->mask;
+            rc = frz__vfile_new(t->a, frz__sst_acquire(v->sst), mask ? frz__mask_acquire(mask) : NULL, slice_str(v->iceberg_path), first_row_id, v->data_sequence, v->file_size, &files[n], err);
             n += rc >= 0;
         }
     }

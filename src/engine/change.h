@@ -7,6 +7,8 @@
 #define FRZ_ENGINE_CHANGE_H
 #include "engine/deletes.h"
 
+#define CHANGE_FILE_BYTES_MAX ((uint64_t)7 << 28) /* below 2 GiB, whatever is behind the rows */
+
 struct output {
     char *path, *uri; /* relative to the warehouse; as manifests say */
     struct file *file;

@@ -4,7 +4,7 @@
  *   2  manifests and list are written, then synced together with the data files, then their directories
  *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
  *   4  the hint moves
- * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot the edit goes on from there; with another one it is
+ * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot and format version the edit goes on from there; with another it is
  * FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
 #include <stdio.h>
 
@@ -41,6 +41,13 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
     frz__free(a, files);
     return rc;
+}
+
+static uint64_t bytes_of(const struct ice_result *res)
+{
+    uint64_t bytes = res->metadata_json.len;
+    for (size_t i = 0; i < res->file_count; i++) bytes += res->files[i].bytes.len;
+    return bytes;
 }
 
 int frz__hint_move(struct table *t, int64_t number, frz_error *err)
@@ -109,7 +116,9 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     next->meta = res.meta;
     next->tree = res.tree;
     next->number = base->number + 1;
+    next->metadata_bytes = res.metadata_json.len;
     FAILPOINT_CHECK("commit.before_files", err);
+    stat_add(&t->metadata_bytes_written, bytes_of(&res));
     CHECK(write_small_files(t, &res, r, err));
     FAILPOINT_CHECK("commit.before_link", err);
     CHECK(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, next->number));
@@ -123,6 +132,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     frz_error hint_error;
     if (frz__hint_move(t, next->number, &hint_error) < 0)
         frz__log(&db->log, FRZ_LOG_WARN, "%s: version-hint.text stays behind version %" PRId64 ": %s", t->name, next->number, hint_error.message);
+    if (res.expired_snapshot_count) frz__event(db, t, FRZ_EVENT_SNAPSHOTS_EXPIRED, &(struct event_info){.rows_in = res.expired_snapshot_count});
     drop_old_metadata(t, &res);
     expire_metadata(t, base, next, &res);
     r->number = next->number;
@@ -130,6 +140,12 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     r->sequence = res.meta->last_sequence_number;
 done:
     return rc;
+}
+
+/* An edit for one is good for the other: of one table, with the same rows, masked the same way. */
+static bool same_state(const struct version *a, const struct version *b)
+{
+    return a->meta->current_snapshot_id == b->meta->current_snapshot_id && a->meta->format_version == b->meta->format_version && strcmp(a->meta->uuid, b->meta->uuid) == 0;
 }
 
 int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
@@ -157,9 +173,10 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         }
         if (rc != FRZ_EXISTS) break;
         stat_add(&t->commit_conflicts, 1);
+        frz__event(t->db, t, FRZ_EVENT_CONFLICT, &(struct event_info){.rows_in = (uint64_t)tries + 1});
         rc = frz__version_load(t, &theirs, err);
         if (rc < 0) break;
-        if (theirs->meta->current_snapshot_id != t->version->meta->current_snapshot_id || strcmp(theirs->meta->uuid, t->uuid) != 0 || tries == TRIES_MAX) {
+        if (!same_state(theirs, t->version) || tries == TRIES_MAX) {
             rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
             frz__version_release(theirs);
             break;
@@ -171,8 +188,8 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc == FRZ_OK) {
         stat_add(&t->commits, 1);
-        stat_add(&t->commit_us_total, us);
-        stat_max(&t->commit_us_max, us);
+        latency_add(&t->commit_latency, us);
+        frz__event(t->db, t, FRZ_EVENT_COMMIT, &(struct event_info){.duration_us = us, .files_in = r->edit.removed_count, .files_out = r->edit.added_count});
     }
     return rc;
 }

@@ -28,7 +28,10 @@ static void bound_by_memory(struct table *t, struct plan_options *o)
         bytes += (uint64_t)v->files[i]->file_size;
         rows += v->files[i]->sst->rows;
     }
-    uint64_t row = bytes / rows + 1, pages = v->schema->count * t->settings.write_parquet_page_size_bytes, one = row * UNPACKED * ROWS_READ_AHEAD + pages;
+    frz__mutex_lock(&t->view_mu);
+    uint64_t page = t->settings.write_parquet_page_size_bytes;
+    frz__mutex_unlock(&t->view_mu);
+    uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
     frz__view_release(v);
     o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
     o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
@@ -40,11 +43,11 @@ void frz__compact_options(struct table *t, struct plan_options *out)
 {
     frz__mutex_lock(&t->view_mu);
     const struct table_settings *s = &t->settings;
-    uint64_t puts = stat_get(&t->rows_put) + stat_get(&t->rows_deleted), gets = stat_get(&t->db->gets);
+    frz__mix_look(&t->mix, stat_get(&t->gets), stat_get(&t->rows_put) + stat_get(&t->rows_deleted), frz__clock_mono_ns());
     *out = (struct plan_options){.ratio = (unsigned)s->frazil_level_ratio, .level0_runs_max = (unsigned)s->frazil_level0_runs_max, .masked_percent = (unsigned)s->frazil_compaction_masked_percent,
         .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
         .input_bytes_max = s->frazil_compaction_input_bytes_max};
-    out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max(gets, puts, out->ratio);
+    out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max((uint64_t)t->mix.gets, (uint64_t)t->mix.puts, out->ratio);
     frz__mutex_unlock(&t->view_mu);
     bound_by_memory(t, out);
 }
@@ -53,7 +56,7 @@ void frz__compact_profile(const struct compaction *c, struct sst_writer_options 
 {
     struct table *t = c->t;
     uint64_t held = at_least(memory_share(t) / 4, ROW_GROUP_BYTES_MIN); /* a row group is held until it ends */
-    o->lineage = t->format_version >= 3;
+    o->lineage = compaction_lineage(c);
     o->level_hint = c->plan.level;
     if (o->row_group_bytes > held) o->row_group_bytes = held;
     if (!c->plan.last) return;
@@ -148,6 +151,16 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
     return rc;
 }
 
+/* The table was upgraded meanwhile, or its first snapshot since gave row ids to what the inputs hold: the outputs don't have them. */
+static bool lineage_began(const struct compaction *c, const struct view *now)
+{
+    if (c->t->version->meta->format_version != c->version->meta->format_version) return true;
+    for (size_t k = 0; k < c->plan.count; k++)
+        for (size_t i = 0; i < now->file_count; i++)
+            if (now->files[i]->first_row_id >= 0 && c->inputs[k]->first_row_id < 0 && strcmp(now->files[i]->iceberg_path, c->inputs[k]->iceberg_path) == 0) return true;
+    return false;
+}
+
 static int publish_once(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
@@ -159,6 +172,10 @@ static int publish_once(struct compaction *c, frz_error *err)
     if (now->schema->schema_id != c->view->schema->schema_id) {
         frz__view_release(now);
         return frz__err(err, FRZ_CONFLICT, "%s: its schema changed while files were rewritten", t->name);
+    }
+    if (lineage_began(c, now)) {
+        frz__view_release(now);
+        return frz__err(err, FRZ_CONFLICT, "%s: its rows were given row ids while files were rewritten", t->name);
     }
     TRY(translate(c, now, err)); /* takes NOW's count */
     frz__change_drop_dead(&c->change);
@@ -244,10 +261,9 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
     return rc;
 }
 
-int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+static int run(struct compaction *c, frz_error *err)
 {
     struct table *t = c->t;
-    int64_t since = frz__clock_mono_ns();
     c->changing = true;
     TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
     TRY(frz__reloc_init(&c->reloc, t->a, c->plan.count, err));
@@ -256,14 +272,51 @@ int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error
         c->reloc.inputs[i].mask = c->inputs[i]->mask;
     }
     FAILPOINT("compact.begin", err);
+    frz__running_phase(t->db, &c->job, "write");
     MUST(frz__compact_merge(c, err));
     FAILPOINT("compact.after_data", err);
     TRY(frz__change_readers(&c->change, err));
+    frz__running_phase(t->db, &c->job, "commit");
     MUST(publish(c, err));
+    return FRZ_OK;
+}
+
+static void tell_end(const struct compaction *c, int rc, int64_t since, const frz_error *err)
+{
+    struct event_info i = {.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .files_in = c->plan.count, .files_out = c->change.output_count, .bytes_in = c->plan.input_bytes, .bytes_out = c->change.bytes,
+                           .rows_out = c->change.rows, .status = rc, .reason = frz__plan_reason_name(c->plan.reason), .message = rc == FRZ_OK ? NULL : err->message};
+    frz__event(c->t->db, c->t, rc == FRZ_OK ? FRZ_EVENT_COMPACTION_END : FRZ_EVENT_COMPACTION_FAILED, &i);
+}
+
+/* The health is told of what failed, not that it was stopped. */
+static void note(const struct compaction *c, int rc, const frz_error *err)
+{
+    struct table *t = c->t;
+    if (rc == FRZ_OK) frz__health_ok(t->db, t, HEALTH_COMPACTION);
+    else if (rc < 0 && rc != FRZ_CANCELLED && !atomic_load(&t->db->closing) && !atomic_load(&t->dropped)) (void)frz__health_fail(t->db, t, HEALTH_COMPACTION, err);
+}
+
+int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error *err)
+{
+    struct table *t = c->t;
+    int64_t since = frz__clock_mono_ns();
+    frz_error own = {0};
+    frz__event(t->db, t, FRZ_EVENT_COMPACTION_BEGIN, &(struct event_info){.files_in = c->plan.count, .bytes_in = c->plan.input_bytes, .reason = frz__plan_reason_name(c->plan.reason)});
+    frz__running_begin(t->db, &c->job, t, "compaction", frz__plan_reason_name(c->plan.reason));
+    atomic_store(&c->job.bytes_in, c->plan.input_bytes);
+    atomic_store(&c->job.rows_total, c->rows_in);
+    int rc = run(c, &own);
+    frz__running_end(t->db, &c->job);
+    tell_end(c, rc, since, &own);
+    note(c, rc, &own);
+    if (rc != FRZ_OK) {
+        if (err) *err = own;
+        return rc;
+    }
     stat_add(&t->compactions, 1);
     stat_add(&t->compact_bytes_in, c->plan.input_bytes);
     stat_add(&t->compact_bytes_out, c->change.bytes);
-    stat_add(&t->compact_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+    latency_add(&t->compaction_latency, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
     if (out) *out = (struct compact_result){c->plan.reason, c->plan.count, c->change.output_count, c->plan.input_bytes, c->change.bytes, c->change.rows, c->plan.level};
     return FRZ_OK;
 }

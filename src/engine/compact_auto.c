@@ -3,11 +3,8 @@
  * One job a table waits in the compactors' queue at most. When its turn comes it plans and claims, hands its place in the queue on to the next one, which plans around it, and then carries its plan out:
  * so as many run at once as there are threads and as the planner finds work that does not touch. Each, at its end, looks again. A look that finds nothing ends the chain; the next flush, open or change
  * of a property begins another.
- * A failure is tried again after a while, twice as long each time, by the clock (sched.c): never in a loop. Compactors are threads of their own: a flush never waits for one. */
+ * A failure is tried again when the health says (health.h), by the clock (sched.c): never in a loop. Compactors are threads of their own: a flush never waits for one. */
 #include "engine/compact.h"
-
-#define BACKOFF_MIN_NS ((int64_t)1000000000)
-#define BACKOFF_MAX_NS ((int64_t)64000000000)
 
 static bool wanted(struct table *t) { return !atomic_load(&t->db->closing) && !atomic_load(&t->dropped) && !table_is_broken(t); }
 
@@ -23,21 +20,21 @@ static bool leave_queue(struct table *t)
 
 static void failed(struct table *t, const frz_error *err)
 {
+    int64_t now = frz__clock_mono_ns(), at = now;
+    if (frz__health_due(t->db, t, HEALTH_COMPACTION, now, &at)) at = frz__health_fail(t->db, t, HEALTH_COMPACTION, err); /* it did not come so far as to run */
     frz__mutex_lock(&t->view_mu);
-    int64_t wait = t->compact_backoff_ns * 2;
-    t->compact_backoff_ns = wait < BACKOFF_MIN_NS ? BACKOFF_MIN_NS : wait > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : wait;
-    t->compact_retry_at_ns = frz__clock_mono_ns() + t->compact_backoff_ns;
-    wait = t->compact_backoff_ns;
+    t->compact_retry_at_ns = at;
     frz__mutex_unlock(&t->view_mu);
     stat_add(&t->compact_failures, 1);
-    frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: a compaction failed, its files stay as they are, the next try is in %" PRId64 " s: %s", t->name, wait / 1000000000, err->message);
+    if (at == INT64_MAX) frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: a compaction failed, its files stay as they are, and it is not tried again by itself: %s", t->name, err->message);
+    else frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: a compaction failed, its files stay as they are, the next try is in %" PRId64 " s: %s", t->name, (at - now) / 1000000000, err->message);
     frz__sched_wake(t->db);
 }
 
 static void succeeded(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);
-    t->compact_backoff_ns = t->compact_retry_at_ns = 0;
+    t->compact_retry_at_ns = 0;
     frz__mutex_unlock(&t->view_mu);
     frz__log_release(t->db);
 }
@@ -99,6 +96,10 @@ int64_t frz__compact_tend(struct table *t, int64_t now)
     frz__mutex_lock(&t->view_mu);
     int64_t retry = t->compact_retry_at_ns;
     frz__mutex_unlock(&t->view_mu);
+    if (retry && !frz__health_bad(t->db, t, HEALTH_COMPACTION)) { /* it was resumed, or another one went well */
+        succeeded(t);
+        retry = now;
+    }
     if (!retry || retry > now) return retry ? retry : INT64_MAX;
     frz__compact_schedule(t);
     return INT64_MAX;

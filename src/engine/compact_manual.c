@@ -17,7 +17,8 @@ struct manual {
     frz_compact_result *out;
     frz_compact_progress progress;
     uint64_t rows_done, bytes_done, files_done; /* by jobs that are published */
-    int64_t since_ns, rewriting_since_ns, told_ns;
+    int64_t since_ns, rewriting_since_ns;
+    _Atomic int64_t told_ns;
     _Atomic bool telling, cancelled;
 };
 
@@ -62,18 +63,21 @@ void frz__compact_manual_stop(struct db *db)
 
 static int cancelled(frz_error *err) { return frz__err(err, FRZ_CANCELLED, "the compaction was cancelled"); }
 
-/* ALWAYS: not only if it is time. */
-static int tell(struct manual *m, int phase, bool always, frz_error *err)
+/* ROWS, BYTES: of the job at work. ALWAYS: not only if it is time. */
+static int tell(struct manual *m, int phase, uint64_t rows, uint64_t bytes, bool always, frz_error *err)
 {
     struct table *t = m->t;
     if (atomic_load(&t->db->manual_stop)) return frz__err(err, FRZ_CANCELLED, "the compaction was cancelled: the database is being closed");
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "%s was dropped", t->name);
     if (atomic_load(&m->cancelled)) return cancelled(err);
     int64_t now = frz__clock_mono_ns();
-    if (!m->o->progress || (!always && now - m->told_ns < TELL_NS) || atomic_exchange(&m->telling, true)) return FRZ_OK;
+    if (!m->o->progress || (!always && now - atomic_load(&m->told_ns) < TELL_NS) || atomic_exchange(&m->telling, true)) return FRZ_OK;
     frz_compact_progress *p = &m->progress;
-    m->told_ns = now;
+    atomic_store(&m->told_ns, now);
     p->phase = phase;
+    if (m->rows_done + rows > p->rows_done) p->rows_done = m->rows_done + rows; /* pieces of a job tell out of order */
+    if (m->bytes_done + bytes > p->bytes_done) p->bytes_done = m->bytes_done + bytes;
+    p->files_done = m->files_done;
     if (p->rows_done > p->rows_total) p->rows_total = p->rows_done;
     if (p->bytes_done > p->bytes_total) p->bytes_total = p->bytes_done;
     if (p->files_done > p->files_total) p->files_total = p->files_done;
@@ -86,11 +90,8 @@ static int tell(struct manual *m, int phase, bool always, frz_error *err)
 
 static int look(void *ctx, const struct plan *plan, uint64_t rows_done, uint64_t rows_total, frz_error *err)
 {
-    struct manual *m = (struct manual *)ctx;
     double share = rows_total ? (double)rows_done / (double)rows_total : 1;
-    m->progress.rows_done = m->rows_done + rows_done;
-    m->progress.bytes_done = m->bytes_done + (uint64_t)((double)plan->input_bytes * share);
-    return tell(m, FRZ_COMPACT_REWRITE, rows_done == 0 || rows_done == rows_total, err);
+    return tell((struct manual *)ctx, FRZ_COMPACT_REWRITE, rows_done, (uint64_t)((double)plan->input_bytes * share), rows_done == 0 || rows_done == rows_total, err);
 }
 
 /* ── what there is to do ── */
@@ -149,7 +150,7 @@ static int wait_for_others(struct manual *m, frz_error *err)
     frz__mutex_lock(&t->view_mu);
     while (in_time && t->claims_released == m->watch.releases && !atomic_load(&t->db->manual_stop) && !atomic_load(&t->dropped)) in_time = frz__cond_wait_until(&t->room, &t->view_mu, until);
     frz__mutex_unlock(&t->view_mu);
-    return tell(m, FRZ_COMPACT_WAIT, true, err);
+    return tell(m, FRZ_COMPACT_WAIT, 0, 0, true, err);
 }
 
 static int run_jobs(struct manual *m, frz_error *err)
@@ -175,10 +176,7 @@ static int run_jobs(struct manual *m, frz_error *err)
         m->out->rows_masked = m->watch.masked_dropped;
         m->rows_done += r.rows;
         m->bytes_done += r.bytes_in;
-        m->progress.rows_done = m->rows_done;
-        m->progress.bytes_done = m->bytes_done;
-        m->progress.files_done = m->files_done;
-        MUST(tell(m, FRZ_COMPACT_REWRITE, true, err));
+        MUST(tell(m, FRZ_COMPACT_REWRITE, 0, 0, true, err));
     }
 }
 
@@ -186,7 +184,7 @@ static int whole(struct manual *m, frz_error *err)
 {
     struct table *t = m->t;
     if (!m->o->no_flush && !m->o->dry_run) {
-        MUST(tell(m, FRZ_COMPACT_FLUSH, true, err));
+        MUST(tell(m, FRZ_COMPACT_FLUSH, 0, 0, true, err));
         MUST(frz__flush(t, err));
     }
     m->watch.file_no_end = atomic_load(&t->db->next_file_no);

@@ -44,7 +44,7 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
     for (; rc >= 0 && n < c->plan.count; n++) {
         const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = c->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to};
+        struct sst_scan_options o = {.lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to};
         rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
         if (rc < 0) break;
         sources[n]->tag = n;
@@ -88,6 +88,7 @@ static void pay(struct crew *crew, struct piece *p, uint64_t rows)
     p->written = written;
     if (due) frz__rate_take(&c->t->db->compact_rate, due);
     atomic_fetch_add(&c->rows_done, rows - p->rows);
+    atomic_fetch_add(&c->job.rows_done, rows - p->rows);
     p->rows = rows;
 }
 
@@ -95,7 +96,7 @@ static int merge_rows(struct crew *crew, struct piece *p, struct iter *it, bool 
 {
     struct compaction *c = crew->c;
     struct change *change = p->change;
-    bool v3 = c->t->format_version >= 3;
+    bool v3 = compaction_lineage(c);
     uint64_t rows = 0;
     int rc;
     while ((rc = iter_next(it, err)) == FRZ_OK) {
@@ -193,7 +194,7 @@ static size_t piece_count(struct compaction *c)
     frz__mutex_lock(&c->t->view_mu);
     uint64_t least = c->t->settings.frazil_compaction_split_bytes;
     frz__mutex_unlock(&c->t->view_mu);
-    uint64_t n = c->plan.input_bytes / least, idle = db->compactors && threads > busy ? threads - busy : 0;
+    uint64_t n = c->plan.one_file ? 1 : c->plan.input_bytes / least, idle = db->compactors && threads > busy ? threads - busy : 0;
     if (n > idle) n = idle;
     return n < 1 ? 1 : n > PIECES_MAX ? PIECES_MAX : (size_t)n;
 }
@@ -224,7 +225,8 @@ static int crew_new(struct compaction *c, struct crew **out, frz_error *err)
         crew->count++;
         TRY(rc);
         frz__compact_profile(c, &change->writer_options);
-        change->file_bytes_max = c->plan.output_bytes < change->file_bytes_max ? c->plan.output_bytes : change->file_bytes_max;
+        if (c->plan.one_file) change->file_bytes_max = CHANGE_FILE_BYTES_MAX;
+        else if (c->plan.output_bytes < change->file_bytes_max) change->file_bytes_max = c->plan.output_bytes;
     }
     return FRZ_OK;
 }

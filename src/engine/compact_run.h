@@ -17,9 +17,12 @@ struct compaction {
     struct change change;
     struct change *parts;  /* whose outputs became those of `change`, and whose arenas still hold what these say */
     size_t part_count;
+    struct running job;
     bool changing;         /* `change` is there */
     int64_t base_sequence;
 };
+/* By the version of the plan: an upgrade may come between, and then the compaction is in vain. */
+static inline bool compaction_lineage(const struct compaction *c) { return c->version->meta->format_version >= 3; }
 /* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
 /* compact_merge.c: the inputs' live rows into new files, which become those of `change`; where they went into `reloc`. */

@@ -63,16 +63,28 @@ void frz__codec_give(struct db *db, struct codec_ctx *c)
     frz__codec_ctx_free(c);
 }
 
-void frz__db_pin(struct db *db)
+void frz__db_pin_locked(struct db *db, struct pin *p, uint64_t seq)
+{
+    FRZ_ASSERT_HELD(&db->tables_mu);
+    *p = (struct pin){.next = db->pin_list, .since_ns = frz__clock_mono_ns(), .seq = seq};
+    if (p->next) p->next->prev = p;
+    db->pin_list = p;
+    db->pins++;
+}
+
+void frz__db_pin(struct db *db, struct pin *p, uint64_t seq)
 {
     frz__mutex_lock(&db->tables_mu);
-    db->pins++;
+    frz__db_pin_locked(db, p, seq);
     frz__mutex_unlock(&db->tables_mu);
 }
 
-void frz__db_unpin(struct db *db)
+void frz__db_unpin(struct db *db, struct pin *p)
 {
     frz__mutex_lock(&db->tables_mu);
+    if (p->prev) p->prev->next = p->next;
+    else db->pin_list = p->next;
+    if (p->next) p->next->prev = p->prev;
     db->pins--;
     frz__mutex_unlock(&db->tables_mu);
 }
@@ -226,9 +238,11 @@ static int load_for_reading(struct db *db, frz_error *err)
     return rc < 0 ? rc : frz__err(err, FRZ_BUSY, "%s: its writer publishes faster than it can be read", db->root);
 }
 
-static int make_parts(struct db *db, frz_error *err)
+static int make_parts(struct db *db, const frz_db_options *o, frz_error *err)
 {
+    bool told = o && o->struct_size >= offsetof(frz_db_options, event_ctx) + sizeof o->event_ctx;
     TRY(fork_page_new(db, err));
+    TRY(frz__events_new(db->a, (uint32_t)db->set.events_kept, told ? o->event : NULL, told ? o->event_ctx : NULL, &db->events, err));
     TRY(frz__epoch_new(db->a, &db->epochs, err));
     return frz__cache_new(db->a, (size_t)(db->set.memory_bytes * 3 / 10), &db->cache, err);
 }
@@ -256,7 +270,10 @@ static void free_db(struct db *db)
     frz__mutex_clear(&db->log_mu);
     frz__mutex_clear(&db->tick_mu);
     frz__mutex_clear(&db->codec_mu);
+    frz__mutex_clear(&db->jobs_mu);
     frz__cond_clear(&db->tick);
+    frz__events_free(db->events);
+    frz__health_clear(&db->health);
     frz__rate_clear(&db->compact_rate);
     frz__cond_clear(&db->manual_gone);
     frz__free(a, db->tables);
@@ -268,6 +285,7 @@ static void free_db(struct db *db)
 /* FS NULL: the directory PATH; else as if it were there. */
 static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err)
 {
+    int64_t since = frz__clock_mono_ns();
     struct db_settings set;
     struct db *db = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
@@ -288,13 +306,16 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     frz__mutex_init(&db->log_mu, RANK_LOG_GROUP, "db.log");
     frz__mutex_init(&db->tick_mu, RANK_POOL, "db.tick");
     frz__mutex_init(&db->codec_mu, RANK_LEAF, "db.codecs");
+    frz__mutex_init(&db->jobs_mu, RANK_LEAF, "db.jobs");
     frz__cond_init(&db->tick);
+    frz__health_init(&db->health);
     frz__rate_init(&db->compact_rate, set.compaction_bytes_per_second, frz__clock_mono_ns());
     frz__cond_init(&db->manual_gone);
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
+    if (fs) db->set.watch = false; /* no other process sees the caller's own */
     int rc = fs ? name_root(db, path, err) : make_root(db, path, err);
-    if (rc == FRZ_OK) rc = make_parts(db, err);
+    if (rc == FRZ_OK) rc = make_parts(db, o, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
@@ -302,6 +323,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
         free_db(db);
         return rc;
     }
+    frz__event(db, NULL, FRZ_EVENT_OPEN, &(struct event_info){.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .rows_in = stat_get(&db->recovered_batches), .bytes_in = stat_get(&db->recovered_bytes)});
     *out = db;
     return FRZ_OK;
 }
@@ -312,6 +334,7 @@ int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_d
 
 int frz__db_close(struct db *db, frz_error *err)
 {
+    int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
@@ -329,6 +352,7 @@ int frz__db_close(struct db *db, frz_error *err)
     if (db->pool) frz__sched_stop(db);
     if (db->wal) rc = frz__first(rc, frz__wal_sync(db->wal, rc < 0 ? NULL : err));
     if (db->wal && rc >= 0) frz__archive_rest(db);
+    frz__event(db, NULL, FRZ_EVENT_CLOSE, &(struct event_info){.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .status = rc});
     free_db(db);
     return rc;
 }

@@ -27,10 +27,15 @@
 #include "base/epoch.h"
 #include "base/failpoint.h"
 #include "base/hash.h"
+#include "base/latency.h"
 #include "base/pool.h"
 #include "base/rand.h"
 #include "base/rate.h"
 #include "base/sync.h"
+#include "engine/event.h"
+#include "engine/health.h"
+#include "engine/mix.h"
+#include "engine/running.h"
 #include "engine/options.h"
 #include "iceberg/ice_edit.h"
 #include "io/durable.h"
@@ -45,6 +50,7 @@ struct version {
     int64_t number; /* N of vN.metadata.json */
     struct ice_meta *meta;
     struct ice_tree tree;
+    uint64_t metadata_bytes; /* of metadata.json */
 };
 /* A live position-delete file (v2) or deletion vector (v3) and the data files that it masks. */
 struct delfile {
@@ -80,7 +86,8 @@ struct table {
     uint64_t rot_seq;      /* place + view_mu: all sequences ≤ this were ordered before the last rotation */
     struct table_settings settings; /* flush_mu + view_mu */
     _Atomic int format_version; /* changes under flush_mu */
-    bool in_doubt;         /* flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
+    struct health health;  /* its own lock */
+    _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
     _Atomic bool dropped;  /* no use to anybody; or not yet */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
@@ -100,23 +107,31 @@ struct table {
     uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
     struct pool_job flush_job;
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
-    int64_t compact_retry_at_ns, compact_backoff_ns; /* view_mu: after a failure; 0 = the last one went well */
+    int64_t compact_retry_at_ns; /* view_mu: after a failure; 0 = the last one went well */
     struct pool_job compact_job;
+    struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table */
 
-    _Atomic uint64_t rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, flush_us_total, flush_us_max, rows_masked, commits, commit_conflicts, commit_us_total, commit_us_max,
-        files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, compact_us_total, stalls, stall_us_total, slowdowns, slowdown_us_total;
+    _Atomic uint64_t gets, rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,
+        files_absorbed, files_removed, compactions, compact_failures, compact_bytes_in, compact_bytes_out, stalls, stall_us_total, slowdowns, slowdown_us_total, put_bytes, delete_bytes_written,
+        metadata_bytes_written, files_pending;
+    struct latency flush_latency, commit_latency, compaction_latency;
 };
 static inline bool table_is_broken(struct table *t) { return atomic_load(&t->broken_code) != FRZ_OK; }
+
+/* Somebody who may go on reading what he saw: part of a snapshot, a cursor, a stream. All under tables_mu. */
+struct pin { struct pin *next, *prev; int64_t since_ns; uint64_t seq; };
 
 struct writer; /* write.c */
 struct db {
     frz_allocator host; /* const, as all up to fork_page: open's */
     const allocator *a;
     struct logger log;
+    struct events *events; /* its own lock */
+    struct health health;  /* its own lock */
     struct fs *fs;
     bool fs_borrowed; /* frz__db_open_fs's caller frees it */
     char *root;      /* absolute, no slash at the end */
@@ -133,7 +148,8 @@ struct db {
     struct table **tables; /* tables_mu, to pins */
     size_t table_count, table_cap;
     uint64_t next_table_no;
-    size_t pins; /* open snapshots, cursors, streams */
+    struct pin *pin_list; /* open snapshots, cursors, streams: youngest first */
+    size_t pins; /* of them */
     _Atomic uint32_t backups; /* under way: no file is unlinked but those of dropped tables. Raised before a version is looked at, read under flush_mu or commit_mu */
     size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
     struct cond manual_gone;
@@ -167,6 +183,10 @@ struct db {
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
+    int64_t watched_at_ns;    /* the clock's: when it last looked whether somebody watches */
+    struct mutex jobs_mu;     /* a leaf: the three below */
+    struct running *first_job, *last_job;
+    size_t job_count;
     bool tick_woken; /* tick_mu */
     _Atomic bool sync_asked; /* a write of interval durability waits for the next sync; the database's own policy is another */
     _Atomic(struct codec_ctx *) codecs[16]; /* spare compression contexts */
@@ -192,13 +212,15 @@ FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */
 FRZ_NODISCARD int frz__codec_take(struct db *db, struct codec_ctx **out, frz_error *err);
 void frz__codec_give(struct db *db, struct codec_ctx *c);
-void frz__db_pin(struct db *db);
-void frz__db_unpin(struct db *db);
+void frz__db_pin(struct db *db, struct pin *p, uint64_t seq);
+void frz__db_pin_locked(struct db *db, struct pin *p, uint64_t seq); /* tables_mu */
+void frz__db_unpin(struct db *db, struct pin *p);
 /* A new name, never used before in this warehouse: "<epoch>-<version>-<n>-<random>" */
 void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
+bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
 /* ── archive.c: the log's archive ── */
 /* What the options say, or what is remembered. At open for writing. */
 FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
@@ -211,7 +233,7 @@ void frz__archive_close(struct db *db);
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);
-void frz__tables_tell_broken(const struct db *db); /* to the log callback, of each that could not be loaded */
+void frz__tables_tell_broken(struct db *db); /* to the log callback and as an event, of each that could not be loaded */
 FRZ_NODISCARD int frz__table_find(struct db *db, const char *name, struct table **out, frz_error *err); /* counted */
 FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *o, struct table **out, frz_error *err);
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
@@ -222,7 +244,15 @@ struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
 FRZ_NODISCARD int frz__table_reload(struct table *t, frz_error *err);
-FRZ_NODISCARD int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err); /* VALUE NULL removes it */
+FRZ_NODISCARD int frz__table_set_properties(struct table *t, const char *const *keys, const char *const *values, size_t count, frz_error *err); /* a value of NULL removes its key */
+/* ── table_edit.c: commits of metadata alone ── */
+/* EDIT makes no snapshot. CHECK, where there is one, looks at the version that the commit will be based on: other than FRZ_OK, nothing is done. *BEFORE, where it is asked for: that version, counted. */
+FRZ_NODISCARD int frz__table_edit(struct table *t, const struct ice_edit *edit, int (*check)(const void *ctx, const struct version *v, frz_error *err), const void *ctx, struct version **before,
+                                  frz_error *err);
+FRZ_NODISCARD int frz__table_tag(struct table *t, const struct ice_tag *tag, bool must_be_new, frz_error *err);
+FRZ_NODISCARD int frz__table_upgrade(struct table *t, int32_t format_version, frz_error *err);
+/* *FROM (counted; NULL where nothing went) has the snapshots that went, or with DRY_RUN would: *IDS, the caller's to free. */
+FRZ_NODISCARD int frz__table_expire(struct table *t, const struct ice_expire_by *by, bool dry_run, struct version **from, int64_t **ids, size_t *count, frz_error *err);
 FRZ_NODISCARD int frz__table_broken(struct table *t, frz_error *err); /* its code, and why */
 bool frz__table_lost(struct table *t, frz_error *err); /* rows were published and are no more: says which */
 FRZ_NODISCARD int frz__table_usable(struct table *t, bool write, frz_error *err); /* FRZ_NOT_FOUND: dropped. An outcome, which TRY lets pass: */
@@ -237,6 +267,8 @@ struct version *frz__version_acquire(struct table *t); /* counted, current */
 void frz__version_release(struct version *v);
 /* Data files with masks, and delete files, of the snapshot ID of V (-1 = none). DELS may be NULL. */
 FRZ_NODISCARD int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err);
+/* The same of a retained snapshot, data files alone, as read by its own columns: *SCHEMA is borrowed of V. */
+FRZ_NODISCARD int frz__version_files_then(struct table *t, struct version *v, int64_t snapshot_id, frz_schema **schema, struct vfile ***files, size_t *count, frz_error *err);
 void frz__delfile_clear(const allocator *a, struct delfile *d);
 uint64_t frz__version_flushed(const struct version *v, const char *log_uuid); /* 0 = not of this log */
 /* ── paths.c (the rest is in paths.h) ── */
@@ -251,6 +283,7 @@ FRZ_NODISCARD int frz__rotate(struct table *t, uint64_t *seq, frz_error *err);
 /* flush_mu held. With t->drop_logged set the table is dropped, whatever the result: only whether that is durable may be open. */
 FRZ_NODISCARD int frz__log_drop(struct db *db, struct table *t, frz_error *err);
 FRZ_NODISCARD int frz__log_table(struct db *db, struct table *t, frz_error *err);
+FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it failed: whether the log can be written again. The health says so */
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */
@@ -288,8 +321,15 @@ int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what fai
 /* ── compact_manual.c ── */
 void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */
 /* ── stats.c ── */
-void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all */
+void frz__stats(struct db *db, struct table *t, frz_stats *out); /* T NULL = all; OUT->struct_size is set */
+#define LEVELS_MAX 256
+/* LEVELS: room for LEVELS_MAX; *COUNT of them have files. */
+FRZ_NODISCARD int frz__levels(struct table *t, frz_level *levels, size_t *count, frz_error *err);
+/* ── metrics.c: stats as text, JSON, OpenMetrics ── */
 FRZ_NODISCARD int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err);
+FRZ_NODISCARD int frz__metrics(struct db *db, struct table *only, struct buf *out, frz_error *err);
+/* ── report.c ── */
+FRZ_NODISCARD int frz__report(struct db *db, struct buf *out, frz_error *err); /* one JSON object */
 static inline void stat_add(_Atomic uint64_t *c, uint64_t n) { atomic_fetch_add_explicit(c, n, memory_order_relaxed); }
 static inline uint64_t stat_get(_Atomic uint64_t *c) { return atomic_load_explicit(c, memory_order_relaxed); }
 static inline void stat_max(_Atomic uint64_t *c, uint64_t n)

@@ -10,6 +10,7 @@ int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed,
         return rc;
     }
     t->pending[t->pending_count++] = (struct pending_file){.path = path, .added = added, .removed = removed};
+    atomic_store(&t->files_pending, t->pending_count);
     return FRZ_OK;
 }
 
@@ -27,7 +28,7 @@ void frz__expire_run(struct table *t)
     if (atomic_load(&t->db->backups)) return; /* a backup links files by their names */
     struct version *v = frz__version_acquire(t);
     int64_t now = frz__clock_mono_ns() / 1000, grace = (int64_t)t->settings.frazil_foreign_reader_grace_ms * 1000;
-    size_t k = 0, unlinked = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN;
+    size_t k = 0, unlinked = 0, removed = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN;
     for (size_t i = 0; i < t->pending_count; i++) {
         struct pending_file *p = &t->pending[i];
         if (needed(v->meta, p)) p->since_us = 0;
@@ -37,12 +38,17 @@ void frz__expire_run(struct table *t)
             frz_error err;
             int rc = frz__fs_unlink(t->db->fs, p->path, &err);
             if (rc < 0) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s is left to the next sweep: %s", t->name, p->path, err.message);
-            else stat_add(&t->files_removed, 1);
+            else {
+                stat_add(&t->files_removed, 1);
+                removed++;
+            }
             frz__free(t->a, p->path);
             continue;
         }
         t->pending[k++] = *p;
     }
     t->pending_count = k;
+    atomic_store(&t->files_pending, k);
+    if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});
     frz__version_release(v);
 }

@@ -32,71 +32,102 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
-/* One try; flush_mu held. *DID: something was published. */
-static int flush_once(struct table *t, bool *did, frz_error *err)
+struct lane { bool began, did; struct event_info end; struct running job; }; /* did: something was published */
+
+static struct event_info numbers(const struct flush *f)
 {
-    struct flush f = {.t = t};
+    return (struct event_info){.files_in = f->absorbed, .files_out = f->change.output_count, .bytes_out = f->change.bytes, .rows_in = f->entry_count, .rows_out = f->change.rows};
+}
+
+/* One try; flush_mu held. */
+static int flush_once(struct table *t, struct lane *lane, frz_error *err)
+{
+    struct flush f = {.t = t, .job = &lane->job};
     int rc = frz__table_usable(t, true, err); /* it may have been dropped while this one waited */
     if (rc != FRZ_OK) goto done;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
     CHECK(frz__flush_take(&f, err));
     if (f.mem_count == 0) goto done;
+    if (!lane->began) {
+        frz__running_begin(t->db, &lane->job, t, "flush", "");
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_BEGIN, NULL);
+    }
+    lane->began = true;
     f.changing = true;
     CHECK(frz__change_init(&f.change, t, frz__view_acquire(f.view), t->version, err));
     f.change.writer_options.seq_last = f.flushed_seq;
     CHECK(frz__codec_take(t->db, &f.codec, err));
     FAILPOINT_CHECK("flush.begin", err);
+    frz__running_phase(t->db, f.job, "collect");
     CHECK(frz__flush_collect(&f, err));
+    atomic_store(&f.job->rows_total, f.put_count);
     CHECK(frz__write_sync(t->db, err)); /* no publish gets ahead of the log: half a batch over two tables must not survive (hazards 7) */
+    frz__running_phase(t->db, f.job, "locate");
     CHECK(frz__flush_locate(&f, err));
     CHECK(frz__flush_choose_absorbed(&f, err));
+    frz__running_phase(t->db, f.job, "write");
     CHECK(frz__flush_write_rows(&f, err));
+    frz__running_phase(t->db, f.job, "commit");
     FAILPOINT_CHECK("flush.after_data", err);
     CHECK(frz__change_readers(&f.change, err));
     CHECK(frz__change_masks(&f.change, err));
     CHECK(frz__change_commit(&f.change, (struct ice_edit){.flushed_log = t->db->log_uuid_text, .flushed_seq = f.flushed_seq}, err));
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
+    lane->end = numbers(&f);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
-    *did = true;
+    lane->did = true;
 done:
     clear(&f);
     return rc;
+}
+
+/* What writers that wait for room, the clock and the host learn of it. */
+static void settle(struct table *t, int rc, const frz_error *why)
+{
+    int64_t retry_at = rc < 0 ? frz__health_fail(t->db, t, HEALTH_FLUSH, why) : 0;
+    if (rc >= 0) frz__health_ok(t->db, t, HEALTH_FLUSH);
+    frz__mutex_lock(&t->view_mu);
+    t->flush_error = rc < 0 ? *why : (frz_error){0};
+    t->retry_at_ns = retry_at;
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
 }
 
 static int flush_lane(struct table *t, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
-    bool did = false;
+    struct lane lane = {0};
     frz_error own = {0};
     FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        rc = flush_once(t, &did, &own);
+        rc = flush_once(t, &lane, &own);
         if (rc != FRZ_CONFLICT) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
+    if (lane.began) frz__running_end(t->db, &lane.job);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
-    if (rc >= 0 && did) { /* else another flush took what this one came for */
+    lane.end.duration_us = us;
+    if (rc >= 0 && lane.did) { /* else another flush took what this one came for */
         stat_add(&t->flushes, 1);
-        stat_add(&t->flush_us_total, us);
-        stat_max(&t->flush_us_max, us);
+        latency_add(&t->flush_latency, us);
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_END, &lane.end);
     } else if (rc < 0) {
         stat_add(&t->flush_failures, 1);
         frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: flush failed, its rows stay readable and logged: %s", t->name, own.message);
+        lane.end.status = rc;
+        lane.end.message = own.message;
+        frz__event(t->db, t, FRZ_EVENT_FLUSH_FAILED, &lane.end);
     }
-    frz__mutex_lock(&t->view_mu);
-    t->flush_error = rc < 0 ? own : (frz_error){0};
-    t->retry_at_ns = rc < 0 ? frz__clock_mono_ns() + 1000000000 : 0;
-    frz__cond_broadcast(&t->room);
-    frz__mutex_unlock(&t->view_mu);
+    settle(t, rc, &own);
     if (rc >= 0) {
         frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
-        if (did) frz__compact_schedule(t);
+        if (lane.did) frz__compact_schedule(t);
     } else {
         frz__sched_wake(t->db);
     }
@@ -121,7 +152,9 @@ int frz__flush(struct table *t, frz_error *err)
         (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
         return rotated;
     }
-    return has_immutables(t) ? flush_lane(t, err) : FRZ_OK;
+    if (has_immutables(t)) return flush_lane(t, err);
+    if (frz__health_bad(t->db, t, HEALTH_FLUSH)) settle(t, FRZ_OK, NULL); /* what failed once is published, or gone with a table that was read again */
+    return FRZ_OK;
 }
 
 /* ── in the background ── */

@@ -36,6 +36,7 @@ struct flush {
     struct flush_run run;
     struct change change;
     bool changing; /* `change` is there */
+    struct running *job;
 };
 
 /* flush_collect.c */

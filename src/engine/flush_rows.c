@@ -10,6 +10,7 @@ static int run_flush(struct flush *f, frz_error *err)
     if (r->count == 0) return FRZ_OK;
     TRY(frz__change_room(&f->change, err));
     TRY(frz__sst_add(f->change.writer, &(struct sst_rows){r->keys, r->rows, r->hashes, f->row_ids ? r->row_ids : NULL, NULL, r->count}, err));
+    atomic_fetch_add(&f->job->rows_done, r->count);
     r->count = r->bytes = 0;
     return FRZ_OK;
 }

@@ -6,6 +6,7 @@ static int get_in(struct table *t, const struct view *v, uint64_t seq, slice key
     bool from_mem = false;
     int rc = frz__view_get(v, seq, key, mask, codec, out, &from_mem, err);
     stat_add(&t->db->gets, 1);
+    stat_add(&t->gets, 1);
     if (rc == FRZ_OK) stat_add(&t->db->gets_found, 1);
     if (from_mem) stat_add(&t->db->memtable_hits, 1);
     return rc;
@@ -30,6 +31,7 @@ int frz__get(struct table *t, struct snapshot *s, slice key, const uint8_t *mask
     int rc = frz__codec_take(t->db, &codec, err);
     if (rc >= 0) rc = get_in(t, v, seq, key, mask, codec, out, err);
     if (rc == FRZ_NOT_FOUND) say_absent(err);
+    frz__health_read(t, rc, err);
     frz__codec_give(t->db, codec);
     frz__view_release(v);
     return rc;
@@ -46,6 +48,7 @@ int frz__multi_get(struct table *t, struct snapshot *s, const slice *keys, size_
         rc = get_in(t, v, seq, keys[i], NULL, codec, rows[i], err);
         found[i] = rc == FRZ_OK;
     }
+    frz__health_read(t, rc, err);
     frz__codec_give(t->db, codec);
     frz__view_release(v);
     return rc < 0 ? rc : FRZ_OK;

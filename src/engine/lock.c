@@ -1,5 +1,7 @@
 /* lock.c — one writing process: an OFD lock on .frazil/LOCK, whose body says who holds it, and a writer epoch that each open raises (hazards 21).
  * Nothing here is synced: the epoch is on the disk with the first segment of the log that open begins, before anything is made in its name, and the next one is above both. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -8,7 +10,7 @@
 #include "engine/db.h"
 
 #define LOCK_PATH ".frazil/LOCK"
-#define BODY_BYTES 512
+#define BODY_BYTES 512 /* and a NUL where it is read whole */
 
 /* "epoch=7\npid=123\nhost=…\nlog=<uuid>\n" and spaces up to BODY_BYTES */
 static const char *field(const char *body, const char *key)
@@ -40,6 +42,23 @@ int frz__lock_take(struct db *db, frz_error *err)
     body[n] = ' ';
     body[BODY_BYTES - 1] = '\n';
     return frz__file_write(db->lock_file, 0, body, BODY_BYTES, err);
+}
+
+bool frz__lock_holder_lives(struct fs *fs)
+{
+    struct buf body = BUF_INIT(fs->a, BODY_BYTES + 1);
+    char host[128] = "";
+    frz_error ignored;
+    bool lives = false;
+    if (frz__fs_read_file(fs, LOCK_PATH, BODY_BYTES, &body, &ignored) == FRZ_OK && buf_append_byte(&body, 0, &ignored) >= 0) {
+        const char *pid = field((const char *)body.data, "pid="), *on = field((const char *)body.data, "host=");
+        long n = pid ? strtol(pid, NULL, 10) : 0;
+        (void)gethostname(host, sizeof host - 1);
+        bool here = on && strcspn(on, "\n") == strlen(host) && strncmp(on, host, strlen(host)) == 0;
+        lives = n > 0 && n <= INT32_MAX && (!here || kill((pid_t)n, 0) == 0 || errno == EPERM); /* of another host nothing is known */
+    }
+    buf_clear(&body);
+    return lives;
 }
 
 void frz__lock_release(struct db *db)

@@ -104,6 +104,8 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));
     TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));
     TRY(bound("sync_interval_ms", o.sync_interval_ms, &out->sync_interval_ms, err));
+    out->watch = !o.read_only;
+    TRY(bound("events_kept", o.events_kept, &out->events_kept, err));
     TRY(bound("compaction_threads", o.compaction_threads, &out->compaction_threads, err));
     TRY(bound("compaction_bytes_per_second", o.compaction_bytes_per_second, &out->compaction_bytes_per_second, err));
     if (!out->compaction_threads) out->compaction_threads = default_compaction_threads(out->memory_bytes);
@@ -138,7 +140,7 @@ static const struct option_row *find_table_option(slice key)
 
 static bool known_private(slice key)
 {
-    return slice_eq(key, slice_str("frazil.flushed")) || slice_eq(key, slice_str("frazil.table-no"));
+    return slice_eq(key, slice_str("frazil.flushed")) || slice_eq(key, slice_str("frazil.table-no")) || slice_eq(key, slice_str("frazil.retention")) /* checked with the others of expiry: ice_props.c */;
 }
 
 int frz__table_settings(const struct ice_kv *properties, size_t count, bool strict, struct table_settings *out, frz_error *err)

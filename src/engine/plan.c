@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#define GATHER_RATIO 2
+#define MANY_FILES 8 /* a file is small beside a table of so many times its size */
+
 struct level {
     size_t *files; /* of this level, run after run, by key within each; busy and foreign ones left out */
     struct run *runs;
@@ -192,8 +195,63 @@ static void push(struct planner *p, unsigned i, enum plan_reason why)
     decide(p, why, i + 1);
 }
 
+/* Bytes of the level below that some file of level I overlaps. */
+static uint64_t all_overlapped(const struct planner *p, unsigned i)
+{
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < p->count; k++) {
+        const struct plan_file *below = &p->files[k];
+        bool hit = false;
+        for (size_t j = 0; below->level == i + 1 && !below->foreign && j < p->levels[i].file_count && !hit; j++) hit = overlap(below, &p->files[p->levels[i].files[j]]);
+        if (hit) bytes += live_bytes(below);
+    }
+    return bytes;
+}
+
+static uint64_t run_bytes(const struct planner *p, const struct level *l, size_t r)
+{
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < l->runs[r].count; k++) bytes += live_bytes(&p->files[l->files[l->runs[r].first + k]]);
+    return bytes;
+}
+
+/* Little that overlaps much: merged down, each row of it would rewrite many below. Instead its smallest runs become one, where it is, as long as they are of about the same size. False: it is not so. */
+static bool gather(struct planner *p, unsigned i, enum plan_reason why)
+{
+    const struct level *l = &p->levels[i];
+    uint64_t sum = 0, before = 0;
+    size_t taken = 0, from = 0;
+    if (l->run_count < 2 || l->bytes >= frz__plan_capacity(p->o, i) || all_overlapped(p, i) <= l->bytes * p->o->ratio) return false;
+    for (;;) {
+        size_t best = SIZE_MAX;
+        uint64_t least = 0;
+        for (size_t r = 0; r < l->run_count; r++) { /* the next by size, then place */
+            uint64_t bytes = run_bytes(p, l, r);
+            if (taken && (bytes < before || (bytes == before && r < from))) continue;
+            if (best != SIZE_MAX && bytes >= least) continue;
+            best = r;
+            least = bytes;
+        }
+        if (best == SIZE_MAX || (taken >= 2 && least > sum * GATHER_RATIO) || p->out->count + l->runs[best].count > p->o->files_max || sum + least > p->o->input_bytes_max) break;
+        for (size_t k = 0; k < l->runs[best].count; k++) add_input(p, l->files[l->runs[best].first + k]);
+        sum += least;
+        before = least;
+        from = best + 1;
+        taken++;
+    }
+    if (taken < 2) {
+        nothing(p);
+        return false;
+    }
+    decide(p, why, i);
+    p->out->last = false;
+    p->out->output_bytes = p->o->target_bytes;
+    return true;
+}
+
 static void merge_level(struct planner *p, unsigned i, enum plan_reason why)
 {
+    if (why == PLAN_RUNS && gather(p, i, why)) return;
     if (i + 1 >= p->last) {
         push(p, i, why);
         return;
@@ -253,13 +311,22 @@ static void pick_level(struct planner *p)
 
 /* ── single files ── */
 
+/* A small file of an upper level is merged down before long: its garbage is worth a rewrite of its own only where it is the larger part. */
+static bool worth_rewriting(const struct planner *p, const struct plan_file *f, uint64_t all)
+{
+    if (!f->dead || f->dead * 100 < f->rows * p->o->masked_percent) return false;
+    return f->level >= p->last || f->bytes > all / MANY_FILES || f->dead * 2 >= f->rows;
+}
+
 static void pick_masked(struct planner *p)
 {
     double worst = 0;
     size_t best = SIZE_MAX;
+    uint64_t all = 0;
+    for (size_t k = 0; k < p->count; k++) all += p->files[k].bytes;
     for (size_t k = 0; k < p->count; k++) {
         const struct plan_file *f = &p->files[k];
-        if (f->busy || f->foreign || !f->dead || f->dead * 100 < f->rows * p->o->masked_percent) continue;
+        if (f->busy || f->foreign || !worth_rewriting(p, f, all)) continue;
         double share = (double)f->dead / (double)f->rows;
         if (best != SIZE_MAX && share <= worst) continue;
         worst = share;
@@ -293,6 +360,7 @@ static void pick_small(struct planner *p)
                 for (size_t k = 0; k < n; k++) add_input(p, files[from + k]);
                 decide(p, PLAN_SMALL, i);
                 p->out->output_bytes = p->o->target_bytes;
+                p->out->one_file = true;
                 return;
             }
         }

@@ -4,6 +4,7 @@
  *             Level 0 is what flushes leave. Level i ≥ 1 has room for base × ratio^i bytes. Upper levels are tiered, up to `runs_max` sorted runs each; the last one is levelled, one run: lazy levelling,
  *             which adapts between levelled (runs_max 1) and tiered as reads and writes ask (Dayan and Idreos, "Dostoevsky", SIGMOD 2018). Garbage lives in masked rows alone: so a file's share of
  *             them is a reason of its own, and so is a row of small neighbours, as keys that only grow leave them.
+ *             Little on an upper level that overlaps much below is gathered where it is, by size, before it goes down; nor is a small file there rewritten for its garbage before half of it is.
  * Invariants  (1) inputs are sorted files, none busy, at most `files_max`  (2) a plan that is carried out makes progress: fewer runs, fewer dead rows, fewer files, or bytes on a deeper level; no plan undoes
  *             another's work, so repeating ends  (3) inputs stay within `input_bytes_max` unless a single file with what it overlaps is more than that                        */
 #ifndef FRZ_ENGINE_PLAN_H
@@ -44,6 +45,7 @@ struct plan {
     uint8_t level;          /* of the outputs */
     uint64_t output_bytes;  /* a file is ended near this size */
     bool last;              /* nothing lies deeper: the profile for scans */
+    bool one_file;          /* the output is one: whatever a writer thinks of its size on the way, so that joining files ends */
     bool blocked;           /* of a manual one: there is more to do, and it is busy */
 };
 static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }

@@ -8,7 +8,7 @@
 
 struct group {
     size_t from, end; /* of `order` */
-    uint64_t bytes;
+    uint64_t bytes, rows;
     enum plan_reason reason;
     bool busy;
     size_t joined;    /* groups that are small together with this one, which is their first; 0 = none */
@@ -35,6 +35,7 @@ static void add_group(struct whole *w, size_t from, size_t end)
     for (size_t i = from; i < end; i++) {
         const struct plan_file *f = &w->files[w->order[i].file];
         g.bytes += plan_live_bytes(f);
+        g.rows += f->rows - f->dead;
         g.busy |= f->busy;
         if (g.reason == PLAN_NOTHING) g.reason = f->dead ? PLAN_MASKED : f->level == 0 ? PLAN_MANUAL : PLAN_NOTHING;
     }
@@ -44,13 +45,14 @@ static void add_group(struct whole *w, size_t from, size_t end)
 /* Neighbours without other work that fit well into one file. */
 static void join_small(struct whole *w)
 {
-    uint64_t room = w->o->target_bytes / 4 * 3;
+    uint64_t room = w->o->target_bytes / 4 * 3, rows_max = w->o->target_rows ? w->o->target_rows / 4 * 3 : UINT64_MAX;
     for (size_t i = 0, n; i < w->group_count; i += n) {
-        uint64_t bytes = 0;
+        uint64_t bytes = 0, rows = 0;
         for (n = 0; i + n < w->group_count && n < w->o->files_max; n++) {
             const struct group *g = &w->groups[i + n];
-            if (g->reason != PLAN_NOTHING || g->busy || bytes + g->bytes > room) break;
+            if (g->reason != PLAN_NOTHING || g->busy || bytes + g->bytes > room || rows + g->rows > rows_max) break;
             bytes += g->bytes;
+            rows += g->rows;
         }
         if (n > 1) {
             w->groups[i].joined = n;
@@ -138,7 +140,7 @@ static void pick(const struct whole *w, struct plan *out)
     for (size_t i = 0; i < w->group_count; i++) {
         if (!w->groups[i].joined) continue;
         for (size_t k = 0; k < w->groups[i].joined; k++) take(w, &w->groups[i + k], out);
-        out->output_bytes = UINT64_MAX; /* one file, whatever a writer thinks of its size on the way: so that it ends */
+        out->one_file = true;
         return;
     }
 }

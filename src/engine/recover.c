@@ -78,7 +78,10 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
         db->seq_next = seq;
         TRY(frz__rotate(t, NULL, err));
     }
-    if (mem_versions(t->active) == 0) t->active->log_segment = segment;
+    if (mem_versions(t->active) == 0) {
+        t->active->log_segment = segment;
+        atomic_store(&t->active->since_ns, frz__clock_mono_ns());
+    }
     TRY(frz__mem_add(t->active, seq, op->kind, op->key, row, err));
     atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
     return FRZ_OK;
@@ -193,6 +196,7 @@ int frz__recover_tell_behind(struct db *db, const struct wal_report *report, frz
         frz__free(db->a, t->lost_rows);
         t->lost_rows = (char *)text.data;
         frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s", t->name, t->lost_rows);
+        frz__event(db, t, FRZ_EVENT_ROWS_LOST, &(struct event_info){.status = FRZ_CORRUPT, .reason = "older-copy", .message = t->lost_rows});
     }
     return FRZ_OK;
 }
@@ -211,6 +215,7 @@ static void keep_lost(struct db *db, const struct lost_table *lost, size_t count
         frz__log(&db->log, FRZ_LOG_WARN, "the log holds %" PRIu64 " operations on table %s, which is gone without having been dropped: %s%s%s", l->operations, l->name,
                  db->set.read_only ? "the next writer puts them aside" : rc < 0 ? "they stay in the log, which grows: " : "they are kept in ", db->set.read_only ? "" : rc < 0 ? why.message : dir,
                  db->set.read_only || rc < 0 ? "" : ", a log of its own");
+        frz__event(db, NULL, FRZ_EVENT_ROWS_LOST, &(struct event_info){.status = rc < 0 ? rc : FRZ_OK, .rows_in = l->operations, .reason = "table-gone", .message = l->name});
     }
 }
 
@@ -240,9 +245,11 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
         rc = frz__wal_read(db->a, &db->log, db->fs, ".frazil/wal", &v, &report, err);
         if (rc >= 0) *known = report;
         if (rc >= 0 && report.seq_last > last) last = report.seq_last;
-        if (rc >= 0 && report.tail_cut)
+        if (rc >= 0 && report.tail_cut) {
+            frz__event(db, NULL, FRZ_EVENT_LOG_TROUBLE, &(struct event_info){.bytes_in = report.tail_bytes_dropped, .reason = "tail-cut", .message = "bytes that were never acknowledged as durable are cut"});
             frz__log(&db->log, FRZ_LOG_WARN, "the log ends in segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes behind it were never acknowledged as durable, and are cut", report.tail_segment,
                      report.tail_offset, report.tail_bytes_dropped);
+        }
     }
     uint64_t gone = highest_gone(&r);
     bool tell = gone <= *strange;

@@ -84,6 +84,7 @@ int frz__cursor_next(struct cursor *c, const frz_row **row, frz_error *err)
     for (;;) {
         int rc = iter_next(c->it, err);
         if (rc == FRZ_DONE) c->done = true;
+        frz__health_read(c->b.t, rc, err);
         if (rc != FRZ_OK) return rc;
         TRY(fill(c, err));
         if (c->b.pred && !frz__pred_eval_row(c->b.pred, c->row->values)) continue;

@@ -21,6 +21,7 @@ struct scan_base {
     size_t column_count, wanted_count;
     uint64_t limit, given;
     bool pinned;
+    struct pin pin; /* listed: a scan_base stays where it is */
 };
 /* SNAPSHOT is what o->snapshot is behind the host's handle; the field itself is not looked at. */
 FRZ_NODISCARD int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *snapshot, const frz_scan_options *o, frz_error *err);

@@ -129,7 +129,7 @@ int frz__scan_base_init(struct scan_base *b, struct table *t, struct snapshot *s
     if (snapshot) atomic_fetch_add(&snapshot->refs, 1);
     b->snapshot = snapshot;
     b->t = frz__table_acquire(t);
-    frz__db_pin(t->db);
+    frz__db_pin(t->db, &b->pin, b->seq < atomic_load(&t->db->seq_visible) ? b->seq : atomic_load(&t->db->seq_visible));
     b->pinned = true;
     int rc = bounds(b, &o, err);
     if (rc >= 0 && o.where) {
@@ -153,6 +153,6 @@ void frz__scan_base_clear(struct scan_base *b)
     buf_clear(&b->to);
     frz__free(b->t->a, b->columns);
     frz__table_release(b->t);
-    if (b->pinned) frz__db_unpin(db);
+    if (b->pinned) frz__db_unpin(db, &b->pin);
     *b = (struct scan_base){0};
 }

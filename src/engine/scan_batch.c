@@ -273,6 +273,7 @@ int frz__batch_scan_next(struct batch_scan *s, size_t max_rows, struct vecs *out
         int rc = next_of_files(s, max_rows, err);
         if (rc == FRZ_DONE) rc = next_of_mems(s, max_rows, err);
         if (rc == FRZ_DONE) s->done = true;
+        frz__health_read(s->b.t, rc, err);
         if (rc != FRZ_OK) return rc;
         TRY(pass_on(s, out, err));
         if (out->rows) return FRZ_OK;

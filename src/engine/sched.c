@@ -1,5 +1,5 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush or compaction tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
-#include "engine/db.h"
+#include "engine/watch.h"
 
 #define IDLE_NS ((int64_t)1000000000)
 
@@ -57,6 +57,9 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         }
         next = min64(next, *synced_at + interval);
     }
+    int64_t probe = next;
+    if (!frz__health_due(db, NULL, HEALTH_LOG, now, &probe)) next = min64(next, probe);
+    else if (frz__health_bad(db, NULL, HEALTH_LOG) && !atomic_load(&db->closing)) (void)!frz__log_probe(db, NULL); /* the health keeps what it finds */
     for (size_t i = 0;; i++) { /* tables may come and go while one is tended */
         frz__mutex_lock(&db->tables_mu);
         struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;
@@ -72,6 +75,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
     }
     frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
+    frz__watch_tick(db, now);
     return next;
 }
 

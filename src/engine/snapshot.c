@@ -65,47 +65,90 @@ int frz__snapshot_take(struct db *db, struct snapshot **out, frz_error *err)
             whole = p->view->flushed_seq <= s->seq;
         }
     }
-    db->pins++;
+    frz__db_pin_locked(db, &s->pin, s->seq);
     frz__mutex_unlock(&db->tables_mu);
     *out = s;
     return FRZ_OK;
 }
 
-int frz__snapshot_published(struct table *t, int64_t id, struct snapshot **out, frz_error *err)
+static int open_published(struct table *t, struct version *v, int64_t id, struct snapshot **out, frz_error *err)
 {
     struct db *db = t->db;
     struct snapshot *s = NULL;
     struct vfile **files = NULL;
     size_t count = 0;
     int rc = FRZ_OK;
-    struct version *v = frz__version_acquire(t);
+    frz_schema *schema;
     CHECK(ALLOC_NEW(&s, db->a, struct snapshot, err));
     s->db = db;
     atomic_store(&s->refs, 1);
     s->published = true;
+    s->id = id;
     s->views = (struct pinned_view *)frz__alloc_array(db->a, 1, sizeof *s->views);
     if (!s->views) {
         rc = frz__err_no_memory(err, sizeof *s->views);
         goto done;
     }
-    rc = frz__version_files(t, v, id, &files, &count, NULL, NULL, err);
+    rc = frz__version_files_then(t, v, id, &schema, &files, &count, err);
     if (rc != FRZ_OK) goto done;
-    CHECK(frz__view_new(db->a, frz__ice_schema(v->meta, v->meta->current_schema_id), NULL, 0, files, count, 0, id, &s->views[0].view, err));
+    CHECK(frz__view_new(db->a, schema, NULL, 0, files, count, 0, id, &s->views[0].view, err));
     s->views[0].table = frz__table_acquire(t);
     s->count = 1;
     s->seq = UINT64_MAX >> 8;
-    frz__db_pin(db);
+    frz__db_pin(db, &s->pin, atomic_load(&db->seq_visible));
     *out = s;
     s = NULL;
 done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(db->a, files);
-    frz__version_release(v);
     if (s) {
         frz__free(db->a, s->views);
         frz__free(db->a, s);
     }
     return rc;
+}
+
+static int resolve(const struct table *t, const struct version *v, const struct published *which, int64_t *id, frz_error *err)
+{
+    const struct ice_ref *ref = which->ref ? frz__ice_ref(v->meta, slice_str(which->ref)) : NULL;
+    if (which->ref && !ref) return frz__err(err, FRZ_NOT_FOUND, "%s has no tag or branch %s", t->name, which->ref);
+    const struct ice_snapshot *s = which->by_time ? frz__ice_snapshot_at(v->meta, which->time_ms, err) : frz__ice_snapshot(v->meta, ref ? ref->snapshot_id : which->id);
+    if (!s && which->by_time) return frz__err_context(err, "%s", t->name), FRZ_NOT_FOUND;
+    if (!s) return frz__err(err, FRZ_NOT_FOUND, "%s: no snapshot %" PRId64 " is retained", t->name, which->id);
+    *id = s->id;
+    return FRZ_OK;
+}
+
+/* It was expired, and its files perhaps removed, while it was opened. */
+static bool expired_meanwhile(struct table *t, const struct version *v, int64_t id)
+{
+    struct version *now = frz__version_acquire(t);
+    bool gone = now != v && !frz__ice_snapshot(now->meta, id);
+    frz__version_release(now);
+    return gone;
+}
+
+int frz__snapshot_published(struct table *t, const struct published *which, struct snapshot **out, frz_error *err)
+{
+    for (;;) {
+        int64_t id = 0;
+        struct version *v = frz__version_acquire(t);
+        int rc = resolve(t, v, which, &id, err);
+        bool again = false;
+        if (rc == FRZ_OK) {
+            rc = open_published(t, v, id, out, err);
+            again = rc < 0 && expired_meanwhile(t, v, id);
+        }
+        frz__version_release(v);
+        if (!again) return rc;
+    }
+}
+
+const frz_schema *frz__snapshot_schema(const struct snapshot *s, const struct table *t)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->views[i].table == t) return s->views[i].view->schema;
+    return NULL;
 }
 
 void frz__snapshot_release(struct snapshot *s)
@@ -114,8 +157,8 @@ void frz__snapshot_release(struct snapshot *s)
     struct db *db = s->db;
     for (size_t i = 0; i < s->count; i++) frz__pinned_view_release(&s->views[i]);
     frz__free(db->a, s->views);
+    frz__db_unpin(db, &s->pin);
     frz__free(db->a, s);
-    frz__db_unpin(db);
 }
 
 int frz__snapshot_view(struct snapshot *s, struct table *t, struct view **view, uint64_t *seq, frz_error *err)

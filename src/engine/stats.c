@@ -1,93 +1,188 @@
-/* stats.c — counters as a struct and as text. */
+/* stats.c — the numbers of frz_stats, gathered: stats.def says what each is. */
 #include "engine/db.h"
 
 #include "base/sized.h"
+#include "view/runs.h"
 
-static void add_table(struct table *t, frz_stats *s)
+static void take_latency(struct latency_seen *s, uint64_t *total, uint64_t *max, uint64_t *p50, uint64_t *p99)
 {
-    uint64_t seq;
-#define ADD(field) s->field += stat_get(&t->field)
-    ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(flush_us_total); ADD(rows_masked); ADD(commits);
-    ADD(commit_conflicts); ADD(commit_us_total); ADD(stalls); ADD(stall_us_total); ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(compactions);
-    ADD(compact_failures); ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(compact_us_total);
-#undef ADD
-    if (stat_get(&t->flush_us_max) > s->flush_us_max) s->flush_us_max = stat_get(&t->flush_us_max);
-    if (stat_get(&t->commit_us_max) > s->commit_us_max) s->commit_us_max = stat_get(&t->commit_us_max);
-    if (table_is_broken(t) || !atomic_load(&t->view)) return;
+    *total += s->us_total;
+    if (s->us_max > *max) *max = s->us_max;
+    *p50 = latency_percentile(s, 50);
+    *p99 = latency_percentile(s, 99);
+}
+
+struct gathered { frz_stats s; struct latency_seen flush, commit, compaction; };
+
+static uint64_t live_bytes(const struct vfile *f)
+{
+    uint64_t dead = frz__mask_count(f->mask);
+    return f->sst->rows ? (uint64_t)((double)f->file_size * (double)(f->sst->rows - dead) / (double)f->sst->rows) : 0;
+}
+
+/* What is in memory and in files now. */
+static void add_view(struct table *t, frz_stats *s)
+{
+    uint64_t seq, now = (uint64_t)frz__clock_mono_ns(), lag = 0;
     struct view *v = frz__view_latest(t, &seq);
-    for (size_t i = 0; i < v->mem_count; i++) s->memtable_bytes += mem_versions(v->mems[i]) ? mem_bytes(v->mems[i]) : 0;
+    for (size_t i = 0; i < v->mem_count; i++) {
+        if (!mem_versions(v->mems[i])) continue;
+        uint64_t since = (uint64_t)atomic_load(&v->mems[i]->since_ns);
+        s->memtable_bytes += mem_bytes(v->mems[i]);
+        if (since && now > since && now - since > lag) lag = now - since;
+    }
+    if (lag / 1000 > s->publish_lag_us) s->publish_lag_us = lag / 1000;
     s->memtables_immutable += v->mem_count ? v->mem_count - 1 : 0;
     s->data_files += v->file_count;
-    for (size_t i = 0; i < v->file_count; i++) s->data_bytes += (uint64_t)v->files[i]->file_size;
+    for (size_t i = 0; i < v->file_count; i++) {
+        s->data_bytes += (uint64_t)v->files[i]->file_size;
+        s->live_bytes += live_bytes(v->files[i]);
+        s->rows_dead += frz__mask_count(v->files[i]->mask);
+    }
     s->rows_live += v->rows;
     frz__view_release(v);
-    struct version *version = frz__version_acquire(t);
-    for (size_t m = 0; m < version->tree.count; m++)
-        for (size_t i = 0; i < version->tree.manifests[m].entry_count; i++)
-            s->delete_files += version->tree.manifests[m].content == 1 && version->tree.manifests[m].entries[i].status != ICE_DELETED;
-    frz__version_release(version);
+}
+
+static void add_version(struct table *t, frz_stats *s)
+{
+    struct version *v = frz__version_acquire(t);
+    for (size_t m = 0; m < v->tree.count; m++) {
+        if (v->tree.manifests[m].content != 1) continue;
+        for (size_t i = 0; i < v->tree.manifests[m].entry_count; i++) {
+            const struct ice_entry *e = &v->tree.manifests[m].entries[i];
+            if (e->status == ICE_DELETED) continue;
+            s->delete_files++;
+            s->delete_bytes += (uint64_t)(e->file.content_size > 0 ? e->file.content_size : e->file.file_size);
+        }
+    }
+    s->metadata_bytes += v->metadata_bytes;
+    s->manifests += v->tree.count;
+    s->snapshots += v->meta->snapshot_count;
+    frz__version_release(v);
+}
+
+static void add_table(struct table *t, struct gathered *g)
+{
+    frz_stats *s = &g->s;
+#define ADD(field) s->field += stat_get(&t->field)
+    ADD(rows_put); ADD(rows_deleted); ADD(flushes); ADD(flush_failures); ADD(flush_rows); ADD(flush_bytes); ADD(rows_masked); ADD(commits); ADD(commit_conflicts); ADD(stalls); ADD(stall_us_total);
+    ADD(slowdowns); ADD(slowdown_us_total); ADD(files_absorbed); ADD(files_removed); ADD(put_bytes); ADD(delete_bytes_written); ADD(metadata_bytes_written); ADD(compactions); ADD(compact_failures);
+    ADD(compact_bytes_in); ADD(compact_bytes_out); ADD(files_pending);
+#undef ADD
+    latency_see(&t->flush_latency, &g->flush);
+    latency_see(&t->commit_latency, &g->commit);
+    latency_see(&t->compaction_latency, &g->compaction);
+    if (table_is_broken(t) || !atomic_load(&t->view)) return;
+    add_view(t, s);
+    add_version(t, s);
+}
+
+static void add_db(struct db *db, frz_stats *s)
+{
+    struct cache_stats cache;
+    struct wal_stats wal = {0};
+    s->seq_visible = atomic_load(&db->seq_visible);
+#define TAKE(from, field) s->field = stat_get(&(from)->field)
+    TAKE(db, writes); TAKE(db, write_groups); TAKE(db, gets); TAKE(db, gets_found); TAKE(db, memtable_hits); TAKE(db, orphans_removed); TAKE(db, recovered_batches); TAKE(db, recovered_bytes);
+    TAKE(&db->counters, filter_checks); TAKE(&db->counters, filter_rejects); TAKE(&db->counters, filter_false_positives); TAKE(&db->counters, key_pages_read); TAKE(&db->counters, value_pages_read);
+    TAKE(&db->counters, files_probed);
+#undef TAKE
+    frz__cache_stats(db->cache, &cache);
+    s->cache_hits = cache.hits;
+    s->cache_misses = cache.misses;
+    s->cache_bytes = cache.bytes;
+    if (db->wal) frz__wal_stats(db->wal, &wal);
+    s->log_bytes = wal.bytes;
+    s->log_syncs = wal.syncs;
+    s->log_segments = wal.segments;
+    s->log_segments_recycled = wal.recycled;
+    s->log_archived = wal.archived;
+    s->log_archive_failures = stat_get(&db->archive_failures);
+    s->events = frz__events_last(db->events);
+}
+
+static void add_pins_locked(struct db *db, frz_stats *s)
+{
+    int64_t now = frz__clock_mono_ns();
+    s->pins = db->pins;
+    for (const struct pin *p = db->pin_list; p; p = p->next) {
+        uint64_t age = now > p->since_ns ? (uint64_t)(now - p->since_ns) / 1000 : 0;
+        if (age > s->oldest_pin_us) s->oldest_pin_us = age;
+        if (!s->oldest_pin_seq || p->seq < s->oldest_pin_seq) s->oldest_pin_seq = p->seq;
+    }
+}
+
+static double ratio(uint64_t a, uint64_t b) { return b ? (double)a / (double)b : 0; }
+
+static void derive(struct gathered *g, bool whole)
+{
+    frz_stats *s = &g->s;
+    uint64_t log = whole ? s->log_bytes : s->put_bytes;
+    take_latency(&g->flush, &s->flush_us_total, &s->flush_us_max, &s->flush_us_p50, &s->flush_us_p99);
+    take_latency(&g->commit, &s->commit_us_total, &s->commit_us_max, &s->commit_us_p50, &s->commit_us_p99);
+    take_latency(&g->compaction, &s->compact_us_total, &s->compact_us_max, &s->compact_us_p50, &s->compact_us_p99);
+    s->write_amplification = ratio(log + s->flush_bytes + s->compact_bytes_out + s->delete_bytes_written + s->metadata_bytes_written, s->put_bytes);
+    s->space_amplification = ratio(s->data_bytes + s->delete_bytes, s->live_bytes);
+    s->files_per_get = ratio(s->files_probed, s->gets);
+    s->pages_per_get = ratio(s->key_pages_read + s->value_pages_read, s->gets);
+    s->cache_hit_ratio = ratio(s->cache_hits, s->cache_hits + s->cache_misses);
 }
 
 void frz__stats(struct db *db, struct table *only, frz_stats *out)
 {
-    frz_stats s = {.struct_size = sizeof s};
-    struct cache_stats cache;
-    struct wal_stats wal = {0};
-    s.seq_visible = atomic_load(&db->seq_visible);
-    s.writes = stat_get(&db->writes);
-    s.write_groups = stat_get(&db->write_groups);
-    s.gets = stat_get(&db->gets);
-    s.gets_found = stat_get(&db->gets_found);
-    s.memtable_hits = stat_get(&db->memtable_hits);
-    s.filter_checks = stat_get(&db->counters.filter_checks);
-    s.filter_rejects = stat_get(&db->counters.filter_rejects);
-    s.filter_false_positives = stat_get(&db->counters.filter_false_positives);
-    s.key_pages_read = stat_get(&db->counters.key_pages_read);
-    s.value_pages_read = stat_get(&db->counters.value_pages_read);
-    s.orphans_removed = stat_get(&db->orphans_removed);
-    s.recovered_batches = stat_get(&db->recovered_batches);
-    s.recovered_bytes = stat_get(&db->recovered_bytes);
-    frz__cache_stats(db->cache, &cache);
-    s.cache_hits = cache.hits;
-    s.cache_misses = cache.misses;
-    s.cache_bytes = cache.bytes;
-    if (db->wal) frz__wal_stats(db->wal, &wal);
-    s.log_bytes = wal.bytes;
-    s.log_syncs = wal.syncs;
-    s.log_segments = wal.segments;
-    s.log_segments_recycled = wal.recycled;
-    s.log_archived = wal.archived;
-    s.log_archive_failures = stat_get(&db->archive_failures);
-    if (only) add_table(only, &s);
-    else {
-        frz__mutex_lock(&db->tables_mu);
-        for (size_t i = 0; i < db->table_count; i++) add_table(db->tables[i], &s);
-        frz__mutex_unlock(&db->tables_mu);
-    }
-    frz__sized_give(out, &s, sizeof s);
+    struct gathered g = {.s.struct_size = sizeof g.s};
+    add_db(db, &g.s);
+    frz__mutex_lock(&db->tables_mu);
+    add_pins_locked(db, &g.s);
+    for (size_t i = 0; !only && i < db->table_count; i++) add_table(db->tables[i], &g);
+    frz__mutex_unlock(&db->tables_mu);
+    if (only) add_table(only, &g);
+    derive(&g, !only);
+    frz__sized_give(out, &g.s, sizeof g.s);
 }
 
-#define FIELDS(X)                                                                                                                          \
-    X(seq_visible) X(writes) X(write_groups) X(rows_put) X(rows_deleted) X(log_bytes) X(log_syncs) X(log_segments) X(log_segments_recycled) X(gets) X(gets_found) X(memtable_hits)  \
-    X(filter_checks) X(filter_rejects) X(filter_false_positives) X(key_pages_read) X(value_pages_read) X(cache_hits) X(cache_misses) X(cache_bytes) X(memtable_bytes)                \
-    X(memtables_immutable) X(flushes) X(flush_failures) X(flush_rows) X(flush_bytes) X(flush_us_total) X(flush_us_max) X(rows_masked) X(commits) X(commit_conflicts)                 \
-    X(commit_us_total) X(commit_us_max) X(stalls) X(stall_us_total) X(slowdowns) X(slowdown_us_total) X(data_files) X(delete_files) X(data_bytes) X(rows_live) X(files_absorbed)    \
-    X(files_removed) X(orphans_removed) X(recovered_batches) X(recovered_bytes) X(compactions) X(compact_failures) X(compact_bytes_in) X(compact_bytes_out) X(compact_us_total)      \
-    X(log_archived) X(log_archive_failures)
+/* ── levels ── */
 
-int frz__stats_text(const frz_stats *s, bool json, struct buf *out, frz_error *err)
+/* The sorted runs of LEVEL's files: what overlaps can't be in one. */
+static int runs_of(const allocator *a, const struct view *v, unsigned level, struct key_range *ranges, uint32_t *by_key, struct run *runs, uint64_t *out, frz_error *err)
 {
-    if (json) {
-        struct jw w = JW_INIT(out, err);
-        frz__jw_object(&w);
-#define X(field) frz__jw_key(&w, #field); frz__jw_int(&w, (int64_t)s->field);
-        FIELDS(X)
-#undef X
-        frz__jw_object_end(&w);
-        return frz__jw_end(&w);
+    size_t n = 0, count = 0;
+    for (size_t i = 0; i < v->file_count; i++)
+        if (v->files[i]->sst->level_hint == level) ranges[n++] = (struct key_range){v->files[i]->sst->first_key, v->files[i]->sst->last_key, !v->files[i]->sst->sorted};
+    int rc = frz__runs_build(a, ranges, n, by_key, runs, &count, err);
+    *out = count;
+    return rc;
+}
+
+int frz__levels(struct table *t, frz_level *levels, size_t *count, frz_error *err)
+{
+    static const frz_level none = {.struct_size = sizeof none};
+    uint64_t seq;
+    struct view *v = frz__view_latest(t, &seq);
+    struct key_range *ranges = (struct key_range *)frz__alloc_array(t->a, v->file_count + 1, sizeof *ranges);
+    uint32_t *by_key = (uint32_t *)frz__alloc_array(t->a, v->file_count + 1, sizeof *by_key);
+    struct run *runs = (struct run *)frz__alloc_array(t->a, v->file_count + 1, sizeof *runs);
+    int rc = ranges && by_key && runs ? FRZ_OK : frz__err_no_memory(err, v->file_count * sizeof *ranges);
+    *count = 0;
+    for (size_t i = 0; i < LEVELS_MAX; i++) {
+        levels[i] = none;
+        levels[i].level = (uint32_t)i;
     }
-#define X(field) TRY(frz__buf_printf(out, err, "%s %" PRIu64 "\n", #field, s->field));
-    FIELDS(X)
-#undef X
-    return FRZ_OK;
+    for (size_t i = 0; i < v->file_count; i++) {
+        frz_level *l = &levels[v->files[i]->sst->level_hint];
+        l->files++;
+        l->rows += v->files[i]->sst->rows;
+        l->rows_dead += frz__mask_count(v->files[i]->mask);
+        l->bytes += (uint64_t)v->files[i]->file_size;
+    }
+    for (size_t i = 0; rc >= 0 && i < LEVELS_MAX; i++) {
+        if (!levels[i].files) continue;
+        rc = runs_of(t->a, v, (unsigned)i, ranges, by_key, runs, &levels[i].runs, err);
+        levels[(*count)++] = levels[i];
+    }
+    frz__free(t->a, ranges);
+    frz__free(t->a, by_key);
+    frz__free(t->a, runs);
+    frz__view_release(v);
+    return rc < 0 ? rc : FRZ_OK;
 }

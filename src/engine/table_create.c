@@ -124,6 +124,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
     if (rc == FRZ_OK) {
         atomic_store(&t->dropped, false);
+        frz__event(db, t, FRZ_EVENT_TABLE_CREATED, NULL);
         if (out) *out = frz__table_acquire(t);
         return rc;
     }

@@ -88,6 +88,7 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
     t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
     frz__table_unlist(db, t);
+    frz__event(db, t, FRZ_EVENT_TABLE_DROPPED, NULL);
     frz_error later;
     if (frz__trash_empty(db, &later) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s is dropped; its files stay in .frazil/trash: %s", t->name, later.message);
     frz__table_release(t); /* the list's */

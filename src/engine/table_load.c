@@ -178,11 +178,13 @@ int frz__tables_load(struct db *db, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-void frz__tables_tell_broken(const struct db *db)
+void frz__tables_tell_broken(struct db *db)
 {
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
-        if (table_is_broken(t)) frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+        if (!table_is_broken(t)) continue;
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+        frz__event(db, t, FRZ_EVENT_TABLE_BROKEN, &(struct event_info){.status = atomic_load(&t->broken_code), .message = t->broken});
     }
 }
 
@@ -206,6 +208,7 @@ int frz__table_reload(struct table *t, frz_error *err)
         frz__version_release(v);
         return rc;
     }
+    bool moved = v->meta->current_snapshot_id != old->meta->current_snapshot_id, doubt = t->in_doubt;
     frz__mutex_lock(&t->commit_mu);
     t->version = v;
     frz__mutex_unlock(&t->commit_mu);
@@ -226,6 +229,7 @@ int frz__table_reload(struct table *t, frz_error *err)
     frz__mutex_unlock(&t->view_mu);
     frz__view_release(fresh);
     if (rc >= 0) t->in_doubt = false;
+    if (rc >= 0 && moved) frz__event(t->db, t, FRZ_EVENT_FOREIGN_COMMIT, &(struct event_info){.reason = doubt ? "in-doubt" : "foreign"});
     return rc;
 }
 

@@ -1,8 +1,6 @@
 /* table_props.c — the properties of a table: what may be set, at creation and after. */
 #include "engine/tables.h"
 
-#define TRIES_MAX 5
-
 int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
 {
     if (o->property_count && (!o->property_keys || !o->property_values)) return frz__err(err, FRZ_INVALID, "%zu properties, and no keys or no values", o->property_count);
@@ -26,30 +24,30 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
     frz__mutex_unlock(&t->view_mu);
 }
 
-int frz__table_set_property(struct table *t, const char *key, const char *value, frz_error *err)
+int frz__table_set_properties(struct table *t, const char *const *keys, const char *const *values, size_t count, frz_error *err)
 {
-    struct ice_kv kv = {slice_str(key), value ? slice_str(value) : (slice){0}};
-    struct commit_request r = {.edit = {.no_snapshot = true, .set = &kv, .set_count = 1}};
-    const char *values[1] = {value ? value : ""};
-    const frz_table_options as = {.struct_size = sizeof as, .property_keys = &key, .property_values = values, .property_count = 1};
-    struct ice_kv checked;
     struct table_settings settings;
-    TRY(frz__properties_collect(&as, &checked, err));
-    if (value) TRY(frz__table_settings(&kv, 1, true, &settings, err));
-    frz__mutex_lock(&t->flush_mu);
-    int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
-    for (int tries = 1; rc == FRZ_OK; tries++) {
-        if (t->in_doubt) rc = frz__table_reload(t, err);
-        if (rc < 0) break;
-        rc = frz__commit(t, &r, err);
-        if (rc != FRZ_CONFLICT || tries == TRIES_MAX) break;
-        t->in_doubt = true; /* somebody else committed */
-        rc = FRZ_OK;
-    }
-    if (rc == FRZ_OK) rc = frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err);
-    if (rc == FRZ_OK) frz__table_take_settings(t, &settings);
-    frz__mutex_unlock(&t->flush_mu);
+    struct ice_edit e = {.no_snapshot = true};
+    int rc = FRZ_OK;
+    const char **given = (const char **)frz__alloc_array(t->a, count + 1, sizeof *given); /* what has no value is checked by its key alone */
+    struct ice_kv *kv = (struct ice_kv *)frz__alloc_array(t->a, count + 1, sizeof *kv);
+    CHECK(given && kv ? FRZ_OK : frz__err_no_memory(err, count * sizeof *kv));
+    for (size_t i = 0; i < count; i++) given[i] = values[i] ? values[i] : "";
+    const frz_table_options as = {.struct_size = sizeof as, .property_keys = keys, .property_values = given, .property_count = count};
+    CHECK(frz__properties_collect(&as, kv, err));
+    size_t set = 0;
+    for (size_t i = 0; i < count; i++) /* those that are set first: only they have to be known */
+        if (values[i]) kv[set++] = (struct ice_kv){slice_str(keys[i]), slice_str(values[i])};
+    CHECK(frz__table_settings(kv, set, true, &settings, err));
+    for (size_t i = 0, k = set; i < count; i++)
+        if (!values[i]) kv[k++] = (struct ice_kv){slice_str(keys[i]), {0}};
+    e.set = kv;
+    e.set_count = count;
+    rc = frz__table_edit(t, &e, NULL, NULL, NULL, err);
+    for (size_t i = 0; rc == FRZ_OK && i < count; i++) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "property", .message = keys[i]});
     if (rc == FRZ_OK) frz__compact_schedule(t); /* there may be more to do by now */
+done:
+    frz__free(t->a, given);
+    frz__free(t->a, kv);
     return rc;
 }
-

@@ -54,6 +54,7 @@ void frz__table_release(struct table *t)
     frz__mutex_clear(&t->flush_mu);
     frz__mutex_clear(&t->commit_mu);
     frz__mutex_clear(&t->view_mu);
+    frz__health_clear(&t->health);
     frz__cond_clear(&t->room);
     frz__free(a, t->name);
     frz__free(a, t->dir);
@@ -73,6 +74,7 @@ int frz__table_new(struct db *db, const char *name, struct table **out, frz_erro
     frz__mutex_init(&t->flush_mu, RANK_TABLE_FLUSH, "table.flush");
     frz__mutex_init(&t->commit_mu, RANK_TABLE_COMMIT, "table.commit");
     frz__mutex_init(&t->view_mu, RANK_VIEW, "table.view");
+    frz__health_init(&t->health);
     frz__cond_init(&t->room);
     int rc = frz__table_name_check(name, &t->name, &t->dir, t->a, err);
     if (rc >= 0) {

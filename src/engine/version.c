@@ -144,6 +144,7 @@ int frz__version_load(struct table *t, struct version **out, frz_error *err)
     if (rc != FRZ_OK) goto done;
     CHECK(version_path(t, v->number, path, err));
     CHECK(read_into(t, &v->ar, path, &json, err));
+    v->metadata_bytes = json.len;
     CHECK_CTX(frz__ice_meta_parse(t->a, &v->ar, json, &v->meta, err), err, "%s: %s", t->name, path);
     if (v->meta->current_snapshot_id >= 0) {
         const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
@@ -358,7 +359,15 @@ static int gather_tree(struct gather *g, const struct ice_tree *tree, frz_schema
     return put_masks(g, err);
 }
 
-int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err)
+/* The columns of its time; of snapshots that do not say, the current ones. */
+static frz_schema *schema_then(const struct version *v, int64_t snapshot_id)
+{
+    const struct ice_snapshot *s = frz__ice_snapshot(v->meta, snapshot_id);
+    frz_schema *schema = s && s->schema_id >= 0 ? frz__ice_schema(v->meta, s->schema_id) : NULL;
+    return schema ? schema : frz__ice_schema(v->meta, v->meta->current_schema_id);
+}
+
+static int files_as(struct table *t, struct version *v, int64_t snapshot_id, frz_schema *schema, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err)
 {
     struct gather g = {.t = t, .location = v->meta->location, .want_dels = dels != NULL};
     struct codec_ctx *codec = NULL;
@@ -372,7 +381,6 @@ int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, 
         CHECK(frz__version_tree(t, &ar, v->meta, s, &old, err));
         tree = &old;
     }
-    frz_schema *schema = frz__ice_schema(v->meta, v->meta->current_schema_id);
     if (!schema) {
         rc = frz__err(err, FRZ_UNSUPPORTED, "%s: its schema has nested or unknown types", t->name);
         goto done;
@@ -397,4 +405,15 @@ done:
     frz__codec_give(t->db, codec);
     frz__arena_clear(&ar);
     return rc < 0 ? rc : FRZ_OK;
+}
+
+int frz__version_files(struct table *t, struct version *v, int64_t snapshot_id, struct vfile ***files, size_t *count, struct delfile **dels, size_t *del_count, frz_error *err)
+{
+    return files_as(t, v, snapshot_id, frz__ice_schema(v->meta, v->meta->current_schema_id), files, count, dels, del_count, err);
+}
+
+int frz__version_files_then(struct table *t, struct version *v, int64_t snapshot_id, frz_schema **schema, struct vfile ***files, size_t *count, frz_error *err)
+{
+    *schema = schema_then(v, snapshot_id);
+    return files_as(t, v, snapshot_id, *schema, files, count, NULL, NULL, err);
 }

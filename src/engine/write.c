@@ -143,6 +143,13 @@ int frz__rotate(struct table *t, uint64_t *seq, frz_error *err)
 
 /* ── log housekeeping ── */
 
+/* Not of memory, or a batch that is too large: that is the caller's matter, and passes with it. */
+static void log_failed(struct db *db, const frz_error *err)
+{
+    int c = frz__health_class(err->code);
+    if (c == FRZ_CLASS_NO_SPACE || c == FRZ_CLASS_IO || c == FRZ_CLASS_READ_ONLY || c == FRZ_CLASS_CORRUPTION || c == FRZ_CLASS_BUG) (void)frz__health_fail(db, NULL, HEALTH_LOG, err);
+}
+
 int frz__write_sync(struct db *db, frz_error *err)
 {
     struct writer w;
@@ -150,10 +157,57 @@ int frz__write_sync(struct db *db, frz_error *err)
     if (!db->wal || atomic_load(&db->seq_synced) >= want) return FRZ_OK;
     lead_alone(db, &w);
     uint64_t at = atomic_load(&db->seq_visible);
-    int rc = frz__wal_sync(db->wal, err);
+    frz_error own = {0};
+    int rc = frz__wal_sync(db->wal, &own);
     if (rc >= 0) atomic_store(&db->seq_synced, at);
     leave_alone(db, &w);
+    if (rc < 0) log_failed(db, &own);
+    else frz__health_ok(db, NULL, HEALTH_LOG);
+    if (rc < 0 && err) *err = own;
     return rc;
+}
+
+/* A line of the dictionary, as each segment has it anyway, and a sync: what is in doubt is written again with it. */
+static int probe_leading(struct db *db, struct table *t, frz_error *err)
+{
+    uint64_t at = atomic_load(&db->seq_visible), seq = 0;
+    if (t) {
+        struct wal_table line;
+        struct version *v = frz__version_acquire(t);
+        struct view *view = frz__view_latest(t, &seq);
+        uint64_t published = view->flushed_seq + 1;
+        frz__table_wal_line(t, v, published > t->low_water ? published : t->low_water, &line);
+        int rc = frz__wal_add_table(db->wal, &line, err);
+        frz__view_release(view);
+        frz__version_release(v);
+        TRY(rc);
+    }
+    TRY(frz__wal_sync(db->wal, err));
+    atomic_store(&db->seq_synced, at);
+    return FRZ_OK;
+}
+
+int frz__log_probe(struct db *db, frz_error *err)
+{
+    struct writer w;
+    struct table *t = NULL;
+    frz_error own = {0};
+    frz__mutex_lock(&db->tables_mu);
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (!table_is_broken(db->tables[i]) && !atomic_load(&db->tables[i]->dropped)) t = frz__table_acquire(db->tables[i]);
+    frz__mutex_unlock(&db->tables_mu);
+    lead_alone(db, &w);
+    int rc = t && t->drop_logged ? FRZ_OK : probe_leading(db, t, &own); /* no line may follow a drop */
+    leave_alone(db, &w);
+    if (t) frz__table_release(t);
+    if (rc < 0) {
+        log_failed(db, &own);
+        if (err) *err = own;
+        return rc;
+    }
+    frz__health_ok(db, NULL, HEALTH_LOG);
+    frz__log_release(db);
+    return FRZ_OK;
 }
 
 int frz__log_drop(struct db *db, struct table *t, frz_error *err)
@@ -202,7 +256,10 @@ void frz__log_release(struct db *db)
         frz__mutex_unlock(&t->view_mu);
     }
     frz__mutex_unlock(&db->tables_mu);
-    if (frz__wal_release(db->wal, oldest, &err) < 0) frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
+    if (frz__wal_release(db->wal, oldest, &err) < 0) {
+        frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
+        (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
+    } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
     leave_alone(db, &w);
 }
 
@@ -416,9 +473,13 @@ static int insert_group(const struct group *g, uint64_t segment, frz_error *err)
             TRY(frz__batch_next(&p, end, &op, err));
             struct table *t = w->batch->ops[k].t;
             struct mem *m = t->active;
-            if (mem_versions(m) == 0) m->log_segment = segment;
+            if (mem_versions(m) == 0) {
+                m->log_segment = segment;
+                atomic_store(&m->since_ns, frz__clock_mono_ns());
+            }
             TRY(frz__mem_add(m, w->first + k, op.kind, op.key, op.row, err));
             stat_add(op.kind == OP_PUT ? &t->rows_put : &t->rows_deleted, 1);
+            stat_add(&t->put_bytes, op.key.len + op.row.len);
             if (!atomic_load_explicit(&t->dirty_since_ns, memory_order_relaxed)) {
                 atomic_store(&t->dirty_since_ns, frz__clock_mono_ns());
                 frz__sched_wake(t->db);
@@ -456,17 +517,24 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
     TRY(reserve_group(db, g, err));
-    if (!db->archive) TRY(frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err));
-    else TRY(frz__wal_append_at(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, g->batch_ops, frz__clock_wall_us(), &segment, err));
-    int rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
-    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
-        (void)!frz__wal_refuse(db->wal, g->first, NULL);
+    int rc = db->archive ? frz__wal_append_at(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, g->batch_ops, frz__clock_wall_us(), &segment, err)
+                         : frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err);
+    if (rc < 0) {
+        log_failed(db, err);
         return rc;
     }
+    rc = g->sync ? frz__wal_sync(db->wal, err) : FRZ_OK;
+    if (rc < 0) { /* nobody hears that it was written: it shall not come back. What can't be said now is said when the log can be written again */
+        (void)!frz__wal_refuse(db->wal, g->first, NULL);
+        log_failed(db, err);
+        return rc;
+    }
+    frz__health_ok(db, NULL, HEALTH_LOG);
     rc = insert_group(g, segment, err);
     if (rc < 0) { /* it is in the log, and only in part in memory: nothing more may be written before it is replayed */
         frz__err_context(err, "a logged write can't be held in memory; writes stop until the database is opened again");
         db->write_error = *err;
+        (void)frz__health_fail(db, NULL, HEALTH_REPLAY, err);
         return rc;
     }
     db->seq_next = g->last + 1;
@@ -553,11 +621,14 @@ static int wait_for_room(struct table *t, frz_error *err)
                 rc = frz__err(err, FRZ_MISUSE, "the database is being closed");
             } else {
                 if (!stalled) stat_add(&t->stalls, 1);
+                if (!stalled) frz__event(t->db, t, FRZ_EVENT_STALL_BEGIN, &(struct event_info){.reason = "memtables"});
                 stalled = true;
                 frz__cond_wait(&t->room, &t->view_mu);
             }
         }
-        if (stalled) stat_add(&t->stall_us_total, (uint64_t)(frz__clock_mono_ns() - since) / 1000);
+        uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
+        if (stalled) stat_add(&t->stall_us_total, us);
+        if (stalled) frz__event(t->db, t, FRZ_EVENT_STALL_END, &(struct event_info){.reason = "memtables", .duration_us = us});
     }
     frz__mutex_unlock(&t->view_mu);
     return rc;
@@ -572,6 +643,7 @@ int frz__write(struct db *db, struct write_batch *b, int durability, frz_seq_ran
     for (size_t i = 0; i < b->count; i++) {
         if (i && b->ops[i].t == b->ops[i - 1].t) continue;
         MUST(frz__table_usable(b->ops[i].t, true, err));
+        MUST(frz__health_writable(b->ops[i].t, err));
         MUST(wait_for_room(b->ops[i].t, err));
     }
     for (;;) {

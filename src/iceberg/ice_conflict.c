@@ -81,6 +81,7 @@ int frz__ice_edit_check(struct ice_work *w)
         if (e->added_count || e->removed_count || e->removed_dv_count) return frz__err(w->err, FRZ_INVALID, "an edit without snapshot can't add or remove files");
         return FRZ_OK;
     }
+    if (e->format_version) return frz__err(w->err, FRZ_INVALID, "an edit that changes the format version makes no snapshot");
     if (w->env->snapshot_id <= 0 || frz__ice_snapshot(b, w->env->snapshot_id)) return frz__err(w->err, FRZ_INVALID, "snapshot id %" PRId64 " is not positive and new", w->env->snapshot_id);
     if (!name_token_ok(w->env->name_token)) return frz__err(w->err, FRZ_INVALID, "a name token of letters, digits, - and _ is needed");
     if (b->last_sequence_number == INT64_MAX) return frz__err(w->err, FRZ_TOO_LARGE, "the table has used up its sequence numbers");

@@ -1,5 +1,6 @@
 #include "iceberg/ice_edit.h"
 
+#include "iceberg/ice_avro.h"
 #include "iceberg/ice_edit_int.h"
 
 /* What is published never says an earlier time than what it follows: readers and Java refuse logs that go back. */
@@ -17,7 +18,19 @@ static int64_t timestamp(const struct ice_work *w)
     return t;
 }
 
-/* ── schema, properties ── */
+/* ── format, schema, properties ── */
+
+/* What is there stays as it is: row ids are given to all of it by the first snapshot of the new format, position-delete files hold until a deletion vector takes up what they say. */
+static int apply_format(struct ice_work *w)
+{
+    int32_t to = w->edit->format_version, from = w->base->format_version;
+    if (to == 0 || to == from) return FRZ_OK;
+    if (to < from) return frz__err(w->err, FRZ_INVALID, "a table's format version only goes up: it is %d, and %d is asked for", from, to);
+    if (to > ICE_FORMAT_VERSION_MAX) return frz__err(w->err, FRZ_UNSUPPORTED, "format version %d: the latest that this version of frazil writes is %d", to, ICE_FORMAT_VERSION_MAX);
+    w->next->format_version = to;
+    if (from < 3) w->next->next_row_id = 0;
+    return FRZ_OK;
+}
 
 static int apply_schema(struct ice_work *w)
 {
@@ -155,11 +168,13 @@ static int apply(struct ice_work *w)
     TRY(frz__ice_edit_check(w));
     TRY(frz__ice_meta_copy(w->ar, w->base, &w->next, w->err));
     w->next->last_updated_ms = timestamp(w);
+    TRY(apply_format(w));
     TRY(apply_schema(w));
     TRY(apply_properties(w));
     if (w->edit->no_snapshot) TRY(copy_tree(w));
     else TRY(apply_snapshot(w));
-    TRY(frz__ice_expire(w->a, w->ar, &w->tmp, w->next, w->next->last_updated_ms, &out->expired_snapshots, &out->expired_snapshot_count, w->err));
+    TRY(frz__ice_tags_apply(w->a, w->ar, w->next, w->edit->tags, w->edit->tag_count, w->err));
+    TRY(frz__ice_expire(w->a, w->ar, &w->tmp, w->next, w->next->last_updated_ms, w->edit->expire, &out->expired_snapshots, &out->expired_snapshot_count, w->err));
     TRY(apply_metadata_log(w));
     TRY(frz__ice_meta_json(w->a, w->ar, w->next, &out->metadata_json, w->err));
     out->meta = w->next;

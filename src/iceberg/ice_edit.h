@@ -16,6 +16,23 @@
 #define FRZ_ICEBERG_ICE_EDIT_H
 #include "iceberg/ice_meta.h"
 
+/* A ref's own; -1 = the table's. */
+struct ice_ref_settings { int64_t max_snapshot_age_ms, min_snapshots_to_keep, max_ref_age_ms; };
+/* A tag is set, wholly anew where there is one of this name, or goes. Branches are others' to write: FRZ_INVALID. */
+struct ice_tag {
+    slice name;
+    bool remove;             /* one that is not there: nothing happens */
+    int64_t snapshot_id;     /* 0 = what is current after the edit; one that is not retained is FRZ_CONFLICT */
+    int64_t max_ref_age_ms;  /* 0 = the table's */
+};
+/* Expiry on demand, in place of the table's rules for this once. A snapshot that a ref points at is never expired by it: FRZ_INVALID where it is asked for by its id. */
+struct ice_expire_by {
+    bool by_time;
+    int64_t older_than_ms;   /* by_time: in place of the age, and of the ladder */
+    int64_t keep_last;       /* in place of min-snapshots-to-keep; 0 = the table's */
+    const int64_t *ids;      /* go in any case; one that is not retained is FRZ_CONFLICT */
+    size_t id_count;
+};
 struct ice_edit {
     const struct ice_file *added;   /* data, position deletes, deletion vectors */
     size_t added_count;
@@ -33,6 +50,10 @@ struct ice_edit {
     uint64_t flushed_seq;
     const struct ice_kv *summary;   /* further keys */
     size_t summary_count;
+    const struct ice_tag *tags;
+    size_t tag_count;
+    const struct ice_expire_by *expire; /* NULL = by the table's rules, as with every edit */
+    int32_t format_version;         /* with no_snapshot alone; 0 = leave. FRZ_INVALID below the base's: it only goes up */
 };
 struct ice_env {
     int64_t now_ms;
@@ -56,6 +77,13 @@ struct ice_result {
 };
 FRZ_NODISCARD int frz__ice_apply(const allocator *a, struct arena *ar, const struct ice_meta *base, const struct ice_tree *base_tree, const struct ice_edit *edit, const struct ice_env *env,
                                  struct ice_result *out, frz_error *err);
+/* What an edit that does nothing else would expire as of NOW_MS by EXPIRE: ids, in AR. Nothing is changed. */
+FRZ_NODISCARD int frz__ice_expire_plan(const allocator *a, struct arena *ar, const struct ice_meta *base, int64_t now_ms, const struct ice_expire_by *expire, int64_t **ids, size_t *count,
+                                       frz_error *err);
+/* The snapshot that was main's at TIME_MS, as the snapshot log says, or a retained one that its retained child followed. NULL: that is not known; ERR says what is. */
+const struct ice_snapshot *frz__ice_snapshot_at(const struct ice_meta *m, int64_t time_ms, frz_error *err);
+const struct ice_ref *frz__ice_ref(const struct ice_meta *m, slice name); /* NULL = none */
+FRZ_NODISCARD int frz__ice_ref_settings(const struct ice_ref *r, struct ice_ref_settings *out, frz_error *err);
 /* TREE as the tree of M's current snapshot: paths live once, deletion vectors and targets as (1) and (5) say, counts and totals as (2) says, lineage within next-row-id. FRZ_CORRUPT says what is not so.
  * The summary as frz__ice_summary_check has it. */
 FRZ_NODISCARD int frz__ice_tree_check(const allocator *a, const struct ice_meta *m, const struct ice_tree *tree, frz_error *err);

@@ -4,6 +4,8 @@
 #include "iceberg/ice_edit.h"
 #include "iceberg/ice_mem.h"
 
+#define ICE_SNAPSHOTS_MAX 32 /* frazil.snapshots-max where it is not set */
+
 /* Files of a tree, or added, or removed. Sums stop at INT64_MAX. */
 struct ice_counts {
     int64_t data_files, position_files, vectors, equality_files;
@@ -54,8 +56,11 @@ FRZ_NODISCARD int frz__ice_summary_build(struct ice_work *w);
 /* ice_props.c */
 FRZ_NODISCARD int frz__ice_props_apply(struct arena *ar, struct ice_meta *m, const struct ice_kv *set, size_t count, frz_error *err);
 FRZ_NODISCARD int frz__ice_props_flushed(struct arena *ar, struct ice_meta *m, const char *log, uint64_t seq, frz_error *err);
-/* ice_expire.c: refs, snapshots, snapshot log, statistics, as of NOW_MS. */
-FRZ_NODISCARD int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, int64_t **expired, size_t *expired_count, frz_error *err);
+/* ice_expire.c: refs, snapshots, snapshot log, statistics, as of NOW_MS. BY NULL: by the table's rules. */
+FRZ_NODISCARD int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, const struct ice_expire_by *by, int64_t **expired, size_t *expired_count,
+                                  frz_error *err);
+/* ice_refs.c */
+FRZ_NODISCARD int frz__ice_tags_apply(const allocator *a, struct arena *ar, struct ice_meta *m, const struct ice_tag *tags, size_t count, frz_error *err);
 /* ice_copy.c. The copies share nothing with what they are of but the counted schemas; room for one more of each thing that an edit adds. */
 FRZ_NODISCARD int frz__ice_meta_copy(struct arena *ar, const struct ice_meta *from, struct ice_meta **out, frz_error *err);
 FRZ_NODISCARD int frz__ice_entry_copy(struct arena *ar, const struct ice_entry *from, struct ice_entry *out, frz_error *err);

@@ -2,18 +2,22 @@
  *
  * Kept        what a ref points at; of each branch the ancestors that are young enough or among the first so many, by the branch's own settings or the table's; snapshots of no branch while
  *             young enough. Refs but main go when their snapshot is older than max-ref-age.
- * Capped      frazil.snapshots-max: of the snapshots kept only by the table's settings, with the current one, no more than that, newest first. What a ref or its own settings keep is beside it.
+ * Ladder      frazil.retention keeps more of main's history, whatever its age (ice_retention.h). What it thins out leaves gaps in the chain of parents: what is behind one is of main unless another
+ *             branch has it.
+ * Capped      frazil.snapshots-max: of the snapshots kept only by the table's settings, with the current one, no more than that: what the ladder keeps before what is only young or recent, newest first.
+ *             What a ref or its own settings keep is beside it.
+ * On demand   ice_expire_by: a time in place of age and ladder, a count in place of the least, single snapshots. Refs and their own settings hold.
  * Source      Iceberg spec "Snapshot Retention Policy"; Java RemoveSnapshots                                                       */
 #include <stdlib.h>
 #include "iceberg/ice_edit_int.h"
+#include "iceberg/ice_retention.h"
 
 #define MAX_AGE_MS   432000000 /* Iceberg's: 5 days */
 #define MIN_TO_KEEP  1
-#define SNAPSHOTS_MAX 32
 
-enum { KEEP = 1 /* a ref, or its own settings */, KEEP_TABLE = 2 /* the table's settings only */ };
+enum { KEEP = 1 /* a ref, or its own settings */, KEEP_TABLE = 2 /* the table's settings only */, KEEP_LADDER = 4 /* of these, its ladder */ };
 
-enum { SEEN_TAG = 1, SEEN_BRANCH = 2 };
+enum { SEEN_TAG = 1, SEEN_BRANCH = 2, SEEN_MAIN = 4 };
 
 struct by_id { int64_t id; size_t index; };
 struct expiry {
@@ -22,8 +26,8 @@ struct expiry {
     uint8_t *keep; /* by index in m->snapshots */
     int64_t now_ms;
     int64_t max_age_ms, min_to_keep, max_ref_age_ms;
+    const struct ice_expire_by *by; /* not NULL */
 };
-struct ref_settings { int64_t max_age_ms, min_to_keep, max_ref_age_ms; }; /* -1 = the table's */
 
 static int cmp_id(const void *a, const void *b)
 {
@@ -45,41 +49,33 @@ static bool within(const struct expiry *x, size_t i, int64_t age_ms)
     return age <= age_ms;
 }
 
-static int settings_of(const struct ice_ref *r, struct ref_settings *s, frz_error *err)
+/* By the table's rule. */
+static bool young(const struct expiry *x, size_t i)
 {
-    struct json *j = NULL;
-    *s = (struct ref_settings){-1, -1, -1};
-    int rc = frz__json_parse(r->json, &j, err);
-    if (rc < 0) return rc;
-    const struct { const char *key; int64_t *to; } want[] = {{"max-snapshot-age-ms", &s->max_age_ms}, {"min-snapshots-to-keep", &s->min_to_keep}, {"max-ref-age-ms", &s->max_ref_age_ms}};
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(want); i++) {
-        const struct json *v = frz__json_get(j, want[i].key);
-        if (frz__json_kind(v) == JK_INT && frz__json_int(v) > 0) *want[i].to = frz__json_int(v);
-    }
-    frz__json_free(j);
-    return FRZ_OK;
+    return x->by->by_time ? x->m->snapshots[i].timestamp_ms >= x->by->older_than_ms : within(x, i, x->max_age_ms);
 }
 
 /* From the head towards the root, until an ancestor is neither young enough nor early enough. */
-static void keep_branch(struct expiry *x, size_t head, const struct ref_settings *s)
+static void keep_branch(struct expiry *x, size_t head, const struct ice_ref_settings *s)
 {
-    int64_t age = s->max_age_ms >= 0 ? s->max_age_ms : x->max_age_ms, least = s->min_to_keep >= 0 ? s->min_to_keep : x->min_to_keep;
+    bool own_age = s->max_snapshot_age_ms >= 0, own_least = s->min_snapshots_to_keep >= 0;
+    int64_t least = own_least ? s->min_snapshots_to_keep : x->min_to_keep;
     int64_t at = (int64_t)head;
     for (size_t n = 0; at >= 0 && n < x->m->snapshot_count; n++) { /* bounded: parents from elsewhere may go in a ring */
-        bool early = (int64_t)n < least, young = within(x, (size_t)at, age);
-        if (!early && !young) break;
-        bool own = (early && s->min_to_keep >= 0) || (young && s->max_age_ms >= 0);
+        bool early = (int64_t)n < least, fresh = own_age ? within(x, (size_t)at, s->max_snapshot_age_ms) : young(x, (size_t)at);
+        if (!early && !fresh) break;
+        bool own = (early && own_least) || (fresh && own_age);
         x->keep[at] |= own ? KEEP : KEEP_TABLE;
         int64_t parent = x->m->snapshots[at].parent_id;
         at = parent > 0 ? find(x, parent) : -1;
     }
 }
 
-/* Marks what some branch has among its ancestors. */
-static void mark_ancestors(const struct expiry *x, size_t head, uint8_t *seen)
+/* Marks what a branch has among its ancestors. */
+static void mark_ancestors(const struct expiry *x, size_t head, uint8_t *seen, uint8_t mark)
 {
-    for (int64_t at = (int64_t)head; at >= 0 && !(seen[at] & SEEN_BRANCH);) {
-        seen[at] |= SEEN_BRANCH;
+    for (int64_t at = (int64_t)head; at >= 0 && !(seen[at] & mark);) {
+        seen[at] |= mark;
         int64_t parent = x->m->snapshots[at].parent_id;
         at = parent > 0 ? find(x, parent) : -1;
     }
@@ -91,8 +87,8 @@ static int expire_refs(struct expiry *x, uint8_t *seen, frz_error *err)
     size_t kept = 0;
     for (size_t i = 0; i < m->ref_count; i++) {
         struct ice_ref r = m->refs[i];
-        struct ref_settings s;
-        TRY(settings_of(&r, &s, err));
+        struct ice_ref_settings s;
+        TRY(frz__ice_ref_settings(&r, &s, err));
         int64_t head = find(x, r.snapshot_id), age = s.max_ref_age_ms >= 0 ? s.max_ref_age_ms : x->max_ref_age_ms;
         bool is_main = slice_eq(r.name, slice_str("main"));
         if (head < 0 || (!is_main && !within(x, (size_t)head, age))) continue;
@@ -103,25 +99,68 @@ static int expire_refs(struct expiry *x, uint8_t *seen, frz_error *err)
             continue;
         }
         keep_branch(x, (size_t)head, &s);
-        mark_ancestors(x, (size_t)head, seen);
+        mark_ancestors(x, (size_t)head, seen, is_main ? SEEN_MAIN : SEEN_BRANCH);
     }
     m->ref_count = kept;
     return FRZ_OK;
 }
 
-/* Newest first; the current one always. */
+/* A ladder that is none (another engine set it) keeps nothing. */
+static int keep_ladder(struct expiry *x, struct arena *tmp, const uint8_t *seen, frz_error *err)
+{
+    struct ice_meta *m = x->m;
+    struct ice_retention ladder;
+    slice text = frz__ice_property(m, "frazil.retention");
+    if (!text.data || x->by->by_time || frz__ice_retention_parse(text, &ladder, NULL) < 0) return FRZ_OK;
+    size_t n = 0, *index = (size_t *)frz__ice_array(tmp, m->snapshot_count, sizeof *index, err);
+    int64_t *times = (int64_t *)frz__ice_array(tmp, m->snapshot_count, sizeof *times, err);
+    bool *keep = (bool *)frz__ice_array(tmp, m->snapshot_count, sizeof *keep, err);
+    if (!index || !times || !keep) return FRZ_NO_MEMORY;
+    for (size_t i = m->snapshot_count; i-- > 0;) {
+        if (seen[i] & SEEN_BRANCH && !(seen[i] & SEEN_MAIN)) continue;
+        index[n] = i;
+        times[n++] = m->snapshots[i].timestamp_ms;
+    }
+    frz__ice_retention_mark(&ladder, times, n, keep);
+    for (size_t i = 0; i < n; i++)
+        if (keep[i]) x->keep[index[i]] |= KEEP_TABLE | KEEP_LADDER;
+    return FRZ_OK;
+}
+
+static const struct ice_ref *ref_at(const struct ice_meta *m, int64_t snapshot_id)
+{
+    for (size_t i = 0; i < m->ref_count; i++)
+        if (m->refs[i].snapshot_id == snapshot_id) return &m->refs[i];
+    return NULL;
+}
+
+static int expire_asked(struct expiry *x, frz_error *err)
+{
+    for (size_t i = 0; i < x->by->id_count; i++) {
+        int64_t id = x->by->ids[i], at = find(x, id);
+        const struct ice_ref *r = ref_at(x->m, id);
+        if (at < 0) return frz__err(err, FRZ_CONFLICT, "snapshot %" PRId64 " is not retained", id);
+        if (r) return frz__err(err, FRZ_INVALID, "snapshot %" PRId64 " is what %s %.*s names: it can't be expired", id, r->is_tag ? "tag" : "branch", (int)r->name.len, (const char *)r->name.data);
+        x->keep[at] = 0;
+    }
+    return FRZ_OK;
+}
+
+/* The current one always, then the ladder's, then the others; newest first. */
 static void cap(struct expiry *x, int64_t max)
 {
     struct ice_meta *m = x->m;
     int64_t current = find(x, m->current_snapshot_id), left = max;
-    if (current >= 0 && x->keep[current] == KEEP_TABLE) {
+    if (current >= 0 && x->keep[current] && !(x->keep[current] & KEEP)) {
         x->keep[current] |= KEEP;
         left--;
     }
-    for (size_t i = m->snapshot_count; i-- > 0;) {
-        if (x->keep[i] != KEEP_TABLE) continue;
-        if (left > 0) left--;
-        else x->keep[i] = 0;
+    for (int ladder = 1; ladder >= 0; ladder--) {
+        for (size_t i = m->snapshot_count; i-- > 0;) {
+            if (!x->keep[i] || x->keep[i] & KEEP || !(x->keep[i] & KEEP_LADDER) != !ladder) continue;
+            if (left > 0) left--;
+            else x->keep[i] = 0;
+        }
     }
 }
 
@@ -186,9 +225,11 @@ static int drop_snapshots(struct expiry *x, const allocator *a, struct arena *ar
     return FRZ_OK;
 }
 
-int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, int64_t **expired, size_t *expired_count, frz_error *err)
+int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, const struct ice_expire_by *by, int64_t **expired, size_t *expired_count,
+                    frz_error *err)
 {
-    struct expiry x = {.m = m, .now_ms = now_ms};
+    static const struct ice_expire_by rules = {.by_time = false};
+    struct expiry x = {.m = m, .now_ms = now_ms, .by = by ? by : &rules};
     size_t n = m->snapshot_count;
     *expired_count = 0;
     x.ids = (struct by_id *)frz__ice_array(tmp, n, sizeof *x.ids, err);
@@ -199,11 +240,25 @@ int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, str
     qsort(x.ids, n, sizeof *x.ids, cmp_id);
     x.max_age_ms = frz__ice_property_int(m, "history.expire.max-snapshot-age-ms", 1, MAX_AGE_MS);
     x.min_to_keep = frz__ice_property_int(m, "history.expire.min-snapshots-to-keep", 1, MIN_TO_KEEP);
+    if (x.by->keep_last > 0) x.min_to_keep = x.by->keep_last;
     x.max_ref_age_ms = frz__ice_property_int(m, "history.expire.max-ref-age-ms", 1, INT64_MAX);
 
     TRY(expire_refs(&x, seen, err));
     for (size_t i = 0; i < n; i++)
-        if (!seen[i] && within(&x, i, x.max_age_ms)) x.keep[i] |= KEEP_TABLE;
-    cap(&x, frz__ice_property_int(m, "frazil.snapshots-max", 1, SNAPSHOTS_MAX));
+        if (!seen[i] && young(&x, i)) x.keep[i] |= KEEP_TABLE;
+    TRY(keep_ladder(&x, tmp, seen, err));
+    TRY(expire_asked(&x, err));
+    cap(&x, frz__ice_property_int(m, "frazil.snapshots-max", 1, ICE_SNAPSHOTS_MAX));
     return drop_snapshots(&x, a, ar, expired, expired_count, err);
+}
+
+int frz__ice_expire_plan(const allocator *a, struct arena *ar, const struct ice_meta *base, int64_t now_ms, const struct ice_expire_by *by, int64_t **ids, size_t *count, frz_error *err)
+{
+    struct arena tmp = ARENA_INIT(a);
+    struct ice_meta *m = NULL;
+    int rc = frz__ice_meta_copy(ar, base, &m, err);
+    if (rc >= 0) rc = frz__ice_expire(a, ar, &tmp, m, now_ms > base->last_updated_ms ? now_ms : base->last_updated_ms, by, ids, count, err);
+    frz__ice_meta_release(m);
+    frz__arena_clear(&tmp);
+    return rc;
 }

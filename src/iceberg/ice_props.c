@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/utf8.h"
 #include "iceberg/ice_edit_int.h"
+#include "iceberg/ice_retention.h"
 
 /* Java keeps these in other places and refuses them as properties. */
 static const char *const reserved[] = {"format-version", "uuid", "snapshot-count", "current-snapshot-id", "current-snapshot-summary", "current-snapshot-timestamp-ms", "current-schema",
@@ -26,6 +27,8 @@ static int check_value(slice key, slice value, frz_error *err)
     for (size_t i = 0; i < FRZ_ARRAY_LEN(booleans); i++)
         if (is(key, booleans[i]) && !is_nocase(value, "true") && !is_nocase(value, "false"))
             return frz__err(err, FRZ_INVALID, "property %s: expected true or false, found \"%.*s\"", booleans[i], (int)(value.len < 64 ? value.len : 64), (const char *)value.data);
+    struct ice_retention ladder;
+    if (is(key, "frazil.retention")) TRY(frz__ice_retention_parse(value, &ladder, err));
     /* readers that look for v<N>.metadata.json would miss what another writer puts elsewhere or compresses */
     if (is(key, "write.metadata.path")) return frz__err(err, FRZ_INVALID, "property write.metadata.path: a table in a directory keeps its metadata in metadata/");
     if (is(key, "write.metadata.compression-codec") && !is_nocase(value, "none"))
@@ -75,10 +78,27 @@ static int put_all(struct arena *ar, struct ice_meta *m, const struct ice_kv *se
     return FRZ_OK;
 }
 
+/* A ladder beyond the cap would be cut off below, and nobody told. */
+static int check_ladder(const struct ice_meta *m, frz_error *err)
+{
+    struct ice_retention ladder;
+    slice text = frz__ice_property(m, "frazil.retention");
+    int64_t max = frz__ice_property_int(m, "frazil.snapshots-max", 1, ICE_SNAPSHOTS_MAX);
+    if (!text.data || frz__ice_retention_parse(text, &ladder, NULL) < 0 || frz__ice_retention_max(&ladder) <= max) return FRZ_OK;
+    return frz__err(err, FRZ_INVALID, "frazil.retention keeps up to %" PRId64 " snapshots and frazil.snapshots-max is %" PRId64 ": set it to as many or more with it", frz__ice_retention_max(&ladder),
+                    max);
+}
+
 int frz__ice_props_apply(struct arena *ar, struct ice_meta *m, const struct ice_kv *set, size_t count, frz_error *err)
 {
-    for (size_t i = 0; i < count; i++) TRY(check_property(set[i].key, set[i].value, err));
-    return count ? put_all(ar, m, set, count, err) : FRZ_OK;
+    bool ladder = false;
+    for (size_t i = 0; i < count; i++) {
+        TRY(check_property(set[i].key, set[i].value, err));
+        ladder |= is(set[i].key, "frazil.retention") || is(set[i].key, "frazil.snapshots-max");
+    }
+    if (count == 0) return FRZ_OK;
+    TRY(put_all(ar, m, set, count, err));
+    return ladder ? check_ladder(m, err) : FRZ_OK;
 }
 
 /* The sequence of a frazil.flushed of LOG; false where it is another's or no such text. */

@@ -366,6 +366,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
 {
     struct job j = {.db = db, .a = db->a, .r = r, .m = m};
     struct file *lock = NULL;
+    struct pin pin = {0};
     int rc = FRZ_OK;
     TRY(frz__db_check(db, err));
     frz__backup_manifest_init(&j.earlier, db->a);
@@ -373,7 +374,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
     j.c.copy = r->copy;
     j.c.progress = r->progress;
     j.c.ctx = r->ctx;
-    frz__db_pin(db); /* close says that it is busy */
+    frz__db_pin(db, &pin, atomic_load(&db->seq_visible)); /* close says that it is busy */
     atomic_fetch_add(&db->backups, 1);
     CHECK(frz__backup_lock(r->dest, &lock, err));
     CHECK(begin(&j, err));
@@ -387,7 +388,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
 done:
     release_state(&j);
     atomic_fetch_sub(&db->backups, 1);
-    frz__db_unpin(db);
+    frz__db_unpin(db, &pin);
     frz__fs_free(j.fs);
     frz__fs_free(j.c.prev);
     if (rc < 0 && lock && j.partial[0] && frz__backup_tree_remove(r->dest, j.partial, NULL) < 0)

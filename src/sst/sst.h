@@ -61,7 +61,7 @@ void frz__sst_writer_free(struct sst_writer *w);
 /* F as Parquet's reader takes it; both live as long as what reads. */
 struct pq_source frz__sst_source(struct file *f, uint64_t bytes, const char *name);
 struct sst_counters { /* shared by all files of a database */
-    _Atomic uint64_t filter_checks, filter_rejects, filter_false_positives, key_pages_read, value_pages_read;
+    _Atomic uint64_t filter_checks, filter_rejects, filter_false_positives, key_pages_read, value_pages_read, files_probed;
 };
 struct sst_env {
     const allocator *a;

@@ -77,6 +77,7 @@ int frz__sst_probe(struct sst *s, slice key, uint64_t hash, struct codec_ctx *co
     int rc;
     if (s->rows == 0) return FRZ_NOT_FOUND;
     TRY(frz__sst_need_sorted(s, "a search", err));
+    count(&s->env.counters->files_probed);
     rc = probe_filter(s, hash, err); /* before the bounds: who asks has mostly compared them */
     if (rc != FRZ_OK) return rc;
     if (!sst_may_hold(s, key)) return FRZ_NOT_FOUND;

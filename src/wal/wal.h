@@ -100,7 +100,7 @@ FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *e
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
 /* Segments older than OLDEST_NEEDED are recycled or deleted. */
 FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err);
-/* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. One at a time calls it. */
+/* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. */
 FRZ_NODISCARD int frz__wal_archive(struct wal *w, bool all, frz_error *err);
 bool frz__wal_archive_due(struct wal *w); /* it would do something */
 /* Segments of the archive in DIR that have nothing from FROM_SEQ on go. */

@@ -112,21 +112,21 @@ static int archive_one(struct wal *w, const struct wal_segment *s, bool *linked,
 int frz__wal_archive(struct wal *w, bool all, frz_error *err)
 {
     struct wal_segment *s;
-    while (w->archive && (s = next_closed(w, all))) {
+    int rc = FRZ_OK;
+    frz__mutex_lock(&w->archive_mu);
+    while (rc >= 0 && w->archive && (s = next_closed(w, all))) {
         bool linked = false;
-        int rc = archive_one(w, s, &linked, err);
+        rc = archive_one(w, s, &linked, err);
         frz__mutex_lock(&w->mu);
         s->pins--;
         s->linked |= linked;
         s->archived = rc >= 0;
         w->stats.archived += rc >= 0;
         frz__mutex_unlock(&w->mu);
-        if (rc < 0) {
-            frz__err_context(err, "the log's segment %" PRIu64 " can't be archived", s->number);
-            return rc;
-        }
+        if (rc < 0) frz__err_context(err, "the log's segment %" PRIu64 " can't be archived", s->number);
     }
-    return FRZ_OK;
+    frz__mutex_unlock(&w->archive_mu);
+    return rc < 0 ? rc : FRZ_OK;
 }
 
 /* ── trimming ── */

@@ -41,6 +41,7 @@ struct wal {
     uint64_t time_segment;  /* that it was written to */
     struct buf out;         /* framed bytes */
 
+    struct mutex archive_mu; /* bringing segments to the archive; taken with none held */
     struct mutex mu;        /* the rest; held across no I/O */
     struct wal_segment **segments;
     size_t count, cap;

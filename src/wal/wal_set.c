@@ -396,6 +396,7 @@ static void wal_free(struct wal *w)
     buf_clear(&w->out);
     frz__mutex_clear(&w->mu);
     frz__mutex_clear(&w->append_mu);
+    frz__mutex_clear(&w->archive_mu);
     frz__free(w->a, w);
 }
 
@@ -415,6 +416,7 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
     memcpy(w->uuid, o->log_uuid, 16);
     w->out = BUF_INIT(o->a, 0);
     frz__mutex_init(&w->append_mu, (enum lock_rank)(RANK_LEAF - 1), "wal.append");
+    frz__mutex_init(&w->archive_mu, (enum lock_rank)(RANK_LEAF - 2), "wal.archive");
     frz__mutex_init(&w->mu, RANK_LEAF, "wal.state");
     l.w = w;
     w->dir = frz__strdup(o->a, o->dir);

@@ -40,7 +40,7 @@ PATTERNS = [
     (r" +\d+ bytes", " N bytes"),
     (r", \d+ pages,", ", N pages,"),
     (r'"pages":\d+', '"pages":N'),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", "TIME"),
     (r"(?<![-\d])(?!9223372036854775807)\d{13,19}\b", "ID"),
     (r"\bID +", "ID "),
     (r"frz-[0-9a-f][0-9a-f-]*", "frz-FILE"),

@@ -1,5 +1,5 @@
 /* crash_kit.h — a scripted workload over three tables, a model of what it should leave, and the look at what is there.
- * The script is drawn from a seed: puts, deletes, batches over two tables, flushes, creates, drops, properties, reopens. Value N is written by step N: each state is unlike every other. */
+ * The script is drawn from a seed: puts, deletes, batches over two tables, flushes, compactions, creates, drops, properties, reopens. Value N is written by step N: each state is unlike every other. */
 #ifndef CRASH_KIT_H
 #define CRASH_KIT_H
 #include "frz_test.h"
@@ -23,8 +23,8 @@ struct kit_state {
     int64_t v[KIT_TABLES][KIT_KEYS]; /* 0 = absent */
     int64_t property;                /* of table a; 0 = none */
 };
-enum kit_kind { KIT_CREATE, KIT_DROP, KIT_PUT, KIT_DELETE, KIT_BATCH, KIT_FLUSH, KIT_SYNC, KIT_PROPERTY, KIT_REOPEN };
-static const char *const kit_kinds[] = {"create", "drop", "put", "delete", "batch", "flush", "sync", "property", "reopen"};
+enum kit_kind { KIT_CREATE, KIT_DROP, KIT_PUT, KIT_DELETE, KIT_BATCH, KIT_FLUSH, KIT_COMPACT, KIT_SYNC, KIT_PROPERTY, KIT_REOPEN };
+static const char *const kit_kinds[] = {"create", "drop", "put", "delete", "batch", "flush", "compact", "sync", "property", "reopen"};
 struct kit_change { uint8_t table, key; bool put; };
 struct kit_step {
     enum kit_kind kind;
@@ -84,7 +84,7 @@ static inline void kit_draw(struct kit *k, uint64_t seed, size_t count, bool ddl
         else if (dice < 34) s->kind = KIT_PUT;
         else if (dice < 44) s->kind = KIT_DELETE;
         else if (dice < 62) s->kind = KIT_BATCH;
-        else if (dice < 80) *s = (struct kit_step){.kind = KIT_FLUSH, .table = (uint8_t)rng_below(&r, 2)};
+        else if (dice < 80) *s = (struct kit_step){.kind = dice < 76 ? KIT_FLUSH : KIT_COMPACT, .table = (uint8_t)rng_below(&r, 2)};
         else if (dice < 82) s->kind = KIT_SYNC;
         else if (dice < 86) *s = (struct kit_step){.kind = ddl ? KIT_PROPERTY : KIT_PUT};
         else if (dice < 93) *s = (struct kit_step){.kind = ddl ? (st->exists[2] ? KIT_DROP : KIT_CREATE) : KIT_BATCH, .table = 2};
@@ -200,6 +200,9 @@ static inline int kit_do(struct kit *k, size_t i)
         break;
     case KIT_FLUSH:
         rc = frz_table_flush(k->t[s->table], &k->err);
+        break;
+    case KIT_COMPACT:
+        rc = frz_table_compact(k->t[s->table], NULL, NULL, &k->err);
         break;
     case KIT_SYNC:
         rc = frz_db_sync(k->db, &k->err);

@@ -55,6 +55,24 @@ static void script_life(void)
     add(KIT_REOPEN, 0)->publish = true;
     put(0, 7, 1);
 }
+static void compact_one(uint8_t t)
+{
+    add(KIT_CREATE, t);
+    put(t, 0, 12);
+    put(t, 12, 12);
+    add(KIT_FLUSH, t);
+    del(t, 5);
+    add(KIT_FLUSH, t);
+    put(t, 6, 1); /* published by the compaction itself */
+    add(KIT_COMPACT, t);
+    put(t, 30, 2);
+}
+static void script_compact(void) { compact_one(0); }
+static void script_compact_both(void)
+{
+    compact_one(0);
+    compact_one(1);
+}
 static void script_log(void)
 {
     add(KIT_CREATE, 0);
@@ -104,6 +122,9 @@ static const struct scenario life = {"tables are made, filled and published", sc
     dies_publishing = {"a process dies while it publishes", script_publish, DIES, 4, FRZ_SYNC_FULL},
     dies_dropping = {"a process dies while it drops a table", script_drop, DIES, 4, FRZ_SYNC_FULL},
     copied = {"a warehouse is copied without .frazil, and written", script_writes, COPIED, 3, FRZ_SYNC_FULL},
+    compacts = {"files are rewritten", script_compact_both, RUNS, 0, FRZ_SYNC_FULL},
+    dies_compacting = {"a process dies while it rewrites files", script_compact, DIES, 7, FRZ_SYNC_FULL},
+    compacts_in_doubt = {"a call of a compaction fails", script_compact, FAILS_ONCE, 7, FRZ_SYNC_FULL},
     doubt = {"a call of a commit fails", script_publish, FAILS_ONCE, 4, FRZ_SYNC_FULL};
 
 static const struct scenario *const scenario_of[SYNC_TEST] = {
@@ -338,6 +359,9 @@ TEST(sync, enough_after_a_process_that_never_synced_died) { all_syncs(&dies_writ
 TEST(sync, enough_after_a_process_that_was_publishing_died) { all_syncs(&dies_publishing); }
 TEST(sync, enough_after_a_process_that_was_dropping_died) { all_syncs(&dies_dropping); }
 TEST(sync, enough_for_a_copy_without_its_log) { all_syncs(&copied); }
+TEST(sync, enough_while_files_are_rewritten) { all_syncs(&compacts); }
+TEST(sync, enough_after_a_process_that_was_rewriting_files_died) { all_syncs(&dies_compacting); }
+TEST(sync, enough_after_a_call_of_a_compaction_failed) { all_syncs(&compacts_in_doubt); }
 TEST(sync, enough_after_a_commit_in_doubt) { all_syncs(&doubt); }
 
 static void without(enum sync_site site)

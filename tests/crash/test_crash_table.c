@@ -159,6 +159,15 @@ TEST(crash_table, after_the_log_before_the_memtable_the_row_is_replayed)
     rig_clear(&r);
 }
 
+static void has_some(struct rig *r, int64_t id)
+{
+    frz_row *row;
+    frz_value key = {.type = FRZ_LONG, .as.i64 = id};
+    OK(frz_row_new(r->t, &row, &r->e), &r->e);
+    OK(frz_get(r->t, NULL, &key, 1, row, &r->e), &r->e);
+    frz_row_free(row);
+}
+
 static void while_publishing(int format, uint64_t seed)
 {
     struct rig r, x;
@@ -193,6 +202,50 @@ static void while_publishing(int format, uint64_t seed)
 }
 TEST(crash_table, while_publishing_v2_what_no_metadata_names_is_removed_the_newest_version_is_found_and_the_log_is_skipped_up_to_it) { while_publishing(2, 1); }
 TEST(crash_table, while_publishing_v3_what_no_metadata_names_is_removed_the_newest_version_is_found_and_the_log_is_skipped_up_to_it) { while_publishing(3, 1); }
+
+static void inside_compaction(int format, uint64_t seed)
+{
+    struct rig r, x;
+    size_t before = 0, between = 0, after = 0, orphans = 0;
+    begin(&r, format);
+    OK(frz_table_flush(r.t, &r.e), &r.e); /* the older rows are masked, or absorbed; */
+    frz_value key = {.type = FRZ_LONG, .as.i64 = 1000};
+    OK(frz_delete(r.t, &key, 1, NULL, &r.e), &r.e); /* and this one is masked */
+    OK(frz_table_flush(r.t, &r.e), &r.e);
+    int64_t base = version_of(&r);
+    begin_images(&r, seed);
+    OK(frz_table_compact(r.t, NULL, NULL, &r.e), &r.e);
+    end_images(&r);
+    assert_int_equal(version_of(&r), base + 1); /* one commit */
+    for (size_t i = 0; i < images.count; i++) {
+        struct fs *fs = images.at[i];
+        bool committed = version_is_there(fs, base + 1), foreign = false;
+        int64_t hint = number_in_hint(fs);
+        size_t files = files_of_ours(fs);
+        assert_true(hint == base || (committed && hint == base + 1));
+        look_into(&x, &r, fs);
+        all_there(&x, "logged");
+        has(&x, 1000, NULL);
+        for (int64_t id = 1001; id < 1040; id++) has_some(&x, id);
+        assert_int_equal(version_of(&x), base + committed);
+        assert_int_equal(stats(&x).memtable_bytes, 0); /* all of it was published before */
+        assert_int_equal(files - files_of_ours(fs), stats(&x).orphans_removed);
+        orphans += stats(&x).orphans_removed;
+        OK(frz__fs_exists(fs, "main/t/data/part-00000-of-another-engine.parquet", &foreign, &x.e), &x.e);
+        assert_true(foreign);
+        OK(frz_table_compact(x.t, NULL, NULL, &x.e), &x.e); /* what was cut short is done, what was done stays */
+        assert_int_equal(version_of(&x), base + 1);
+        all_there(&x, "logged");
+        *(committed ? hint == base ? &between : &after : &before) += 1;
+        leave(&x);
+    }
+    if (before < 6 || orphans < 6 || between < 1 || after < 1)
+        fail_msg("not each moment was met: %u before the commit, %u orphans, %u before the hint moved, %u after it", (unsigned)before, (unsigned)orphans, (unsigned)between, (unsigned)after);
+    free_images();
+    rig_clear(&r);
+}
+TEST(crash_table, inside_compaction_v2_nothing_referenced_is_touched_and_leftovers_are_removed) { inside_compaction(2, 1); }
+TEST(crash_table, inside_compaction_v3_nothing_referenced_is_touched_and_leftovers_are_removed) { inside_compaction(3, 1); }
 
 /* As the clock does when the grace of foreign readers is over. */
 static void expire_now(struct table *t)

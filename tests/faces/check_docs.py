@@ -36,6 +36,7 @@ LIMITS = [("src/types/keyenc.h", "KEY_BYTES_MAX", "256 KiB", 256 << 10), ("src/t
 
 def main():
     check(source / "scripts/options_doc.py", "--check")
+    check(source / "scripts/metrics_doc.py", "--check")
     if len(sys.argv) > 2 and sys.argv[2]:
         check(source / "scripts/cli_doc.py", sys.argv[2], "--check")
     limits = (source / "docs/limits.md").read_text(encoding="utf-8")

@@ -68,9 +68,32 @@ class _ScanOptions(c.Structure):
                 ("prefix", c.c_void_p), ("prefix_count", c.c_size_t), ("where", c.c_char_p), ("limit", c.c_uint64), ("batch_rows", c.c_uint32)]
 
 
+class _CompactOptions(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("dry_run", c.c_bool), ("no_flush", c.c_bool), ("from_", c.c_void_p), ("from_count", c.c_size_t), ("to", c.c_void_p), ("to_count", c.c_size_t),
+                ("progress", c.c_void_p), ("file", c.c_void_p), ("ctx", c.c_void_p)]
+
+
+class _CompactResult(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("reserved", c.c_uint32)] + [(n, c.c_uint64) for n in ("jobs", "files_in", "files_out", "bytes_in", "bytes_out", "rows_in", "rows_out", "rows_masked", "elapsed_us")]
+
+
 class _SnapshotInfo(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("current", c.c_bool), ("snapshot_id", c.c_int64), ("parent_id", c.c_int64), ("sequence_number", c.c_int64),
                 ("timestamp_ms", c.c_int64), ("operation", c.c_char_p), ("summary_json", c.c_char_p)]
+
+
+class _TagOptions(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("remove", c.c_bool), ("no_replace", c.c_bool), ("snapshot_id", c.c_int64), ("max_ref_age_ms", c.c_int64)]
+
+
+class _RefInfo(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("is_tag", c.c_bool), ("name", c.c_char_p), ("snapshot_id", c.c_int64), ("snapshot_timestamp_ms", c.c_int64),
+                ("max_ref_age_ms", c.c_int64), ("max_snapshot_age_ms", c.c_int64), ("min_snapshots_to_keep", c.c_int64)]
+
+
+class _ExpireOptions(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("dry_run", c.c_bool), ("by_time", c.c_bool), ("older_than_ms", c.c_int64), ("keep_last", c.c_int64),
+                ("snapshot_ids", c.c_void_p), ("snapshot_id_count", c.c_size_t)]
 
 
 class _FileInfo(c.Structure):
@@ -88,6 +111,7 @@ class _Report(c.Structure):
 
 _P = c.c_void_p
 _SNAPSHOT_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_SnapshotInfo))
+_REF_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_RefInfo))
 _FILE_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_FileInfo))
 _FINDING_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_Finding))
 _lib = c.CDLL(os.environ.get("FRAZIL_LIB", str(ROOT / "build/release/libfrazil.so")))
@@ -342,6 +366,12 @@ class Table:
     def flush(self):
         _call("table_flush", self.handle)
 
+    def compact(self):
+        """The whole table; what was done, by name."""
+        options, result = _CompactOptions(struct_size=c.sizeof(_CompactOptions)), _CompactResult(struct_size=c.sizeof(_CompactResult))
+        _call("table_compact", self.handle, c.byref(options), c.byref(result))
+        return {n: getattr(result, n) for n, _ in _CompactResult._fields_[2:]}
+
     # ── reads ──
 
     def _read_row(self, row):
@@ -398,8 +428,17 @@ class Table:
         return pa.RecordBatchReader._import_from_c(c.addressof(stream)).read_all()
 
     def scan_published(self, snapshot_id):
+        return self._scan_opened("snapshot_open_published", c.c_int64(snapshot_id))
+
+    def scan_ref(self, name):
+        return self._scan_opened("snapshot_open_ref", name.encode())
+
+    def scan_at(self, time_ms):
+        return self._scan_opened("snapshot_open_at", c.c_int64(time_ms))
+
+    def _scan_opened(self, how, which):
         snapshot = _P()
-        _call("snapshot_open_published", self.handle, c.c_int64(snapshot_id), c.byref(snapshot))
+        _call(how, self.handle, which, c.byref(snapshot))
         try:
             return self.scan(snapshot=snapshot)
         finally:
@@ -437,6 +476,40 @@ class Table:
 
     def data_files(self):
         return [f for f in self.files() if f["content"] == 0]
+
+    def tag(self, name, snapshot_id=0, max_ref_age_ms=0, remove=False):
+        o = _TagOptions(struct_size=c.sizeof(_TagOptions), snapshot_id=snapshot_id, max_ref_age_ms=max_ref_age_ms, remove=remove)
+        _call("table_tag", self.handle, name.encode(), c.byref(o))
+
+    def refs(self):
+        """{name: (tag or branch, snapshot id, max-ref-age-ms, max-snapshot-age-ms, min-snapshots-to-keep)}"""
+        out = {}
+
+        @_REF_FN
+        def on_ref(_, i):
+            r = i[0]
+            out[r.name.decode()] = ("tag" if r.is_tag else "branch", r.snapshot_id, r.max_ref_age_ms, r.max_snapshot_age_ms, r.min_snapshots_to_keep)
+            return 0
+
+        _call("table_refs", self.handle, on_ref, None)
+        return out
+
+    def expire(self, older_than_ms=None, keep_last=0, dry_run=False):
+        """The ids of what went."""
+        out = []
+
+        @_SNAPSHOT_FN
+        def on_snapshot(_, i):
+            out.append(i[0].snapshot_id)
+            return 0
+
+        o = _ExpireOptions(struct_size=c.sizeof(_ExpireOptions), dry_run=dry_run, by_time=older_than_ms is not None, older_than_ms=older_than_ms or 0, keep_last=keep_last)
+        _call("table_expire", self.handle, c.byref(o), on_snapshot, None)
+        return out
+
+    def upgrade(self, version=3):
+        _call("table_upgrade", self.handle, c.c_int32(version))
+        self.version = _lib.frz_table_format_version(self.handle)
 
     def set_property(self, key, value):
         _call("table_set_property", self.handle, key.encode(), value.encode() if value is not None else None)

@@ -75,6 +75,11 @@ class Case:
         self.table.flush()
         self.published = dict(self.rows)
 
+    def compact(self):
+        done = self.table.compact()
+        self.published = dict(self.rows)
+        return done
+
     # ── what must hold ──
 
     def check(self, engines=QUICK, verify=True, count=True):

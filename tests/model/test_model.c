@@ -1,5 +1,5 @@
 /* Goal    whatever is done to a table, reading it gives what a sorted array gives.
- * Method  seeded random operations (put, insert, update, delete, batches, flushes, reopens, snapshots) on random schemas of every type, both format versions; after each few steps gets, scans both ways,
+ * Method  seeded random operations (put, insert, update, delete, batches, flushes, compactions of all and of ranges, reopens, snapshots) on random schemas of every type, both format versions; after each few steps gets, scans both ways,
  *         ranges, prefixes and counts are compared; `verify` finds nothing at the end. FRZ_SEED and FRZ_MODEL_STEPS make it longer. */
 #include "frz_test.h"
 
@@ -318,6 +318,31 @@ static void step_write(struct run *r)
     buf_clear(&key);
 }
 
+static void step_compact(struct run *r)
+{
+    frz_compact_options o = FRZ_COMPACT_OPTIONS_INIT;
+    frz_row *a = random_row(r, false), *b = random_row(r, false);
+    struct buf key = BUF_INIT(NULL, 0);
+    frz_value from[16], to[16];
+    size_t n;
+    o.no_flush = pick(r, 2);
+    if (pick(r, 2)) { /* a range, by whole keys or the first columns of them */
+        key_of(r, a, &key, from, &n);
+        o.from = from;
+        o.from_count = 1 + pick(r, n);
+    }
+    if (pick(r, 2)) {
+        key_of(r, b, &key, to, &n);
+        o.to = to;
+        o.to_count = 1 + pick(r, n);
+    }
+    int rc = frz_table_compact(r->t, &o, NULL, &r->e);
+    if (rc != FRZ_INVALID || !o.from || !o.to) OK(rc, &r->e); /* from behind to */
+    buf_clear(&key);
+    frz_row_free(a);
+    frz_row_free(b);
+}
+
 static void drop_snapshot(struct run *r)
 {
     frz_snapshot_close(r->snapshot);
@@ -370,8 +395,9 @@ static void run_model(uint64_t seed, int format, const char *schema_text, const 
 {
     struct run r = {.rng = {seed}};
     char text[2000], key[200];
-    static const char *const keys[] = {"frazil.foreign-reader-grace-ms", "write.parquet.row-group-size-bytes", "write.parquet.page-size-bytes"};
-    static const char *const values[] = {"0", "65536", "1024"};
+    static const char *const keys[] = {"frazil.foreign-reader-grace-ms", "write.parquet.row-group-size-bytes", "write.parquet.page-size-bytes", "write.target-file-size-bytes", "frazil.level-base-bytes",
+                                       "frazil.level0-runs-max", "frazil.compaction-masked-percent", "frazil.compaction-small-files"};
+    static const char *const values[] = {"0", "65536", "1024", "65536", "65536", "2", "5", "3"}; /* small, so that there is always something to compact */
     frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
     snprintf(r.dir, sizeof r.dir, "%s", test_tmp_dir("model"));
     r.key_space = 2 + pick(&r, 400);
@@ -390,13 +416,14 @@ static void run_model(uint64_t seed, int format, const char *schema_text, const 
     to.format_version = format;
     to.property_keys = keys;
     to.property_values = values;
-    to.property_count = 3;
+    to.property_count = FRZ_ARRAY_LEN(keys);
     OK(frz_table_create(r.db, "m", r.schema, &to, &r.t, &r.e), &r.e);
     frz_schema_free(r.schema);
     OK(frz_table_schema(r.t, &r.schema, &r.e), &r.e);
     for (size_t i = 0; i < steps; i++) {
         uint64_t what = pick(&r, 100);
-        if (what < 80) step_write(&r);
+        if (what < 77) step_write(&r);
+        else if (what < 80) step_compact(&r);
         else if (what < 88) OK(frz_table_flush(r.t, &r.e), &r.e);
         else if (what < 90) reopen(&r);
         else if (what < 92) {

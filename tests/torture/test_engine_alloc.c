@@ -1,5 +1,5 @@
 /* Goal    out of memory is FRZ_NO_MEMORY, never a crash, a leak, or a wrong answer, and the same call works later.
- * Method  a life of a database (open, create, put, batch, update, get, flush, scan, delete, property, drop, close, reopen) with the nth allocation failing, for every n that time allows. */
+ * Method  a life of a database (open, create, put, batch, update, get, flush, compact, scan, delete, property, drop, close, reopen) with the nth allocation failing, for every n that time allows. */
 #include "frz_test.h"
 
 #include <stdio.h>
@@ -142,6 +142,16 @@ static int try_snapshot(struct life *l)
     return rc;
 }
 
+static int try_compact(struct life *l, frz_table *t, int round)
+{
+    frz_value from = {.type = FRZ_LONG, .as.i64 = 0};
+    frz_compact_options o = FRZ_COMPACT_OPTIONS_INIT;
+    o.no_flush = round == 0;
+    o.from = &from;
+    o.from_count = 1;
+    return frz_table_compact(t, &o, NULL, &l->e);
+}
+
 static int try_verify(struct life *l)
 {
     frz_verify_report r = {.struct_size = sizeof r};
@@ -170,6 +180,12 @@ static void live(struct life *l)
             TRIED(try_scan(l, l->t[i], round * 20 + 40 - 1 - round + round + 1));
         }
         TRIED(try_snapshot(l));
+        if (round == 1) continue;
+        for (int i = 0; i < 2; i++) { /* with masks, and without a flush with what the last one left */
+            TRIED(try_compact(l, l->t[i], round));
+            TRIED(try_get(l, l->t[i], round * 20 + 3, "updated"));
+            TRIED(try_scan(l, l->t[i], round * 20 + 40 - 1 + 1));
+        }
     }
     TRIED(frz_table_set_property(l->t[0], "owner", "x", &l->e));
     TRIED(try_verify(l));
@@ -192,7 +208,66 @@ static void live(struct life *l)
     if (rc != FRZ_OK) RC(rc, FRZ_NO_MEMORY, &l->e);
 }
 
-static void live_failing(struct life *l, long n)
+/* ── snapshots: named, read by name and time, expired; properties; an upgrade ── */
+
+static int on_ref(void *ctx, const frz_ref_info *i) { return (void)i, ++*(int *)ctx, 0; }
+static int on_snapshot(void *ctx, const frz_snapshot_info *i) { return (void)i, ++*(int *)ctx, 0; }
+
+static int try_opened(struct life *l, int how)
+{
+    frz_snapshot *s = NULL;
+    frz_schema *schema = NULL;
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    uint64_t n = 0;
+    int rc = how ? frz_snapshot_open_ref(l->t[0], "first", &s, &l->e) : frz_snapshot_open_at(l->t[0], INT64_MAX, &s, &l->e);
+    if (rc == FRZ_OK) rc = frz_snapshot_schema(s, l->t[0], &schema, &l->e);
+    o.snapshot = s;
+    if (rc == FRZ_OK) rc = frz_count(l->t[0], &o, &n, &l->e);
+    if (rc == FRZ_OK) assert_int_equal(n, how ? 40 : 60);
+    frz_schema_free(schema);
+    frz_snapshot_close(s);
+    return rc;
+}
+
+static void live_named(struct life *l)
+{
+    const char *keys[] = {"frazil.retention", "owner", "nothing"}, *values[] = {"all:4, 1h:4", "me", NULL};
+    frz_expire_options expire = FRZ_EXPIRE_OPTIONS_INIT;
+    frz_tag_options gone = FRZ_TAG_OPTIONS_INIT;
+    int refs = 0;
+    expire.by_time = true;
+    expire.older_than_ms = INT64_MAX;
+    expire.keep_last = 1;
+    open_life(l);
+    TRIED(try_create(l, "a", 2, &l->t[0]));
+    TRIED(frz_table_set_properties(l->t[0], keys, values, 3, &l->e));
+    TRIED(try_put(l, l->t[0], 0, 40, "some text"));
+    TRIED(frz_table_flush(l->t[0], &l->e));
+    TRIED(frz_table_tag(l->t[0], "first", NULL, &l->e));
+    TRIED(try_put(l, l->t[0], 20, 60, "more text"));
+    TRIED(frz_table_flush(l->t[0], &l->e));
+    TRIED(frz_table_tag(l->t[0], "second", NULL, &l->e));
+    TRIED(frz_table_refs(l->t[0], on_ref, &refs, &l->e));
+    assert_true(refs >= 3); /* counted again where it was tried again */
+    TRIED(try_opened(l, 0));
+    TRIED(try_opened(l, 1));
+    TRIED(frz_table_upgrade(l->t[0], 3, &l->e));
+    TRIED(try_put(l, l->t[0], 10, 12, "of format 3"));
+    TRIED(frz_table_flush(l->t[0], &l->e));
+    expire.dry_run = true;
+    TRIED(frz_table_expire(l->t[0], &expire, on_snapshot, &refs, &l->e));
+    expire.dry_run = false;
+    TRIED(frz_table_expire(l->t[0], &expire, on_snapshot, &refs, &l->e));
+    gone.remove = true;
+    TRIED(frz_table_tag(l->t[0], "second", &gone, &l->e));
+    TRIED(try_opened(l, 0));
+    TRIED(try_opened(l, 1));
+    TRIED(try_verify(l));
+    int rc = frz_db_close(l->db, &l->e);
+    if (rc != FRZ_OK) RC(rc, FRZ_NO_MEMORY, &l->e);
+}
+
+static void live_failing(struct life *l, void (*life)(struct life *), long n)
 {
     frz_error e;
     *l = (struct life){.o = FRZ_DB_OPTIONS_INIT};
@@ -203,29 +278,31 @@ static void live_failing(struct life *l, long n)
     l->o.allocator = &l->alloc.vt;
     l->o.memory_bytes = 8 << 20;
     l->o.log_segment_bytes = 131072;
-    live(l);
+    life(l);
     if (l->alloc.live != 0) print_error("allocation %ld failed: %ld blocks are left\n", n, l->alloc.live);
     assert_int_equal(l->alloc.live, 0);
     frz__fs_free(l->fs);
 }
 
-TEST(out_of_memory, at_any_allocation_of_a_life_is_an_error_and_no_more)
+static void each_fails(void (*life)(struct life *), double seconds)
 {
     struct life l;
     const char *s = getenv("FRZ_CRASH_SECONDS");
-    double until = now_s() + (s ? atof(s) : 12);
-    live_failing(&l, 0);
+    double until = now_s() + (s ? atof(s) : seconds);
+    live_failing(&l, life, 0);
     assert_int_equal(l.failed, 0);
     long calls = l.alloc.calls, did = 0, told = 0, stride = calls / 3 | 1;
     while (stride > 1 && calls % stride == 0) stride -= 2;
     for (long i = 0, n = 0; i < calls && (i < 24 || now_s() < until); i++, did++) {
-        live_failing(&l, n + 1);
+        live_failing(&l, life, n + 1);
         told += l.failed > 0;
         n = (n + stride) % calls;
     }
     print_message("%ld of %ld allocations; %ld were told\n", did, calls, told);
     assert_true(told > did / 4);
 }
+TEST(out_of_memory, at_any_allocation_of_a_life_is_an_error_and_no_more) { each_fails(live, 12); }
+TEST(out_of_memory, at_any_allocation_of_tags_expiry_and_an_upgrade_is_an_error_and_no_more) { each_fails(live_named, 6); }
 
 /* ── memory runs out behind the log ── */
 

@@ -27,6 +27,7 @@ static void rig_init(struct rig *r, const char *schema, const char *key, int for
     r->o.create = true;
     r->o.durability = FRZ_SYNC_OFF;
     r->o.memory_bytes = 64 << 20;
+    r->o.no_compaction = true; /* but those that are asked for */
     OK(frz__fs_mem_new(NULL, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
     to.format_version = format;

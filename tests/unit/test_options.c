@@ -85,6 +85,29 @@ TEST(options, sync_interval_syncs_in_time)
     }
 }
 
+static int count_event(void *ctx, const frz_event *e)
+{
+    ++*(size_t *)ctx;
+    return e->number ? 0 : FRZ_BUG;
+}
+TEST(options, events_kept_bounds_the_ring)
+{
+    for (uint32_t kept = 16; kept <= 64; kept *= 2) {
+        struct fix f;
+        frz_db_options o = quick();
+        size_t events = 0;
+        o.events_kept = kept;
+        fix_open(&f, &o, NULL, NULL);
+        for (int i = 0; i < 40; i++) { /* three events each */
+            fix_put(&f, i, i + 1, 10, true);
+            fix_flush(&f);
+        }
+        OK(frz_db_events(f.db, 0, count_event, &events, &f.e), &f.e);
+        assert_int_equal(events, kept);
+        fix_close(&f);
+    }
+}
+
 /* A write's own policy, in a database of each: who asked for the interval gets it, who did not stays with what it asked for. */
 TEST(options, durability_of_a_write_holds_whatever_the_databases)
 {

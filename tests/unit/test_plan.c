@@ -18,6 +18,7 @@ struct sim {
     size_t count;
     double flushed, rewritten; /* rows */
     unsigned steps;
+    double by_reason[PLAN_MANUAL + 1];
     struct plan_options o;
 };
 #define ROW 100u /* bytes */
@@ -86,6 +87,7 @@ static bool step(struct sim *s)
     double width = ((double)hi - lo + 1) / (double)pieces;
     for (size_t i = 0; i < pieces && rows >= 1; i++) add(s, lo + (uint32_t)(width * (double)i), lo + (uint32_t)(width * (double)(i + 1)) - 1, rows / (double)pieces, p.level);
     s->rewritten += rows;
+    s->by_reason[p.reason] += rows;
     s->steps++;
     frz__free(NULL, p.inputs);
     return true;
@@ -147,6 +149,33 @@ TEST(plan, random_upserts_keep_runs_garbage_and_rewriting_bounded)
         assert_true(s.rewritten / s.flushed < 16);
         assert_true(s.count < 200);
     }
+}
+
+/* A table of a million rows; nine updates in ten are of a hundredth of the keys, in small flushes. */
+TEST(plan, hot_keys_in_small_flushes_are_not_rewritten_for_each)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    for (int i = 0; i < 100; i++) {
+        flush(&s, 0, KEYS - 1, 10000);
+        settle(&s);
+    }
+    s.flushed = s.rewritten = 0;
+    s.steps = 0;
+    memset(s.by_reason, 0, sizeof s.by_reason);
+    double most_space = 0;
+    for (int i = 0; i < 3000; i++) {
+        if (i % 10) flush(&s, 500000, 509999, 1000);
+        else flush(&s, 0, KEYS - 1, 1000);
+        settle(&s);
+        double space = all(&s) / live(&s);
+        if (space > most_space) most_space = space;
+    }
+    print_message("%zu files, %u steps for 3000 flushes, space %.2f, rows written %.1f times: for runs %.1f, size %.1f, garbage %.1f, small files %.1f\n", s.count, s.steps, most_space, 1 + s.rewritten / s.flushed,
+                  s.by_reason[PLAN_RUNS] / s.flushed, s.by_reason[PLAN_SIZE] / s.flushed, s.by_reason[PLAN_MASKED] / s.flushed, s.by_reason[PLAN_SMALL] / s.flushed);
+    assert_true(most_space < 1.6);
+    assert_true(s.steps < 1200);
+    assert_true(s.rewritten / s.flushed < 14); /* 35 if the few rows of each merge went down at once */
 }
 
 TEST(plan, keys_that_only_grow_are_hardly_rewritten_and_leave_few_files)
