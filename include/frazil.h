@@ -380,8 +380,8 @@ typedef struct frz_stats {
     uint64_t rows_dead, delete_bytes, live_bytes, metadata_bytes, manifests, snapshots, files_pending;
     uint64_t publish_lag_us;
     uint64_t files_probed, pins, oldest_pin_us, oldest_pin_seq, events;
-    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
     uint64_t log_archived, log_archive_failures; /* segments; tries */
+    double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);
