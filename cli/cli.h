@@ -93,6 +93,9 @@ int cmd_upgrade(struct args *a);
 int cmd_files(struct args *a);
 int cmd_verify(struct args *a);
 int cmd_import(struct args *a);
+int cmd_backup(struct args *a);
+int cmd_restore(struct args *a);
+int cmd_archive(struct args *a);
 int cmd_top(struct args *a);
 int watch_patiently(const char *path, frz_blob **out, frz_error *e); /* frz_watch; a writer that was not asked before is given time to answer */
 int cmd_doctor(struct args *a);

@@ -36,6 +36,12 @@ static const struct option_def gc_options[] = {{"dry-run", false, "list, remove 
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
     {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
     {"seconds", true, "overwrite: for so long, over and over"}, {"memory", true, "the database's budget in bytes (default 3.3 GiB)"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
+static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
+    {"list", false, "of DIRECTORY alone: its backups"}, {"verify", false, "read every file and hold it against its checksum; of DIRECTORY alone: of a backup that is there"},
+    {"purge", false, "of DIRECTORY alone: remove all but the --keep newest"}, {"backup", true, "with --verify: its number (default: the newest)"}, JSON, {0}};
+static const struct option_def archive_options[] = {{"off", false, "no longer"}, JSON, {0}};
+static const struct option_def restore_options[] = {{"backup", true, "its number (default: the newest that is not beyond --to)"}, {"to", true, "a sequence, a time (2026-11-21T16:06:14Z), or `end`: go on with the log's archive up to there"},
+    {"archive", true, "where the log was archived (default: where the backup says)"}, {"copy", false, "copy the bytes of every file: no links, no shared blocks"}, JSON, {0}};
 
 const struct command commands[] = {
     {"create", "DB TABLE --schema 'id long, name string?' --key id[,…]", "make a table", 2, 2, create_options, cmd_create},
@@ -63,6 +69,9 @@ const struct command commands[] = {
     {"upgrade", "DB TABLE", "to format version 3: there is no way back", 2, 2, upgrade_options, cmd_upgrade},
     {"files", "DB TABLE", "the files of the current snapshot", 2, 2, none, cmd_files},
     {"verify", "DB [TABLE]", "check every checksum and every invariant", 1, 2, none, cmd_verify},
+    {"backup", "DB DIRECTORY", "a consistent copy of the whole database, beside its writer", 1, 2, backup_options, cmd_backup},
+    {"restore", "DIRECTORY DB", "a new database from a backup", 2, 2, restore_options, cmd_restore},
+    {"archive", "DB DIRECTORY", "from now on keep the log's closed segments there, for restores to any moment", 1, 2, archive_options, cmd_archive},
     {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, load, metadata", 1, 1, bench_options, cmd_bench},
     {0}};
 

@@ -293,6 +293,8 @@ typedef struct frz_db_options {
     void *event_ctx;
     uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
     uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes */
+    const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
+                               * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -400,6 +402,7 @@ typedef struct frz_stats {
     uint64_t snapshots_given_up;      /* snapshots and cursors that pinned more than snapshot_memory_max */
     uint64_t publishes_stretched;     /* publishes by age that waited beyond their interval for what they cost */
     uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
+    uint64_t log_archived, log_archive_failures; /* segments; tries */
     double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
@@ -905,6 +908,74 @@ typedef struct frz_verify_report {
 /* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
  * agrees, and every retained snapshot's summary recounted from its manifests. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
+
+/* ── backups ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct frz_backup_progress {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t files_done, files_total, bytes_done, bytes_total; /* totals may grow */
+    uint64_t files_shared; /* an earlier backup of the destination has them */
+    uint64_t files_linked, files_cloned, files_copied;
+} frz_backup_progress;
+
+typedef struct frz_backup_options {
+    uint32_t struct_size;
+    bool copy; /* copy the bytes of every file, also where it could be linked or share its blocks; also of those that an earlier backup has */
+    uint64_t keep; /* afterwards only so many stay, the newest ones; 0 = all */
+    int (*progress)(void *ctx, const frz_backup_progress *); /* from time to time, in the calling thread; a result other than 0 cancels: FRZ_CANCELLED */
+    void *ctx;
+} frz_backup_options;
+#define FRZ_BACKUP_OPTIONS_INIT FRZ_INIT(frz_backup_options)
+
+typedef struct frz_backup_info {
+    uint32_t struct_size;
+    bool complete;       /* false: its process ended before it did, or it is being made: not to be used */
+    uint64_t number;     /* in its destination, from 1 on */
+    uint64_t sequence;   /* every write up to it is in, and none after */
+    int64_t time_us;     /* µs since 1970, UTC: when that was */
+    uint64_t tables, files, bytes;
+    uint64_t files_new, bytes_new; /* what no earlier backup of the destination had */
+    char log_uuid[40];   /* of the log whose sequence that is */
+} frz_backup_info;
+
+/* A consistent copy of the whole database in DIRECTORY/<number>, all tables at one sequence, unpublished rows included: a warehouse of its own, which any Iceberg engine reads where it is. Writers, flushes and
+ * readers go on. Files are linked where DIRECTORY is on the same file system, else share blocks or are copied; those of an earlier backup there are linked from it. It is synced when this returns. DB may be
+ * read-only. FRZ_INVALID inside the warehouse, FRZ_BUSY beside another backup to DIRECTORY. OUT and OPTIONS may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_db_backup(frz_db *, const char *directory, const frz_backup_options *, frz_backup_info *out, frz_error *);
+/* Each backup in DIRECTORY, oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
+FRZ_API FRZ_NODISCARD int frz_backup_list(const char *directory, int (*fn)(void *ctx, const frz_backup_info *info), void *ctx, frz_error *);
+/* Reads every file of backup NUMBER (0 = the newest) and holds it against its checksum; findings as in frz_verify, `table` empty. 0 with findings counted. FN, FINDINGS and OUT may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_backup_verify(const char *directory, uint64_t number, int (*fn)(void *ctx, const frz_finding *), void *ctx, uint64_t *findings,
+                                            frz_backup_info *out, frz_error *);
+/* Removes all but the KEEP newest (at least 1), and what was left of those that were cut short. What a younger backup shares stays with it. REMOVED may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_backup_purge(const char *directory, uint64_t keep, uint64_t *removed, frz_error *);
+
+typedef struct frz_restore_options {
+    uint32_t struct_size;
+    bool copy;            /* as in frz_backup_options */
+    bool to_end;          /* beyond the backup, all that the log's archive has */
+    uint64_t number;      /* 0 = the newest; with to_sequence or to_time_us the newest that is not beyond it */
+    uint64_t to_sequence; /* every batch that ends at or before it, and none after; of the log that the backup is of. 0 = none */
+    int64_t to_time_us;   /* every batch that was written at or before it, to the millisecond; µs since 1970, UTC. 0 = none */
+    const char *log_archive; /* where closed segments of the log were archived (frz_db_options); NULL = where the backup says */
+    int (*progress)(void *ctx, const frz_backup_progress *); /* as in frz_backup_options */
+    void *ctx;
+} frz_restore_options;
+#define FRZ_RESTORE_OPTIONS_INIT FRZ_INIT(frz_restore_options)
+
+typedef struct frz_restore_info {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t number;   /* the backup that it began with */
+    uint64_t sequence; /* where it stands now, in the sequences of the log that the backup is of: the new database counts anew */
+    int64_t time_us;   /* of the last write that is in; the backup's where none was replayed */
+    uint64_t tables, files, bytes, operations; /* operations: replayed from the archive */
+} frz_restore_info;
+
+/* From the backups in DIRECTORY to a database at DESTINATION, which must not be there, or be empty. Every file is held against its checksum. The database has a log of its own, whose sequences begin anew. What is cut short is
+ * refused by open, and to be removed. FRZ_NOT_FOUND without such a backup; FRZ_CORRUPT names the file, or the segment that the archive lacks. OUT and OPTIONS may be NULL. */
+FRZ_API FRZ_NODISCARD int frz_restore(const char *directory, const char *destination, const frz_restore_options *, frz_restore_info *out, frz_error *);
 
 #ifdef __cplusplus
 }

@@ -62,6 +62,7 @@ int frz__hint_move(struct table *t, int64_t number, frz_error *err)
 /* Old versions that fell out of the metadata log. What can't be removed now is removed by a later sweep. */
 static void drop_old_metadata(struct table *t, const struct ice_result *res)
 {
+    if (atomic_load(&t->db->backups)) return; /* one may be about to be linked */
     for (size_t i = 0; i < res->expired_metadata_count; i++) {
         frz_error why;
         char path[PATH_BYTES];

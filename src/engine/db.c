@@ -125,7 +125,12 @@ static int make_root(struct db *db, const char *path, frz_error *err)
 /* A warehouse is a directory with .frazil in it; what else is in a directory without one is left alone. */
 static int check_warehouse(struct db *db, frz_error *err)
 {
-    bool there = false;
+    bool there = false, marked = false;
+    TRY(frz__fs_exists(db->fs, DB_RESTORE_MARK, &marked, err));
+    if (marked && !db->set.restoring)
+        return frz__err(err, FRZ_UNSUPPORTED, "%s: a restore to it was begun and has not ended: if none is running, remove it and restore again", db->root);
+    TRY(frz__fs_exists(db->fs, DB_BACKUP_MARK, &marked, err));
+    if (marked && !db->set.read_only) return frz__err(err, FRZ_UNSUPPORTED, "%s is a backup: it can be read (open with read_only), or restored elsewhere", db->root);
     TRY(frz__fs_exists(db->fs, ".frazil", &there, err));
     if (there || db->set.create) return FRZ_OK;
     return frz__err(err, FRZ_NOT_FOUND, "%s is not a frazil warehouse: it has no .frazil folder (open with `create` to make one)", db->root);
@@ -143,7 +148,7 @@ static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 
 static int open_log(struct db *db, const struct wal_report *report, frz_error *err)
 {
-    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4};
+    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive};
     struct wal_table *lines = (struct wal_table *)frz__alloc_array(db->a, db->table_count + 1, sizeof *lines);
     size_t n = 0;
     if (!lines) return frz__err_no_memory(err, db->table_count * sizeof *lines);
@@ -201,6 +206,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     for (size_t i = 0; i < db->table_count; i++)
         if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
     remove_old_orphans(db);
+    TRY(frz__archive_open(db, err));
     TRY(open_log(db, &report, err));
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
@@ -274,6 +280,7 @@ static void free_db(struct db *db)
     frz__epoch_free(db->epochs);
     if (db->fs) frz__lease_close(db);
     (void)frz__wal_close(db->wal, NULL);
+    frz__archive_close(db);
     frz__cache_free(db->cache);
     frz__arena_reserve_clear(&db->reserve);
     frz__arena_spares_clear(&db->spares);
@@ -306,8 +313,8 @@ static void free_db(struct db *db)
     frz__budget_close(budget);
 }
 
-/* FS NULL: the directory PATH. */
-static int open_on(const char *path, struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err)
+/* FS NULL: the directory PATH; else as if it were there. */
+static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
     struct db_settings set;
@@ -323,6 +330,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     db->budget = budget;
     db->a = budget_of(budget, MEM_CALLS);
     db->set = set;
+    db->set.restoring = (flags & DB_RESTORING) != 0;
     db->reserve.a = budget_of(budget, MEM_MEMTABLES);
     uint64_t spare = frz__flow_shares(set.memory_bytes).memtables / 8; /* what flow.c leaves of the share */
     frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : spare < set.memtable_bytes ? spare : set.memtable_bytes, (size_t)(set.memtable_bytes / (set.memory_bytes < FLOW_SMALL_BYTES ? 32 : 8)));
@@ -346,7 +354,7 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     db->fs = fs;
     db->fs_borrowed = fs != NULL;
     if (fs) db->set.watch = false; /* no other process sees the caller's own */
-    int rc = fs ? name_root(db, "/mem", err) : make_root(db, path, err);
+    int rc = fs ? name_root(db, path, err) : make_root(db, path, err);
     if (rc == FRZ_OK) rc = make_parts(db, o, err);
     if (rc == FRZ_OK) rc = check_warehouse(db, err);
     if (rc == FRZ_OK && set.read_only) rc = frz__lease_open(db, err);
@@ -361,8 +369,9 @@ static int open_on(const char *path, struct fs *fs, const frz_db_options *o, str
     return FRZ_OK;
 }
 
-int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(path, NULL, o, out, err); }
-int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(NULL, fs, o, out, err); }
+int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(path, NULL, 0, o, out, err); }
+int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(fs->base ? fs->root : "/mem", fs, 0, o, out, err); }
+int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err) { return open_on(root, fs, flags, o, out, err); }
 
 int frz__db_close(struct db *db, frz_error *err)
 {
@@ -383,6 +392,7 @@ int frz__db_close(struct db *db, frz_error *err)
     }
     if (db->pool) frz__sched_stop(db);
     if (db->wal) rc = frz__first(rc, frz__wal_sync(db->wal, rc < 0 ? NULL : err));
+    if (db->wal && rc >= 0) frz__archive_rest(db);
     frz__event(db, NULL, FRZ_EVENT_CLOSE, &(struct event_info){.duration_us = (uint64_t)(frz__clock_mono_ns() - since) / 1000, .status = rc});
     free_db(db);
     return rc;

@@ -177,6 +177,7 @@ struct db {
     uint64_t next_table_no;
     struct pin *pin_list; /* open snapshots, cursors, streams: youngest first */
     size_t pins; /* of them */
+    _Atomic uint32_t backups; /* under way: no file is unlinked but those of dropped tables. Raised before a version is looked at, read under flush_mu or commit_mu */
     size_t manual_count; /* tables_mu: threads of the host in a manual compaction; close asks them to leave, and waits */
     struct cond manual_gone;
     _Atomic bool manual_stop; /* set under tables_mu */
@@ -186,6 +187,10 @@ struct db {
     bool writing; /* log_mu: a leader is at work */
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
+    struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
+    _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
+    struct pool_job archive_job;
+    bool archive_failed; /* archive_job's: it was told */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
@@ -233,13 +238,19 @@ struct db {
     size_t batch_count;
 
     _Atomic uint64_t snapshots_given_up;
-    _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes;
+    _Atomic uint64_t writes, write_groups, gets, gets_found, memtable_hits, orphans_removed, recovered_batches, recovered_bytes, archive_failures;
 };
 
 /* ── db.c ── */
 FRZ_NODISCARD int frz__db_open(const char *path, const frz_db_options *o, struct db **out, frz_error *err);
 /* The same on a file system of the caller's (in memory, faulty), who keeps it until after close; as if it were mounted at "/mem". */
 FRZ_NODISCARD int frz__db_open_fs(struct fs *fs, const frz_db_options *o, struct db **out, frz_error *err);
+enum db_open_flags { DB_RESTORING = 1 };
+/* The same, as if FS's root were ROOT, an absolute path: a warehouse in the making, that will be there. */
+FRZ_NODISCARD int frz__db_open_at(struct fs *fs, const char *root, unsigned flags, const frz_db_options *o, struct db **out, frz_error *err);
+/* In the warehouse's root: it is a backup, and not to be written; in .frazil: it is being restored, and not to be opened at all. */
+#define DB_BACKUP_MARK "BACKUP"
+#define DB_RESTORE_MARK ".frazil/RESTORE"
 int frz__db_close(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_refresh(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__db_check(struct db *db, frz_error *err); /* fork, closing */
@@ -254,6 +265,15 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
 bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
+/* ── archive.c: the log's archive ── */
+/* What the options say, or what is remembered. At open for writing. */
+FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
+/* Where it is: as remembered in the warehouse, for a database that is only read, too. "" = nowhere. Appended with a NUL. */
+FRZ_NODISCARD int frz__archive_place(struct db *db, struct buf *out, frz_error *err);
+void frz__archive_tend(struct db *db); /* by the clock */
+/* At close, the log synced: all of it goes there. What can't is kept in the log. */
+void frz__archive_rest(struct db *db);
+void frz__archive_close(struct db *db);
 /* ── tables.c: names, life, the list; table_load.c, table_create.c, table_props.c, table_drop.c ── */
 FRZ_NODISCARD int frz__table_name_check(const char *name, char **full, char **dir, const allocator *a, frz_error *err);
 FRZ_NODISCARD int frz__tables_load(struct db *db, frz_error *err);

@@ -165,6 +165,7 @@ static bool any_due(struct table *t, const struct version *v, int64_t now, size_
 void frz__expire_run(struct table *t)
 {
     FRZ_ASSERT_HELD(&t->flush_mu);
+    if (atomic_load(&t->db->backups)) return; /* a backup links files by their names */
     struct leases leases = {0};
     frz_error why;
     struct version *v = frz__version_acquire(t);

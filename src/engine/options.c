@@ -92,13 +92,14 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     TRY(frz__sized_take(given, "frz_db_options", &o, sizeof o, err));
-    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .no_compaction = o.no_compaction};
+    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .no_compaction = o.no_compaction, .log_archive = o.log_archive};
     out->durability = o.durability ? o.durability : FRZ_SYNC_FULL;
     if (out->durability < FRZ_SYNC_FULL || out->durability > FRZ_SYNC_OFF)
         return frz__err(err, FRZ_INVALID, "option durability = %d: expected FRZ_SYNC_FULL (1), FRZ_SYNC_INTERVAL (2) or FRZ_SYNC_OFF (3)", o.durability);
     if (o.log_level < 0 || o.log_level > FRZ_LOG_DEBUG) return frz__err(err, FRZ_INVALID, "option log_level = %d: expected FRZ_LOG_ERROR (1) to FRZ_LOG_DEBUG (4)", o.log_level);
     if (o.allocator && (!o.allocator->alloc || !o.allocator->realloc || !o.allocator->free)) return frz__err(err, FRZ_INVALID, "option allocator: alloc, realloc and free are all needed");
     if (o.create && o.read_only) return frz__err(err, FRZ_INVALID, "options create and read_only exclude each other");
+    if (o.log_archive && *o.log_archive && o.read_only) return frz__err(err, FRZ_INVALID, "options log_archive and read_only exclude each other");
     TRY(bound("memory_bytes", o.memory_bytes, &out->memory_bytes, err));
     TRY(bound("memtable_bytes", o.memtable_bytes, &out->memtable_bytes, err));
     TRY(bound("log_segment_bytes", o.log_segment_bytes, &out->log_segment_bytes, err));

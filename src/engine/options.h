@@ -5,6 +5,8 @@
 
 struct db_settings {
     bool create, read_only, no_close_flush, no_compaction;
+    bool restoring; /* frz__db_open_at: a restore that is not done yet may be opened */
+    const char *log_archive; /* borrowed, for open */
     bool watch; /* who asks in .frazil is told: see watch.h */
     int durability;
     uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms, events_kept, compaction_threads, compaction_bytes_per_second, log_bytes_max, snapshot_memory_max;

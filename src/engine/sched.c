@@ -78,6 +78,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__flow_balance(db);
         *expired_at = now;
     }
+    frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
     frz__watch_tick(db, now);
     return next;

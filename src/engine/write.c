@@ -163,7 +163,6 @@ static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfi
         if (rc >= 0) v->hold = frz__hold_acquire(hold);
     }
     frz__mutex_unlock(&t->view_mu);
-    if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
     CHECK(rc);
     frz__table_wal_line(t, t->version, at + 1, &line);
     if (db->wal) CHECK(frz__wal_add_table(db->wal, &line, err));
@@ -478,6 +477,7 @@ struct group {
     uint64_t first, last;
     size_t ops;
     bool sync;
+    uint32_t batch_ops[GROUP_WRITERS_MAX]; /* of slices[i] */
     struct writer *members[GROUP_WRITERS_MAX]; /* `writers` of them; the queue's links belong to log_mu */
     slice slices[GROUP_WRITERS_MAX];
 };
@@ -526,6 +526,7 @@ static void gather_locked(struct db *db, struct group *g)
         }
         w->first = db->seq_next + g->ops;
         bytes += w->bytes.len;
+        g->batch_ops[g->batches] = (uint32_t)w->batch->count;
         g->slices[g->batches++] = w->bytes;
         g->ops += w->batch->count;
         if (w->durability == FRZ_SYNC_FULL) g->sync = true;
@@ -609,7 +610,8 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
 {
     uint64_t segment = 0;
     TRY(reserve_group(db, g, err));
-    int rc = frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err);
+    int rc = db->archive ? frz__wal_append_at(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, g->batch_ops, frz__clock_wall_us(), &segment, err)
+                         : frz__wal_append(db->wal, g->first, (uint32_t)g->ops, g->slices, g->batches, &segment, err);
     if (rc < 0) {
         log_failed(db, err);
         return rc;

@@ -39,6 +39,8 @@ FRZ_NODISCARD int frz__write_batch_rows(struct write_batch *b, struct table *t, 
                                         size_t *taken, size_t *bad, frz_error *err);
 /* PATCH's columns are those of S. */
 FRZ_NODISCARD int frz__write_batch_update(struct write_batch *b, struct table *t, const frz_schema *s, const frz_row *patch, frz_error *err);
+/* A put or a delete as its bytes are; of a put, the row of S, one of T's. */
+FRZ_NODISCARD int frz__write_batch_op(struct write_batch *b, struct table *t, const frz_schema *s, enum op_kind kind, slice key, slice row, frz_error *err);
 FRZ_NODISCARD int frz__write_batch_delete(struct write_batch *b, struct table *t, slice key, frz_error *err);
 /* write_renew.c. Rows of schemas that were are made rows of those that are; all or none. Nothing happens where there are none, which is soon seen. */
 FRZ_NODISCARD int frz__write_batch_renew(struct write_batch *b, frz_error *err);

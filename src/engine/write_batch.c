@@ -47,6 +47,11 @@ static int add(struct write_batch *b, struct table *t, const frz_schema *s, enum
     return FRZ_OK;
 }
 
+int frz__write_batch_op(struct write_batch *b, struct table *t, const frz_schema *s, enum op_kind kind, slice key, slice row, frz_error *err)
+{
+    return add(b, t, s, kind, EXPECT_ANY, key, row, err);
+}
+
 int frz__write_batch_put(struct write_batch *b, struct table *t, const frz_schema *s, const frz_value *values, enum expect expect, frz_error *err)
 {
     buf_reset(&b->key);

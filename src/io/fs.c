@@ -68,7 +68,7 @@ int frz__fs_open(struct fs *fs, const char *path, enum fs_open_mode mode, struct
         frz__free(fs->a, copy);
         return rc;
     }
-    (*out)->fs = fs;
+    (*out)->fs = fs->base ? fs->base : fs;
     (*out)->path = copy;
     (*out)->writable = mode != FS_OPEN_READ;
     return FRZ_OK;
@@ -134,6 +134,13 @@ int frz__file_allocate(struct file *f, uint64_t bytes, frz_error *err)
     return bytes ? f->fs->ops->allocate(f, bytes, err) : FRZ_OK;
 }
 
+int frz__file_clone(struct file *from, struct file *to, frz_error *err)
+{
+    TRY(check_writable(to, err));
+    if (!to->fs->ops->clone || to->fs->ops != from->fs->ops) return frz__err(err, FRZ_UNSUPPORTED, "clone %s to %s: this file system can't", from->path, to->path);
+    return to->fs->ops->clone(to, from, err);
+}
+
 int frz__file_truncate(struct file *f, uint64_t bytes, frz_error *err)
 {
     TRY(check_writable(f, err));
@@ -161,6 +168,17 @@ int frz__fs_link_new(struct fs *fs, const char *from, const char *to, frz_error 
     TRY(check_change(fs, from, err));
     TRY(check_change(fs, to, err));
     return outcome(fs->ops->link_new(fs, from, to, err), MAY_EXIST, err);
+}
+
+int frz__fs_link(struct fs *from_fs, const char *from, struct fs *to_fs, const char *to, frz_error *err)
+{
+    TRY(check_path(from, false, err));
+    TRY(check_change(to_fs, to, err));
+    char old[FS_SUB_PATH_BYTES], name[FS_SUB_PATH_BYTES];
+    TRY(frz__fs_sub_path(&from_fs, from, old, err));
+    TRY(frz__fs_sub_path(&to_fs, to, name, err));
+    if (!to_fs->ops->link_from) return frz__err(err, FRZ_UNSUPPORTED, "link %s to %s: this file system has no links", from, to);
+    return outcome(to_fs->ops->link_from(to_fs, name, from_fs, old, err), MAY_MISS | MAY_EXIST, err);
 }
 
 int frz__fs_unlink(struct fs *fs, const char *path, frz_error *err)

@@ -3,6 +3,7 @@
  * Design      a `struct fs` is rooted at one directory; every path is relative to it, without `..`, `.`, an empty component or a leading `/` (FRZ_INVALID), and no component below the root may be a
  *             symbolic link (FRZ_UNSUPPORTED): nothing outside the root can be opened or unlinked. Three make one: fs_posix.c (real, openat on the root's descriptor), fs_mem.c (in memory), fs_fault.c (in memory;
  *             forgets what was not synced, data and directory entries apart, and fails the nth call).
+ *             fs_sub.c shows a folder of one of them as a file system of its own.
  * Contract    after a power cut
  *             (1) a file's bytes written before a successful frz__file_sync of it are there; later ones may be there in part, in any order
  *             (2) a name (create, rename, link, unlink, mkdir) is there, or gone, once frz__fs_sync_dir of its directory succeeded after it; before that either is possible
@@ -50,9 +51,12 @@ struct fs_ops {
     int (*stat)(struct fs *, const char *path, struct fs_stat *out, frz_error *);
     bool (*is)(struct fs *, const char *path, const char *absolute); /* NULL = never */
     void (*free)(struct fs *);
+    int (*link_from)(struct fs *to_fs, const char *to, struct fs *from_fs, const char *from, frz_error *); /* both of the same kind; NULL = never */
+    int (*clone)(struct file *to, struct file *from, frz_error *); /* as link_from */
 };
 struct fs {
     const struct fs_ops *ops;
+    struct fs *base; /* of a folder's (fs_sub.c): where its files are; NULL = itself */
     const allocator *a;
     const char *root; /* absolute, for messages and file:// URIs */
     const char *remote; /* NULL, or the kind of file system on which nothing is written: each call that would gives FRZ_UNSUPPORTED */
@@ -70,6 +74,11 @@ enum fs_posix_flags {
     FS_POSIX_ALLOW_REMOTE = 2 /* write on NFS, SMB and FUSE too: elsewise only reading works there */
 };
 FRZ_NODISCARD int frz__fs_posix_new(const allocator *a, const char *root, unsigned flags, struct fs **out, frz_error *err);
+/* The folder DIR of BASE, which must be there and lives longer. Its files are BASE's: messages name them so. */
+FRZ_NODISCARD int frz__fs_sub_new(struct fs *base, const char *dir, struct fs **out, frz_error *err);
+/* What PATH of *FS is in the file system that has it: *FS becomes that, OUT the path there. */
+#define FS_SUB_PATH_BYTES 4096
+FRZ_NODISCARD int frz__fs_sub_path(struct fs **fs, const char *path, char out[FS_SUB_PATH_BYTES], frz_error *err);
 FRZ_NODISCARD int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err);
 void frz__fs_free(struct fs *fs);
 
@@ -92,6 +101,11 @@ FRZ_NODISCARD int frz__file_lock(struct file *f, bool *got, frz_error *err);
 int frz__file_close(struct file *f, frz_error *err); /* NULL is fine */
 FRZ_NODISCARD int frz__fs_rename(struct fs *fs, const char *from, const char *to, frz_error *err); /* replaces TO */
 FRZ_NODISCARD int frz__fs_link_new(struct fs *fs, const char *from, const char *to, frz_error *err); /* never replaces: FRZ_EXISTS; FROM's name goes */
+/* TO becomes another name of the file FROM, whose name stays; the two may be in different fs. FRZ_NOT_FOUND without FROM, FRZ_EXISTS; FRZ_UNSUPPORTED where no such name can be had (other devices, file
+ * systems without links, too many of them): then it is to be copied. */
+FRZ_NODISCARD int frz__fs_link(struct fs *from_fs, const char *from, struct fs *to_fs, const char *to, frz_error *err);
+/* TO, new and empty, becomes what FROM is, sharing its blocks until one is written. FRZ_UNSUPPORTED as above. */
+FRZ_NODISCARD int frz__file_clone(struct file *from, struct file *to, frz_error *err);
 FRZ_NODISCARD int frz__fs_unlink(struct fs *fs, const char *path, frz_error *err); /* FRZ_NOT_FOUND if absent */
 FRZ_NODISCARD int frz__fs_mkdir(struct fs *fs, const char *path, frz_error *err);  /* FRZ_EXISTS if there; the parent must be */
 FRZ_NODISCARD int frz__fs_rmdir(struct fs *fs, const char *path, frz_error *err);  /* FRZ_NOT_FOUND if absent; must be empty */
@@ -111,7 +125,8 @@ enum fs_test_posix {
     FS_TEST_NO_LINK = 4,
     FS_TEST_NO_FALLOCATE = 8,
     FS_TEST_SHORT = 16, /* a read or write takes a few bytes at a time and is interrupted now and then */
-    FS_TEST_NFS = 32
+    FS_TEST_NFS = 32,
+    FS_TEST_OTHER_DEVICE = 64 /* neither link nor clone from one fs to another */
 };
 void frz__test_fs_posix(unsigned pretend);
 #endif

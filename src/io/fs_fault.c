@@ -393,6 +393,25 @@ static int move(struct fs *fs, const char *from, const char *to, bool replace, f
 static int x_rename(struct fs *fs, const char *from, const char *to, frz_error *err) { return move(fs, from, to, true, err); }
 static int x_link_new(struct fs *fs, const char *from, const char *to, frz_error *err) { return move(fs, from, to, false, err); }
 
+static int x_link_from(struct fs *fs, const char *to, struct fs *from_fs, const char *from, frz_error *err)
+{
+    if (from_fs != fs) return frz__err(err, FRZ_UNSUPPORTED, "link %s to %s: they are on different file systems", from, to);
+    struct fault *x = lock(fs);
+    struct step s = {.count = 0};
+    struct memfs_inode *inode = NULL;
+    bool cuts;
+    int rc = gate(x, NEEDS_SPACE, &cuts, to, err);
+    if (rc == FRZ_OK && frz__memfs_find(&x->t, from, "link", &inode, NULL) != FRZ_OK) inode = NULL; /* the call below says so */
+    if (rc == FRZ_OK && inode) {
+        rc = plan_change(x, &s, to, "link", inode, err);
+        if (rc == FRZ_NOT_FOUND) rc = frz__err_os(err, ENOTDIR, "link %s", to);
+    }
+    if (rc == FRZ_OK) rc = frz__memfs_link(&x->t, from, to, err);
+    if (rc == FRZ_OK) commit_step(x, &s);
+    clear_step(x, &s);
+    return leave(x, rc, cuts, to, err);
+}
+
 static int remove_name(struct fs *fs, const char *path, bool directory, frz_error *err)
 {
     struct fault *x = lock(fs);
@@ -473,7 +492,7 @@ static void x_free(struct fs *fs)
 }
 
 static const struct fs_ops fault_ops = {x_open,   x_read,     x_write,  x_sync,  x_allocate, x_truncate, x_size,     x_lock, x_close,
-                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, NULL, x_free};
+                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, NULL, x_free, x_link_from, NULL};
 
 /* ── the test's side ── */
 

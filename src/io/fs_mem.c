@@ -83,6 +83,11 @@ static int m_sync_dir(struct fs *fs, const char *dir, enum sync_site site, frz_e
     return rc == FRZ_OK && !st.is_dir ? frz__err(err, FRZ_IO, "sync directory %s: not a directory", dir) : rc;
 }
 static int m_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_error *err) { return unlock(fs, frz__memfs_stat(lock(fs), path, out, err)); }
+static int m_link_from(struct fs *to_fs, const char *to, struct fs *from_fs, const char *from, frz_error *err)
+{
+    if (from_fs != to_fs) return frz__err(err, FRZ_UNSUPPORTED, "link %s to %s: they are on different file systems", from, to);
+    return unlock(to_fs, frz__memfs_link(lock(to_fs), from, to, err));
+}
 static void m_free(struct fs *fs)
 {
     frz__fs_tree_clear(tree(fs));
@@ -90,7 +95,7 @@ static void m_free(struct fs *fs)
 }
 
 static const struct fs_ops mem_ops = {m_open,   m_read,     m_write,  m_sync,  m_allocate, m_truncate, m_size,     m_lock, m_close,
-                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, NULL, m_free};
+                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, NULL, m_free, m_link_from, NULL};
 
 int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err)
 {

@@ -57,6 +57,8 @@ FRZ_NODISCARD int frz__memfs_open(struct memfs_tree *t, const char *path, enum f
 void frz__memfs_read(struct memfs_file *f, uint64_t offset, void *out, size_t len, size_t *got);
 void frz__memfs_close(struct memfs_tree *t, struct memfs_file *f);
 FRZ_NODISCARD int frz__memfs_rename(struct memfs_tree *t, const char *from, const char *to, bool replace, frz_error *err);
+/* A second name. FROM's tree is T, too: else FRZ_UNSUPPORTED. */
+FRZ_NODISCARD int frz__memfs_link(struct memfs_tree *t, const char *from, const char *to, frz_error *err);
 FRZ_NODISCARD int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, frz_error *err);
 FRZ_NODISCARD int frz__memfs_mkdir(struct memfs_tree *t, const char *path, frz_error *err);
 /* A copy of DIR's names, so that FN may use the file system: to be given to frz__memfs_list_call with the mutex given back. */

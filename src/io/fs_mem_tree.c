@@ -229,6 +229,20 @@ int frz__memfs_rename(struct memfs_tree *t, const char *from, const char *to, bo
     return FRZ_OK;
 }
 
+int frz__memfs_link(struct memfs_tree *t, const char *from, const char *to, frz_error *err)
+{
+    const char *name;
+    struct memfs_inode *inode, *dir = NULL;
+    int rc = frz__memfs_find(t, from, "link", &inode, err);
+    if (rc != FRZ_OK) return rc;
+    if (inode->is_dir) return fail(err, EISDIR, "link", from);
+    rc = frz__memfs_parent(t, to, "link", &dir, &name, err);
+    if (rc == FRZ_NOT_FOUND) return fail(err, ENOTDIR, "link", to); /* its folder is missing, not FROM */
+    if (rc != FRZ_OK) return rc;
+    if (frz__memfs_dir_get(&dir->dir, name)) return fail(err, EEXIST, "link", to);
+    return frz__memfs_dir_put(t, &dir->dir, name, inode, err);
+}
+
 int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, frz_error *err)
 {
     const char *verb = directory ? "remove directory" : "unlink", *name;

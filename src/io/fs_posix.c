@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -259,6 +261,31 @@ static int px_link_new(struct fs *fs, const char *from, const char *to, frz_erro
     return e == ELOOP ? fail(err, e, "link", to) : frz__err_os(err, e, "link %s to %s", from, to);
 }
 
+static int px_link_from(struct fs *to_fs, const char *to, struct fs *from_fs, const char *from, frz_error *err)
+{
+    const char *from_name, *to_name;
+    if (from_fs->ops != to_fs->ops || pretends(FS_TEST_OTHER_DEVICE)) return frz__err(err, FRZ_UNSUPPORTED, "link %s to %s: they are on different file systems", from, to);
+    int e, from_dir = open_parent(px(from_fs), from, &from_name), to_dir = -1;
+    if (from_dir < 0) return fail(err, errno, "link", from);
+    to_dir = open_parent(px(to_fs), to, &to_name);
+    if (to_dir < 0) e = errno == ENOENT ? ENOTDIR : errno; /* its folder is missing, not FROM */
+    else e = linkat(from_dir, from_name, to_dir, to_name, 0) == 0 ? 0 : errno;
+    if (to_dir >= 0) close(to_dir);
+    close(from_dir);
+    if (e == 0) return FRZ_OK;
+    if (e == EXDEV || e == EPERM || e == EMLINK || e == ENOSYS || e == EOPNOTSUPP) return frz__err(err, FRZ_UNSUPPORTED, "link %s to %s: %s", from, to, strerror(e));
+    return e == ELOOP ? fail(err, e, "link", to) : frz__err_os(err, e, "link %s to %s", from, to);
+}
+
+/* FICLONE. A file system that has it not, or not between these two, says so in many ways. */
+static int px_clone(struct file *to, struct file *from, frz_error *err)
+{
+    int e = pretends(FS_TEST_OTHER_DEVICE) ? EXDEV : ioctl(fd_of(to), FICLONE, fd_of(from)) == 0 ? 0 : errno;
+    if (e == 0) return FRZ_OK;
+    if (e == ENOSPC || e == EIO || e == EDQUOT) return frz__err_os(err, e, "clone %s to %s", from->path, to->path);
+    return frz__err(err, FRZ_UNSUPPORTED, "clone %s to %s: %s", from->path, to->path, strerror(e));
+}
+
 static int px_unlink_flags(struct fs *fs, const char *path, int flags, const char *verb, frz_error *err)
 {
     const char *name;
@@ -347,7 +374,7 @@ static bool px_is(struct fs *fs, const char *path, const char *absolute)
 }
 
 static const struct fs_ops posix_ops = {px_open,   px_read,     px_write,  px_sync,  px_allocate, px_truncate, px_size,     px_lock, px_close,
-                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_is, px_free};
+                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_is, px_free, px_link_from, px_clone};
 
 static const char *remote_kind(int fd)
 {

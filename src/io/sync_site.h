@@ -32,12 +32,24 @@
     X(SETTLE_NAMESPACE, "the namespace, at open", "a drop of a process that died may be undone after the log forgot it")                                            \
     X(DOUBT_DIR, "the metadata directory, before a commit in doubt is taken up", "that commit may go after the log did")
 
+/* Those of backups and restores, which the log does not stand behind: their scenarios are in tests/crash/test_crash_backup.c. */
+#define FRZ_BACKUP_SYNC_SITES(X)                                                                                                                                    \
+    X(BACKUP_FILE, "a file that was copied", "a complete backup may have holes")                                                                                    \
+    X(BACKUP_DIR, "a directory of a backup", "a complete backup may lack files")                                                                                    \
+    X(BACKUP_LIST, "the file BACKUP", "a backup by its name may have no list")                                                                                      \
+    X(BACKUP_NAME, "the destination, after the backup got its name", "an acknowledged backup may be a partial one")                                                 \
+    X(RESTORE_MARK, "the mark of a restore, and the directory it is in", "what was half restored may pass for whole")                                               \
+    X(ARCHIVE_SEGMENT, "a log segment in the archive", "the archive may have holes, and the log has forgotten")                                                     \
+    X(ARCHIVE_PLACE, "the place of the archive, and .frazil", "the next process may recycle what the archive lacks")                                                                \
+    X(ARCHIVE_DIR, "the archive", "the archive may lack a segment that the log has forgotten")
+
 enum sync_site {
     SYNC_NONE,
 #define X(name, what, without) SYNC_##name,
     FRZ_SYNC_SITES(X)
-#undef X
     SYNC_TEST, /* of a test's own */
+    FRZ_BACKUP_SYNC_SITES(X)
+#undef X
     SYNC_SITE_COUNT
 };
 #endif

@@ -12,6 +12,8 @@
  *                              2 dictionary  u64 table_no | uuid 16 | i32 schema id | u64 low water | u32 length, name | u32 length, schema JSON
  *                              3 drop        u64 table_no
  *                              4 skip        u64 first seq | u64 last seq
+ *                              5 moment      u64 base seq of the group that follows | i64 µs since 1970 | u32 n | u32 × n operations of each of its batches; n = 0: it is one. Only where the log is archived:
+ *                                            an older version refuses it
  *     position  u64: segment << 34 | offset                                                                                             */
 #ifndef FRZ_WAL_WAL_FORMAT_H
 #define FRZ_WAL_WAL_FORMAT_H
@@ -24,6 +26,7 @@
 #define WAL_RECORDS_AT 256
 #define WAL_FRAGMENT_HEAD 9
 #define WAL_GROUP_HEAD 21
+#define WAL_MOMENT_HEAD 21
 #define WAL_START_ROOM 40
 #define WAL_NUMBER_MAX 999999999u
 #define WAL_OFFSET_BITS 34
@@ -31,7 +34,7 @@
 #define WAL_PATH_BYTES 512
 
 enum wal_fragment { WAL_FULL = 1, WAL_FIRST = 2, WAL_MIDDLE = 3, WAL_LAST = 4 };
-enum wal_kind { WAL_GROUP = 1, WAL_DICTIONARY = 2, WAL_DROP = 3, WAL_SKIP = 4 };
+enum wal_kind { WAL_GROUP = 1, WAL_DICTIONARY = 2, WAL_DROP = 3, WAL_SKIP = 4, WAL_MOMENT = 5 };
 #define WAL_FLAG_RECYCLED 1u
 
 struct wal_header {

@@ -17,6 +17,8 @@ struct wal_segment {
     bool failed;     /* a sync of it failed: never again */
     bool void_;      /* all that counts of it was written again: not of the chain */
     unsigned pins;   /* syncs under way */
+    bool archived;   /* the archive has it */
+    bool linked;     /* perhaps the very file: it is never used again */
 };
 struct wal {
     const allocator *a;
@@ -26,6 +28,7 @@ struct wal {
     uint8_t uuid[16];
     uint64_t epoch, segment_bytes;
     uint32_t recycle_max;
+    struct fs *archive;
 
     struct mutex append_mu; /* appends, and the healing of a failed sync; held across their writes */
     uint64_t seq_next;      /* of the record to come */
@@ -34,8 +37,11 @@ struct wal {
     uint64_t records_at;    /* current: end of its dictionary */
     uint32_t seed;          /* of current */
     bool fresh;             /* only a new segment may follow */
+    int64_t time_us;        /* of the last moment */
+    uint64_t time_segment;  /* that it was written to */
     struct buf out;         /* framed bytes */
 
+    struct mutex archive_mu; /* bringing segments to the archive; taken with none held */
     struct mutex mu;        /* the rest; held across no I/O */
     struct wal_segment **segments;
     size_t count, cap;

@@ -89,6 +89,7 @@ struct reader {
     struct found *all; /* ascending */
     size_t count, cap;
     size_t *chain; /* indexes into `all`, newest first */
+    size_t top;    /* of `all`, those from here on are not looked at; 0 = all are */
     size_t chain_len;
     uint64_t seq_next; /* 0 = any */
     const struct wal_visitor *v;
@@ -232,7 +233,7 @@ static int chain_build(struct reader *r, frz_error *err)
 {
     r->chain = (size_t *)frz__alloc_array(r->a, r->count + 1, sizeof *r->chain);
     if (!r->chain) return frz__err_no_memory(err, r->count * sizeof *r->chain);
-    size_t top = r->count;
+    size_t top = r->top ? r->top : r->count;
     for (;;) {
         while (top > 0 && !r->all[top - 1].valid) top--;
         r->chain_len = 0;
@@ -294,6 +295,15 @@ static int sequences(struct reader *r, uint64_t segment, uint64_t offset, uint64
     return FRZ_OK;
 }
 
+static int moment_record(struct reader *r, uint64_t segment, uint64_t offset, slice p, frz_error *err)
+{
+    uint32_t n = p.len >= WAL_MOMENT_HEAD ? load_u32(p.data + 17) : 0;
+    if (p.len < WAL_MOMENT_HEAD || p.len - WAL_MOMENT_HEAD != (size_t)n * 4 || load_u64(p.data + 9) > INT64_MAX) return bad_record(r, segment, offset, "a moment record is malformed", err);
+    int64_t time_us = (int64_t)load_u64(p.data + 9);
+    if (time_us > r->report->time_us) r->report->time_us = time_us;
+    return r->v && r->v->moment ? r->v->moment(r->v->ctx, load_u64(p.data + 1), time_us, p.data + WAL_MOMENT_HEAD, n, err) : FRZ_OK;
+}
+
 static int record_visit(struct reader *r, uint64_t segment, uint64_t offset, slice p, frz_error *err)
 {
     const struct wal_visitor *v = r->v;
@@ -310,6 +320,7 @@ static int record_visit(struct reader *r, uint64_t segment, uint64_t offset, sli
     case WAL_SKIP:
         if (p.len != 17 || load_u64(p.data + 9) < load_u64(p.data + 1)) return bad_record(r, segment, offset, "a skip record is malformed", err);
         return sequences(r, segment, offset, load_u64(p.data + 1), load_u64(p.data + 9) - load_u64(p.data + 1) + 1, err);
+    case WAL_MOMENT: return moment_record(r, segment, offset, p, err);
     default: return frz__err(err, FRZ_NEWER_FORMAT, "%s/%09" PRIu64 ".wal at offset %" PRIu64 ": a record of kind %u, which this version does not know", r->dir, segment, offset, p.data[0]);
     }
 }
@@ -424,6 +435,51 @@ static void reader_clear(struct reader *r)
 {
     frz__free(r->a, r->all);
     frz__free(r->a, r->chain);
+}
+
+/* The chain that has FROM_SEQ, without what is wholly before it. *LACKS: the segment that is missing behind it; 0 = none. */
+static int archive_chain(struct reader *r, uint64_t from_seq, uint64_t *lacks, frz_error *err)
+{
+    uint64_t missing = 0, later = 0;
+    *lacks = 0;
+    for (;;) {
+        frz__free(r->a, r->chain);
+        r->chain = NULL;
+        TRY(chain_build(r, err));
+        if (r->chain_len == 0) break;
+        const struct found *oldest = &r->all[r->chain[r->chain_len - 1]];
+        *lacks = missing;
+        if (oldest->h.first_seq <= from_seq) break;
+        missing = oldest->h.prev_segment;
+        later = oldest->h.first_seq;
+        if (r->chain[r->chain_len - 1] == 0) {
+            r->chain_len = 0;
+            break;
+        }
+        r->top = r->chain[r->chain_len - 1];
+    }
+    if (r->chain_len == 0 && later)
+        return frz__err_corrupt(err, "%s: segment %09" PRIu64 ".wal is missing: there is nothing of sequences %" PRIu64 " to %" PRIu64, r->dir, missing, from_seq, later - 1);
+    while (r->chain_len > 1 && r->all[r->chain[r->chain_len - 2]].h.first_seq <= from_seq) r->chain_len--;
+    return FRZ_OK;
+}
+
+int frz__wal_read_archive(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, uint64_t from_seq, const struct wal_visitor *v, struct wal_report *report, uint64_t *lacks,
+                          frz_error *err)
+{
+    struct reader r = {.a = a, .log = log, .fs = fs, .dir = dir, .v = v, .report = report, .err = err};
+    int rc = FRZ_OK;
+    CHECK(log_find(&r, err));
+    CHECK(archive_chain(&r, from_seq, lacks, err));
+    for (size_t i = r.chain_len; i-- > 0;) {
+        CHECK(segment_read(&r, i, err));
+        if (rc == FRZ_DONE && i > 0) *lacks = r.all[r.chain[i]].number; /* it is there, and ends too early */
+        if (rc == FRZ_DONE) break;
+    }
+    rc = FRZ_OK;
+done:
+    reader_clear(&r);
+    return rc < 0 ? rc : FRZ_OK;
 }
 
 int frz__wal_look(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, struct wal_report *report, frz_error *err)

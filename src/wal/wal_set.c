@@ -85,6 +85,7 @@ static int doubt_frame(struct wal *w, struct wal_segment *s, struct wal_framer *
             goto done;
         }
         if (scan.start < doubtful && (p.data[0] != WAL_DICTIONARY || !table_known(w, load_u64(p.data + 1)))) continue;
+        if (p.data[0] == WAL_MOMENT && load_u64(p.data + 1) >= w->refused) continue;
         uint8_t head[WAL_GROUP_HEAD];
         slice parts[2] = {p, {NULL, 0}};
         if (p.data[0] == WAL_GROUP || p.data[0] == WAL_SKIP) {
@@ -238,7 +239,11 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
     return FRZ_OK;
 }
 
-static bool can_go_locked(const struct wal *w, uint64_t oldest_needed) { return w->count > 1 && w->segments[0]->number < oldest_needed && w->segments[0]->pins == 0; }
+static bool can_go_locked(const struct wal *w, uint64_t oldest_needed)
+{
+    if (w->count <= 1 || w->segments[0]->number >= oldest_needed || w->segments[0]->pins) return false;
+    return !w->archive || w->segments[0]->archived || w->segments[0]->void_;
+}
 
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
 {
@@ -255,7 +260,7 @@ int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
             s = w->segments[0];
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }
-        wanted = w->spare_count < w->recycle_max;
+        wanted = w->spare_count < w->recycle_max && !(s && s->linked);
         frz__mutex_unlock(&w->mu);
         if (!s) return rc;
         rc = frz__first(rc, segment_retire(w, s->number, wanted, &spare, rc < 0 ? NULL : err));
@@ -392,6 +397,7 @@ static void wal_free(struct wal *w)
     buf_clear(&w->out);
     frz__mutex_clear(&w->mu);
     frz__mutex_clear(&w->append_mu);
+    frz__mutex_clear(&w->archive_mu);
     frz__free(w->a, w);
 }
 
@@ -406,10 +412,12 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
     if (next_seq == 0 || next_seq <= report->seq_last) return frz__err(err, FRZ_BUG, "log: it ends with sequence %" PRIu64 ", and %" PRIu64 " is to be next", report->seq_last, next_seq);
     if (strlen(o->dir) + WAL_NAME_BYTES >= WAL_PATH_BYTES) return frz__err(err, FRZ_TOO_LARGE, "log: the directory's name is too long");
     TRY(ALLOC_NEW(&w, o->a, struct wal, err));
-    *w = (struct wal){.a = o->a, .log = o->log, .fs = fs, .epoch = o->writer_epoch, .segment_bytes = o->segment_bytes, .recycle_max = o->recycle_max, .seq_next = next_seq, .number_next = 1, .refused = UINT64_MAX};
+    *w = (struct wal){.a = o->a, .log = o->log, .fs = fs, .epoch = o->writer_epoch, .segment_bytes = o->segment_bytes, .recycle_max = o->recycle_max,
+               .archive = o->archive, .time_us = report->time_us, .seq_next = next_seq, .number_next = 1, .refused = UINT64_MAX};
     memcpy(w->uuid, o->log_uuid, 16);
     w->out = BUF_INIT(o->a, 0);
     frz__mutex_init(&w->append_mu, (enum lock_rank)(RANK_LEAF - 1), "wal.append");
+    frz__mutex_init(&w->archive_mu, (enum lock_rank)(RANK_LEAF - 2), "wal.archive");
     frz__mutex_init(&w->mu, RANK_LEAF, "wal.state");
     l.w = w;
     w->dir = frz__strdup(o->a, o->dir);

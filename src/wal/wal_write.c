@@ -8,6 +8,7 @@
 #include "base/failpoint.h"
 
 #define FRAME_BYTES_MAX ((size_t)1 << 20)
+#define MOMENT_US 1000
 
 int frz__wal_frame_flush(struct wal_framer *f, frz_error *err)
 {
@@ -129,10 +130,40 @@ static int finish(struct wal *w, struct wal_framer *f, int rc, frz_error *err)
     return rc;
 }
 
+/* When the group at BASE_SEQ is written, and where its batches end: said once a millisecond, and of each group of several. */
+static int frame_moment(struct wal *w, struct wal_framer *f, uint64_t base_seq, const uint32_t *batch_ops, size_t batches, int64_t time_us, frz_error *err)
+{
+    uint8_t head[WAL_MOMENT_HEAD] = {WAL_MOMENT};
+    struct buf counts = BUF_INIT(w->a, 0);
+    int rc = FRZ_OK;
+    if (time_us < w->time_us) time_us = w->time_us;
+    if (batches <= 1 && w->time_segment == w->current->number && time_us - w->time_us < MOMENT_US) return FRZ_OK;
+    if (batches <= 1) batches = 0;
+    store_u64(head + 1, base_seq);
+    store_u64(head + 9, (uint64_t)time_us);
+    store_u32(head + 17, (uint32_t)batches);
+    for (size_t i = 0; i < batches; i++) {
+        uint8_t n[4];
+        store_u32(n, batch_ops[i]);
+        CHECK(buf_append(&counts, n, sizeof n, err));
+    }
+    CHECK(frz__wal_frame(f, (const slice[]){slice_of(head, sizeof head), buf_slice(&counts)}, 2, err));
+    w->time_us = time_us;
+    w->time_segment = w->current->number;
+done:
+    buf_clear(&counts);
+    return rc;
+}
+
 int frz__wal_append(struct wal *w, uint64_t base_seq, uint32_t op_count, const slice *ops, size_t slices, uint64_t *segment, frz_error *err)
 {
+    return frz__wal_append_at(w, base_seq, op_count, ops, slices, NULL, 0, segment, err);
+}
+
+int frz__wal_append_at(struct wal *w, uint64_t base_seq, uint32_t op_count, const slice *ops, size_t slices, const uint32_t *batch_ops, int64_t time_us, uint64_t *segment, frz_error *err)
+{
     slice few[16], *parts = few;
-    uint64_t bytes = WAL_GROUP_HEAD;
+    uint64_t bytes = WAL_GROUP_HEAD + (batch_ops ? framed_max(WAL_MOMENT_HEAD + 4 * slices) : 0);
     int rc = FRZ_OK;
     FRZ_ASSERT(op_count > 0);
     if (slices + 1 > FRZ_ARRAY_LEN(few)) {
@@ -168,6 +199,7 @@ int frz__wal_append(struct wal *w, uint64_t base_seq, uint32_t op_count, const s
         store_u64(skip + 9, base_seq - 1);
         rc = frz__wal_frame(&f, (const slice[]){slice_of(skip, sizeof skip)}, 1, err);
     }
+    if (rc >= 0 && batch_ops) rc = frame_moment(w, &f, base_seq, batch_ops, slices, time_us, err);
     uint8_t head[WAL_GROUP_HEAD] = {WAL_GROUP};
     store_u64(head + 1, base_seq);
     store_u32(head + 9, op_count);

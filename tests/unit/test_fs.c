@@ -27,6 +27,20 @@ static void end_posix(struct fs *fs)
     test_tmp_remove(dir);
 }
 
+/* A folder of a file system is one, too. */
+static void on_folder(void (*fn)(struct fs *fs))
+{
+    frz_error e;
+    struct fs *base, *fs;
+    OK(frz__fs_mem_new(NULL, &base, &e), &e);
+    OK(frz__fs_mkdir(base, "up", &e), &e);
+    OK(frz__fs_mkdir(base, "up/here", &e), &e);
+    OK(frz__fs_sub_new(base, "up/here", &fs, &e), &e);
+    fn(fs);
+    frz__fs_free(fs);
+    frz__fs_free(base);
+}
+
 static void on_each(void (*fn)(struct fs *fs))
 {
     frz_error e;
@@ -43,6 +57,7 @@ static void on_each(void (*fn)(struct fs *fs))
     OK(frz__fs_fault_new(NULL, 1, &fs, &e), &e);
     fn(fs);
     frz__fs_free(fs);
+    on_folder(fn);
 }
 
 static void put_file(struct fs *fs, const char *path, const char *text)
@@ -284,6 +299,90 @@ static void moves(struct fs *fs)
     FAILS(frz__fs_link_new(fs, "u", "trash", &e), FRZ_EXISTS, &e);
 }
 TEST(fs, moves_replacing_or_never) { on_each(moves); }
+
+static void links(struct fs *fs)
+{
+    frz_error e;
+    struct file *f, *g;
+    char got[4];
+    size_t n;
+    put_file(fs, "one", "abc");
+    put_file(fs, "taken", "");
+    OK(frz__fs_mkdir(fs, "d", &e), &e);
+    OK(frz__fs_link(fs, "one", fs, "d/two", &e), &e);
+    has_file(fs, "one", "abc");
+    has_file(fs, "d/two", "abc");
+    FAILS(frz__fs_link(fs, "one", fs, "taken", &e), FRZ_EXISTS, &e);
+    FAILS(frz__fs_link(fs, "none", fs, "x", &e), FRZ_NOT_FOUND, &e);
+    FAILS(frz__fs_link(fs, "one", fs, "nowhere/x", &e), FRZ_IO, &e); /* what is missing is not FROM */
+    assert_false(frz__fs_link(fs, "d", fs, "x", &e) >= 0);
+    FAILS(frz__fs_link(fs, "one", fs, "../x", &e), FRZ_INVALID, &e);
+    OK(frz__fs_unlink(fs, "one", &e), &e);
+    has_file(fs, "d/two", "abc"); /* as long as one name is there */
+    OK(frz__fs_open(fs, "d/two", FS_OPEN_READ, &f, &e), &e);
+    OK(frz__fs_open(fs, "clone", FS_OPEN_CREATE_NEW, &g, &e), &e);
+    int rc = frz__file_clone(f, g, &e);
+    if (rc != FRZ_OK) RC(rc, FRZ_UNSUPPORTED, &e);
+    OK(frz__file_read(g, 0, got, sizeof got, &n, &e), &e);
+    assert_int_equal(n, rc == FRZ_OK ? 3 : 0);
+    FAILS(frz__file_clone(g, f, &e), FRZ_MISUSE, &e);
+    OK(frz__file_close(f, &e), &e);
+    OK(frz__file_close(g, &e), &e);
+}
+TEST(fs, gives_a_file_a_second_name) { on_each(links); }
+
+TEST(fs_sub, shows_a_folder_and_nothing_beside_it)
+{
+    frz_error e;
+    struct fs *base, *other, *a, *b;
+    OK(frz__fs_mem_new(NULL, &base, &e), &e);
+    OK(frz__fs_mem_new(NULL, &other, &e), &e);
+    OK(frz__fs_mkdir(base, "a", &e), &e);
+    OK(frz__fs_mkdir(base, "a/b", &e), &e);
+    put_file(base, "a/b/f", "1");
+    FAILS(frz__fs_sub_new(base, "none", &a, &e), FRZ_NOT_FOUND, &e);
+    FAILS(frz__fs_sub_new(base, "a/b/f", &a, &e), FRZ_INVALID, &e);
+    OK(frz__fs_sub_new(base, "a", &a, &e), &e);
+    OK(frz__fs_sub_new(a, "b", &b, &e), &e); /* a folder's folder */
+    has_file(a, "b/f", "1");
+    has_file(b, "f", "1");
+    assert_string_equal(b->root, "/memory/a/b");
+    OK(frz__fs_link(b, "f", base, "g", &e), &e); /* in and out of it, and across two */
+    OK(frz__fs_link(base, "g", a, "h", &e), &e);
+    has_file(a, "h", "1");
+    FAILS(frz__fs_link(b, "f", other, "f", &e), FRZ_UNSUPPORTED, &e);
+    frz__fs_free(b);
+    frz__fs_free(a);
+    frz__fs_free(other);
+    frz__fs_free(base);
+}
+
+TEST(fs_posix, links_from_one_root_to_another_and_says_where_it_can_not)
+{
+    frz_error e;
+    struct fs *from, *to;
+    char first[512];
+    struct stat a, b;
+    begin_posix(&from, 0);
+    strcpy(first, dir);
+    strcpy(dir, test_tmp_dir("fs2"));
+    OK(frz__fs_posix_new(NULL, dir, 0, &to, &e), &e);
+    put_file(from, "f", "abc");
+    OK(frz__fs_link(from, "f", to, "f", &e), &e);
+    has_file(to, "f", "abc");
+    char path[600];
+    snprintf(path, sizeof path, "%s/f", first);
+    assert_int_equal(stat(path, &a), 0);
+    assert_int_equal(a.st_nlink, 2);
+    snprintf(path, sizeof path, "%s/f", dir);
+    assert_int_equal(stat(path, &b), 0);
+    assert_int_equal(a.st_ino, b.st_ino);
+    frz__test_fs_posix(FS_TEST_OTHER_DEVICE);
+    FAILS(frz__fs_link(from, "f", to, "g", &e), FRZ_UNSUPPORTED, &e);
+    end_posix(to);
+    frz__fs_free(from);
+    test_tmp_remove(first);
+}
 
 static void open_while_unlinked(struct fs *fs)
 {

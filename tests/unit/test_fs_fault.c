@@ -389,3 +389,33 @@ TEST(fault, what_is_synced_is_there_whatever_follows)
         frz__fs_free(fs);
     }
 }
+
+TEST(fs_fault, a_second_name_is_there_once_its_folder_was_synced)
+{
+    frz_error e;
+    struct fs *fs, *after;
+    bool there;
+    OK(frz__fs_fault_new(NULL, 1, &fs, &e), &e);
+    OK(frz__fs_mkdir(fs, "d", &e), &e);
+    put(fs, "f", "abc", true);
+    OK(frz__fs_sync_dir(fs, "", SYNC_TEST, &e), &e);
+    OK(frz__fs_link(fs, "f", fs, "d/g", &e), &e);
+    OK(frz__fs_fault_reboot(fs, 0, &after, &e), &e);
+    OK(frz__fs_exists(after, "f", &there, &e), &e);
+    assert_true(there);
+    OK(frz__fs_exists(after, "d/g", &there, &e), &e);
+    assert_false(there);
+    frz__fs_free(after);
+    OK(frz__fs_sync_dir(fs, "d", SYNC_TEST, &e), &e);
+    OK(frz__fs_fault_reboot(fs, 0, &after, &e), &e);
+    OK(frz__fs_exists(after, "d/g", &there, &e), &e);
+    assert_true(there); /* its bytes were synced under the other name */
+    struct buf b = BUF_INIT(NULL, 0);
+    OK(frz__fs_read_file(after, "d/g", 10, &b, &e), &e);
+    assert_int_equal(b.len, 3);
+    buf_clear(&b);
+    frz__fs_free(after);
+    frz__fs_fault_plan(fs, &(struct fs_fault_plan){.no_space = true});
+    FAILS(frz__fs_link(fs, "f", fs, "h", &e), FRZ_NO_SPACE, &e);
+    frz__fs_free(fs);
+}

@@ -1,0 +1,112 @@
+/* archive.c — where closed segments of the log are kept: told at open, remembered in .frazil/ARCHIVE, brought there beside everything else.
+ *
+ * Each log has a folder of its own there, named by its uuid. A segment is not recycled before the archive has it; while that fails, each try a second after the last, the log grows, and nothing else happens:
+ * writes stop where the disk is full, as ever. */
+#include <stdio.h>
+
+#include "engine/paths.h"
+
+#define PLACE_PATH      ".frazil/ARCHIVE"
+#define PLACE_BYTES_MAX 4096
+
+int frz__archive_place(struct db *db, struct buf *out, frz_error *err)
+{
+    size_t before = out->len;
+    int rc = frz__fs_read_file(db->fs, PLACE_PATH, PLACE_BYTES_MAX, out, err);
+    if (rc != FRZ_OK) return rc;
+    if (out->len > before && memchr(out->data + before, 0, out->len - before))
+        return frz__err_corrupt(err, PLACE_PATH ": it is not the path of a directory");
+    return buf_append_byte(out, 0, err);
+}
+
+/* PATH: of the system; or, for a database in a folder of another file system, in that. */
+static int open_root(struct db *db, const char *path, frz_error *err)
+{
+    struct fs *base = db->fs->base;
+    if (!base) return frz__must_exist(frz__fs_posix_new(db->a, path, FS_POSIX_CREATE | FS_POSIX_ALLOW_REMOTE, &db->archive_root, err), err);
+    size_t root = strlen(base->root);
+    if (strncmp(path, base->root, root) == 0 && path[root] == '/') path += root + 1;
+    TRY(frz__fs_mkdir(base, path, err));
+    return frz__must_exist(frz__fs_sub_new(base, path, &db->archive_root, err), err);
+}
+
+static int remember(struct db *db, frz_error *err)
+{
+    const char *root = db->archive_root ? db->archive_root->root : NULL;
+    if (root)
+        return frz__durable_replace(db->fs,
+                                    &(struct durable_name){".frazil/.tmp-archive", PLACE_PATH, SYNC_ARCHIVE_PLACE, SYNC_ARCHIVE_PLACE},
+                                    slice_str(root), err);
+    int rc = frz__fs_unlink(db->fs, PLACE_PATH, err);
+    return rc < 0 ? rc : FRZ_OK;
+}
+
+int frz__archive_open(struct db *db, frz_error *err)
+{
+    struct buf known = BUF_INIT(db->a, 0);
+    const char *path = db->set.log_archive;
+    size_t n = strlen(db->root);
+    int rc = FRZ_OK;
+    CHECK(frz__archive_place(db, &known, err));
+    if (!path) path = (const char *)known.data;
+    if (path && *path) {
+        CHECK(open_root(db, path, err));
+        const char *root = db->archive_root->root;
+        if (strncmp(root, db->root, n) == 0 && (root[n] == '/' || root[n] == 0)) {
+            rc = frz__err(err, FRZ_INVALID, "log_archive = %s: it is in the warehouse itself", root);
+            if (root[n]) (void)!frz__fs_rmdir(db->fs, root + n + 1, NULL); /* empty, if it was made for this */
+            goto done;
+        }
+        CHECK(frz__fs_mkdir(db->archive_root, db->log_uuid_text, err));
+        CHECK(frz__fs_sync_dir(db->archive_root, "", SYNC_ARCHIVE_DIR, err));
+        CHECK(frz__must_exist(frz__fs_sub_new(db->archive_root, db->log_uuid_text, &db->archive, err), err));
+        if (known.data && strcmp((char *)known.data, root) == 0) goto done;
+    }
+    if (known.data || db->archive) rc = remember(db, err);
+done:
+    buf_clear(&known);
+    db->set.log_archive = NULL; /* the caller's */
+    if (rc < 0) frz__err_context(err, "the log's archive");
+    return rc < 0 ? rc : FRZ_OK;
+}
+
+void frz__archive_close(struct db *db)
+{
+    frz__fs_free(db->archive);
+    frz__fs_free(db->archive_root);
+    db->archive = db->archive_root = NULL;
+}
+
+static void bring(struct db *db, bool all)
+{
+    frz_error err;
+    if (frz__wal_archive(db->wal, all, &err) >= 0) {
+        if (db->archive_failed) frz__log(&db->log, FRZ_LOG_INFO, "the log is archived again");
+        db->archive_failed = false;
+        return;
+    }
+    stat_add(&db->archive_failures, 1);
+    frz__log(&db->log, db->archive_failed ? FRZ_LOG_DEBUG : FRZ_LOG_ERROR, "%s: it is kept in the log, which grows", err.message);
+    db->archive_failed = true;
+}
+
+static void run(void *arg)
+{
+    struct db *db = (struct db *)arg;
+    bring(db, false);
+    if (!db->archive_failed) frz__log_release(db);
+    atomic_store(&db->archiving, false);
+}
+
+void frz__archive_tend(struct db *db)
+{
+    if (!db->archive || atomic_load(&db->closing) || atomic_load(&db->archiving) || !frz__wal_archive_due(db->wal)) return;
+    atomic_store(&db->archiving, true);
+    db->archive_job = (struct pool_job){.fn = run, .arg = db};
+    if (!frz__pool_submit(db->pool, &db->archive_job, false)) atomic_store(&db->archiving, false);
+}
+
+void frz__archive_rest(struct db *db)
+{
+    if (db->archive) bring(db, true);
+}
