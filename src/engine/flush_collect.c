@@ -29,10 +29,10 @@ int frz__flush_take(struct flush *f, frz_error *err)
 /* One memtable has one schema; those of before a change of it hold rows of the older. */
 int frz__flush_convert(struct flush *f, frz_error *err)
 {
-    f->convs = (struct row_conv *)frz__alloc_array(f->t->a, f->mem_count, sizeof *f->convs);
+    f->convs = (struct row_conv *)frz__alloc_array(f->t->jobs_a, f->mem_count, sizeof *f->convs);
     if (!f->convs) return frz__err_no_memory(err, f->mem_count * sizeof *f->convs);
     for (size_t m = 0; m < f->mem_count; m++)
-        if (f->mems[m]->schema != f->view->schema) TRY(frz__row_conv_init(&f->convs[m], f->t->a, f->mems[m]->schema, f->view->schema, ROW_WRITTEN, err));
+        if (f->mems[m]->schema != f->view->schema) TRY(frz__row_conv_init(&f->convs[m], f->t->jobs_a, f->mems[m]->schema, f->view->schema, ROW_WRITTEN, err));
     return FRZ_OK;
 }
 
