@@ -45,7 +45,7 @@ static int sources_of(struct compaction *c, struct piece *p, struct iter **out, 
     int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
     for (; rc >= 0 && n < c->plan.count; n++) {
         const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to, .memory_bytes = (size_t)memory};
+        struct sst_scan_options o = {.a = c->t->jobs_a, .lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to, .memory_bytes = (size_t)memory};
         rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
         if (rc < 0) break;
         sources[n]->tag = n;

@@ -98,7 +98,7 @@ static int make_merge(struct flush *f, struct iter **out, frz_error *err)
     for (size_t i = 0; i < f->view->file_count; i++) {
         if (!f->by_file[i].absorbed) continue;
         const struct vfile *v = f->view->files[i];
-        struct sst_scan_options o = {.codec = f->codec, .lineage = f->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
+        struct sst_scan_options o = {.a = f->t->jobs_a, .codec = f->codec, .lineage = f->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
         CHECK(frz__sst_iter_new(v->sst, &o, &sources[n], err));
         sources[n++]->tag = i;
     }

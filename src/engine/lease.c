@@ -71,8 +71,8 @@ int frz__lease_decode(slice b, struct arena *ar, struct lease_record **records, 
 static void boot_name(char out[9])
 {
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (!f || fread(out, 1, 8, f) != 8 || strspn(out, "0123456789abcdef") < 8) memcpy(out, "00000000", 8);
     out[8] = 0;
+    if (!f || fread(out, 1, 8, f) != 8 || strspn(out, "0123456789abcdef") < 8) memcpy(out, "00000000", 8);
     if (f) fclose(f);
 }
 

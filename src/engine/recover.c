@@ -217,7 +217,7 @@ int frz__recover_tell_behind(struct db *db, const struct wal_report *report, frz
                      t->name, have, t->low_water - 1);
             continue;
         }
-        struct buf text = BUF_INIT(db->a, 0);
+        struct buf text = BUF_INIT(t->a, 0);
         int rc = frz__buf_printf(&text, err,
                                  "rows are missing: its metadata has it up to sequence %" PRIu64 ", and up to %" PRIu64 " was published once: it is an older copy. Of the rows between, the log has those from %" PRIu64
                                  " on; the others are neither there nor in its files",
@@ -227,7 +227,7 @@ int frz__recover_tell_behind(struct db *db, const struct wal_report *report, frz
             buf_clear(&text);
             return rc;
         }
-        frz__free(db->a, t->lost_rows);
+        frz__free(t->a, t->lost_rows);
         t->lost_rows = (char *)text.data;
         frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s", t->name, t->lost_rows);
         frz__event(db, t, FRZ_EVENT_ROWS_LOST, &(struct event_info){.status = FRZ_CORRUPT, .reason = "older-copy", .message = t->lost_rows});

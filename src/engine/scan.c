@@ -24,7 +24,7 @@ static int add_sources(struct cursor *c, bool reverse, struct iter **sources, si
         const struct vfile *f = b->view->files[i];
         if (b->has_from && f->sst->sorted && slice_cmp(f->sst->last_key, from) < 0) continue;
         if (b->has_to && f->sst->sorted && slice_cmp(f->sst->first_key, to) >= 0) continue;
-        struct sst_scan_options o = {.columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
+        struct sst_scan_options o = {.a = b->t->db->a, .columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
             .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .codec = c->codec, .pred = b->pred};
         TRY(frz__sst_iter_new(f->sst, &o, &sources[*count], err));
         (*count)++;

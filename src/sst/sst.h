@@ -111,6 +111,7 @@ FRZ_NODISCARD int frz__sst_lineage(struct sst *s, uint64_t pos, struct codec_ctx
 /* Which rows are dead: clears bits of SELECTED (bit i = row from + i). NULL function = none are. */
 typedef void (*sst_mask_fn)(const void *mask, uint64_t from, size_t count, uint8_t *selected);
 struct sst_scan_options {
+    const allocator *a;     /* for what the scan takes: the vectors that change hands must be of it; NULL = the file's own */
     const size_t *columns;  /* of the schema; the vectors that come out have these, in this order; NULL = all. */
     size_t column_count;
     bool lineage;           /* two more vectors at the end: _row_id and _last_updated_sequence_number as stored (long, null where there is none) */

@@ -11,6 +11,7 @@ struct back {
     struct vec vec;
 };
 struct sst_fetch {
+    const allocator *a;
     struct sst *s;
     struct codec_ctx *codec, *own_codec; /* of the options, or its own */
     bool reverse;
@@ -57,7 +58,7 @@ static void fetch_add_column(struct sst_fetch *f, size_t column)
 
 static int fetch_layout(struct sst_fetch *f, const struct sst_scan_options *o, bool keys, frz_error *err)
 {
-    const allocator *a = f->s->env.a;
+    const allocator *a = f->a;
     const struct sst_impl *im = f->s->impl;
     size_t columns = o->columns ? o->column_count : im->schema->count, max = columns + 2 + im->schema->key_count;
     f->slots = (struct slot *)frz__alloc_array(a, max, sizeof *f->slots);
@@ -90,15 +91,17 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
 {
     int rc = FRZ_OK;
     struct sst_fetch *f;
-    TRY(ALLOC_NEW(&f, s->env.a, struct sst_fetch, err));
+    const allocator *a = frz__sst_scan_allocator(s, o);
+    TRY(ALLOC_NEW(&f, a, struct sst_fetch, err));
+    f->a = a;
     f->s = frz__sst_acquire(s);
     f->reverse = o->reverse;
     if (o->reverse) CHECK(frz__sst_need_sorted(s, "a walk backward", err));
-    if (!o->codec) CHECK(frz__codec_ctx_new(s->env.a, &f->own_codec, err));
+    if (!o->codec) CHECK(frz__codec_ctx_new(a, &f->own_codec, err));
     f->codec = o->codec ? o->codec : f->own_codec;
     CHECK(fetch_layout(f, o, keys, err));
     CHECK(frz__sst_plan(s, o, f->codec, &f->ranges, &f->range_count, err));
-    CHECK(frz__vecs_init(&f->moved, s->env.a, f->read_types, f->read_count, err));
+    CHECK(frz__vecs_init(&f->moved, a, f->read_types, f->read_count, err));
     uint64_t total = 0;
     for (size_t i = 0; i < f->range_count; i++) total += f->ranges[i].to - f->ranges[i].from;
     f->few = total <= FEW_ROWS;
@@ -106,9 +109,9 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
     if (f->few) {
         /* nothing to prepare */
     } else if (o->reverse) {
-        f->backs = (struct back *)frz__alloc_array(s->env.a, f->read_count, sizeof *f->backs);
+        f->backs = (struct back *)frz__alloc_array(a, f->read_count, sizeof *f->backs);
         if (!f->backs) CHECK(frz__err_no_memory(err, f->read_count * sizeof *f->backs));
-        for (size_t i = 0; i < f->read_count; i++) frz__vec_init(&f->backs[i].vec, s->env.a, f->read_types[i]);
+        for (size_t i = 0; i < f->read_count; i++) frz__vec_init(&f->backs[i].vec, a, f->read_types[i]);
     } else if (f->read_count && f->range_count) {
         CHECK(frz__pq_scan_new(s->impl->pq, f->read_leaf, f->read_types, f->read_count, f->ranges, f->range_count, f->codec, &f->scan, err));
         if (o->memory_bytes) frz__pq_scan_read_ahead(f->scan, o->memory_bytes / 2);
@@ -122,7 +125,7 @@ done:
 void frz__sst_fetch_free(struct sst_fetch *f)
 {
     if (!f) return;
-    const allocator *a = f->s->env.a;
+    const allocator *a = f->a;
     frz__pq_scan_free(f->scan);
     for (size_t i = 0; f->backs && i < f->read_count; i++) frz__vec_clear(&f->backs[i].vec);
     if (f->moved.cols) frz__vecs_clear(&f->moved);
@@ -134,7 +137,7 @@ void frz__sst_fetch_free(struct sst_fetch *f)
     frz__free(a, f->read_slot);
     frz__free(a, f->read_leaf);
     frz__free(a, f->read_types);
-    frz__free(a, f->ranges);
+    frz__free(f->s->env.a, f->ranges); /* the plan's */
     frz__sst_release(f->s);
     frz__free(a, f);
 }

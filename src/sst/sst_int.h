@@ -75,6 +75,7 @@ FRZ_NODISCARD int frz__sst_plan(struct sst *s, const struct sst_scan_options *o,
 /* ── sst_fetch.c: rows of several columns, forward by pq_scan, backward by page ── */
 struct sst_fetch;
 /* The columns of O, then its lineage, then (KEYS) those of the key that are not among them. */
+static inline const allocator *frz__sst_scan_allocator(const struct sst *s, const struct sst_scan_options *o) { return o->a ? o->a : s->env.a; }
 FRZ_NODISCARD int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool keys, struct sst_fetch **out, frz_error *err);
 size_t frz__sst_fetch_shown(const struct sst_fetch *f);                      /* columns and lineage */
 size_t frz__sst_fetch_slots(const struct sst_fetch *f, const frz_type **types); /* those and the key's */

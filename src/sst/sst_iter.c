@@ -96,11 +96,12 @@ int frz__sst_iter_new(struct sst *s, const struct sst_scan_options *o, struct it
     static const struct iter_ops ops = {iter_do_next, iter_do_free};
     int rc = FRZ_OK;
     struct sst_iter *it;
+    const allocator *a = frz__sst_scan_allocator(s, o);
     const frz_type *types;
-    TRY(ALLOC_NEW(&it, s->env.a, struct sst_iter, err));
-    it->a = s->env.a;
+    TRY(ALLOC_NEW(&it, a, struct sst_iter, err));
+    it->a = a;
     it->schema = s->impl->schema; /* the fetch holds S */
-    it->keys = SST_KEYS_INIT(s->env.a);
+    it->keys = SST_KEYS_INIT(a);
     it->reverse = o->reverse;
     it->keys_wanted = o->keys;
     it->batch_bytes = o->memory_bytes / 2;
@@ -109,9 +110,9 @@ int frz__sst_iter_new(struct sst *s, const struct sst_scan_options *o, struct it
     it->mask_fn = o->mask ? o->mask_fn : NULL;
     CHECK(frz__sst_fetch_new(s, o, o->keys, &it->fetch, err));
     size_t count = frz__sst_fetch_slots(it->fetch, &types);
-    CHECK(frz__vecs_init(&it->all, s->env.a, types, count, err));
-    it->shown = (struct vecs){s->env.a, 0, frz__sst_fetch_shown(it->fetch), it->all.cols};
-    it->key_cols = (const struct vec **)frz__alloc_array(s->env.a, it->schema->key_count, sizeof *it->key_cols);
+    CHECK(frz__vecs_init(&it->all, a, types, count, err));
+    it->shown = (struct vecs){a, 0, frz__sst_fetch_shown(it->fetch), it->all.cols};
+    it->key_cols = (const struct vec **)frz__alloc_array(a, it->schema->key_count, sizeof *it->key_cols);
     if (!it->key_cols) CHECK(frz__err_no_memory(err, it->schema->key_count * sizeof *it->key_cols));
     for (size_t i = 0; o->keys && i < it->schema->key_count; i++) it->key_cols[i] = &it->all.cols[frz__sst_fetch_key_slots(it->fetch)[i]];
     it->base = (struct iter){.ops = &ops, .op = OP_PUT, .vecs = &it->shown, .tag = s->file_no};

@@ -18,13 +18,14 @@ int frz__sst_scan_new(struct sst *s, const struct sst_scan_options *o, struct ss
     struct sst_scan *sc;
     const frz_type *types;
     FRZ_VERIFY(!o->reverse, err);
-    TRY(ALLOC_NEW(&sc, s->env.a, struct sst_scan, err));
-    sc->a = s->env.a;
+    const allocator *a = frz__sst_scan_allocator(s, o);
+    TRY(ALLOC_NEW(&sc, a, struct sst_scan, err));
+    sc->a = a;
     sc->mask = o->mask;
     sc->mask_fn = o->mask ? o->mask_fn : NULL;
     CHECK(frz__sst_fetch_new(s, o, false, &sc->fetch, err));
     size_t count = frz__sst_fetch_slots(sc->fetch, &types);
-    CHECK(frz__vecs_init(&sc->spare, s->env.a, types, count, err));
+    CHECK(frz__vecs_init(&sc->spare, a, types, count, err));
     *out = sc;
 done:
     if (rc < 0) frz__sst_scan_free(sc);
