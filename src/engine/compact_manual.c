@@ -63,7 +63,7 @@ void frz__compact_manual_stop(struct db *db)
 
 static int cancelled(frz_error *err) { return frz__err(err, FRZ_CANCELLED, "the compaction was cancelled"); }
 
-/* ROWS, BYTES: of the job at work. ALWAYS: not only if it is time. */
+/* ROWS, BYTES: of the job at work. ALWAYS: not only if it is time; so is what begins a phase, however short the one before it was. */
 static int tell(struct manual *m, int phase, uint64_t rows, uint64_t bytes, bool always, frz_error *err)
 {
     struct table *t = m->t;
@@ -71,6 +71,7 @@ static int tell(struct manual *m, int phase, uint64_t rows, uint64_t bytes, bool
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "%s was dropped", t->name);
     if (atomic_load(&m->cancelled)) return cancelled(err);
     int64_t now = frz__clock_mono_ns();
+    if (phase != m->progress.phase) always = true;
     if (!m->o->progress || (!always && now - atomic_load(&m->told_ns) < TELL_NS) || atomic_exchange(&m->telling, true)) return FRZ_OK;
     frz_compact_progress *p = &m->progress;
     atomic_store(&m->told_ns, now);
@@ -91,7 +92,7 @@ static int tell(struct manual *m, int phase, uint64_t rows, uint64_t bytes, bool
 static int look(void *ctx, const struct plan *plan, uint64_t rows_done, uint64_t rows_total, frz_error *err)
 {
     double share = rows_total ? (double)rows_done / (double)rows_total : 1;
-    return tell((struct manual *)ctx, FRZ_COMPACT_REWRITE, rows_done, (uint64_t)((double)plan->input_bytes * share), rows_done == 0 || rows_done == rows_total, err);
+    return tell((struct manual *)ctx, FRZ_COMPACT_REWRITE, rows_done, (uint64_t)((double)plan->input_bytes * share), rows_done == rows_total, err);
 }
 
 /* ── what there is to do ── */
