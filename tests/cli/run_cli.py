@@ -34,7 +34,7 @@ DATA = pathlib.Path(__file__).resolve().parent / "data"
 PATTERNS = [
     (r"\d+ rows? in [\d.]+ s \(\d+ rows/s\)", lambda m: re.sub(r" in .*", " in T s (R rows/s)", m.group(0))),
     (r'"seconds":[\d.]+', '"seconds":T'),
-    (r'"(ops_per_second|mb_per_second|cpu_us_per_op|disk_bytes|p50_us|p99_us|p999_us)":[\d.]+', r'"\1":N'),
+    (r'"(ops_per_second|mb_per_second|cpu_us_per_op|disk_bytes|p50_us|p99_us|p999_us|max_us|memory_high_bytes)":[\d.]+', r'"\1":N'),
     (r'"(timestamp-ms)":\d+', r'"\1":MS'),
     (r'"(bytes|bytes-in|bytes-out)":\d+', r'"\1":N'),
     (r" +\d+ bytes", " N bytes"),

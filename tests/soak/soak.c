@@ -20,6 +20,7 @@ struct soak {
     frz_table *table;
     uint64_t seconds, ops_max, rows, writers, batch, memory, seed;
     int32_t format;
+    frz_table_options options;
     struct churn_state *states;
     pthread_rwlock_t pause; /* writers read-lock it for a batch */
     _Atomic bool stop;
@@ -241,6 +242,7 @@ static void set_up(struct soak *s, const char *dir, const char **keys, const cha
     t.property_count = count;
     MUST(frz_db_open(dir, &o, &s->db, &e));
     MUST(frz_schema_parse("id long, gen long, balance long, mark long, note string", "id", &schema, &e));
+    s->options = t;
     MUST(frz_table_create(s->db, "soak", schema, &t, &s->table, &e));
     frz_schema_free(schema);
     s->states = (struct churn_state *)calloc(s->rows, sizeof *s->states);
@@ -259,6 +261,32 @@ static void start(struct soak *s, struct worker *w, void *(*fn)(void *), uint64_
     if (pthread_create(&w->thread, NULL, fn, w) != 0) fail("no thread", NULL);
 }
 
+static uint64_t settled_bytes(frz_table *t)
+{
+    struct weight w = {0};
+    MUST(frz_table_compact(t, NULL, NULL, &e));
+    MUST(frz_table_files(t, NULL, weigh, &w, &e));
+    return w.bytes;
+}
+
+/* The same rows in a table that never had others, compacted. */
+static uint64_t fresh_bytes(struct soak *s, const frz_table_options *o)
+{
+    frz_table *fresh;
+    frz_schema *schema;
+    struct ArrowArrayStream rows;
+    uint64_t count = 0;
+    MUST(frz_table_schema(s->table, &schema, &e));
+    MUST(frz_table_create(s->db, "fresh", schema, o, &fresh, &e));
+    frz_schema_free(schema);
+    MUST(frz_scan_arrow(s->table, NULL, &rows, &e));
+    MUST(frz_write_arrow(fresh, &rows, false, NULL, &count, &e));
+    uint64_t bytes = settled_bytes(fresh);
+    frz_table_close(fresh);
+    MUST(frz_table_drop(s->db, "fresh", &e));
+    return bytes;
+}
+
 static void say_end(struct soak *s, struct worker *workers)
 {
     static struct hist all;
@@ -268,9 +296,10 @@ static void say_end(struct soak *s, struct worker *workers)
         hist_merge(&all, &workers[i].hist);
         if (workers[i].slowest_ns > slowest) slowest = workers[i].slowest_ns;
     }
+    uint64_t compacted = settled_bytes(s->table), fresh = fresh_bytes(s, &s->options);
     say_exact(s);
     MUST(frz_verify(s->db, NULL, NULL, NULL, &report, &e));
-    printf("{\"end\":true,\"findings\":%" PRIu64 ",\"verified_rows\":%" PRIu64 ",\"writes\":%" PRIu64 ",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n", report.findings, report.rows, all.count,
+    printf("{\"end\":true,\"compacted_bytes\":%" PRIu64 ",\"fresh_bytes\":%" PRIu64 ",\"findings\":%" PRIu64 ",\"verified_rows\":%" PRIu64 ",\"writes\":%" PRIu64 ",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}\n", compacted, fresh, report.findings, report.rows, all.count,
            hist_us(&all, 0.5), hist_us(&all, 0.99), hist_us(&all, 0.999), (double)slowest / 1000);
     fflush(stdout);
 }
