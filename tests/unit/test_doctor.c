@@ -207,7 +207,9 @@ TEST(doctor, gathers_from_a_database_and_from_a_writers_report)
     OK(frz_db_doctor(db, frz_blob_data(report), frz_blob_len(report), hear, &h, &e), &e);
     assert_int_equal(h.count, 1);
     assert_string_equal(h.table, "main.t");
-    assert_non_null(strstr(h.evidence, "no-space of flush, 1 failures"));
+    unsigned failures = 0; /* the clock may have tried again before the report */
+    assert_int_equal(sscanf(h.evidence, "degraded: no-space of flush, %u failures", &failures), 1);
+    assert_true(failures >= 1);
     frz_blob_free(report);
     static const char *const hostile[] = {"[]", "{}", "7", "{\"tables\":7,\"stats\":[],\"health\":{\"severity\":-5,\"class\":3}}", "{\"tables\":[1,{\"name\":3},{\"name\":\"main.t\",\"stats\":{\"flushes\":-1,\"space_amplification\":\"x\"},\"health\":{\"severity\":99}}]}"};
     for (size_t i = 0; i < FRZ_ARRAY_LEN(hostile); i++) OK(frz_db_doctor(db, hostile[i], strlen(hostile[i]), hear, &h, &e), &e);
