@@ -80,11 +80,11 @@ static void memory(struct out *o, const struct doctor_facts *f)
         find(o, FRZ_FINDING_WARNING, "memory-for-tables", NULL,
              "more tables are written than the memory has room for: their memtables are flushed before they are full, as small files", "raise memory_bytes",
              "%" PRIu64 " tables of up to %" PRIu64 " MiB each, memory_bytes %" PRIu64 " MiB", busy, f->memtable_bytes >> 20, f->memory_bytes >> 20);
-    if (f->live && f->memory_bytes && f->s.memory_metadata > share.metadata)
-        find(o, FRZ_FINDING_WARNING, "memory-metadata", NULL, "tables and open files take more memory than their share: the page cache has less",
+    if (f->live && f->memory_bytes && f->s.memory_metadata > 2 * share.metadata)
+        find(o, FRZ_FINDING_WARNING, "memory-metadata", NULL, "tables and open files take more than twice their share of memory: the page cache has less",
              "raise memory_bytes, or compact tables with many files",
-             "%" PRIu64 " MiB of metadata, share %" PRIu64 " MiB; the cache has %" PRIu64 " MiB of memory_bytes %" PRIu64 " MiB",
-             f->s.memory_metadata >> 20, share.metadata >> 20, f->s.cache_bytes >> 20, f->memory_bytes >> 20);
+             "%" PRIu64 " KiB, their share is %" PRIu64 " KiB; the cache has %" PRIu64 " KiB, memory_bytes is %" PRIu64 " MiB",
+             f->s.memory_metadata >> 10, share.metadata >> 10, f->s.cache_bytes >> 10, f->memory_bytes >> 20);
     if (f->s.cache_misses > CACHE_MISSES_MIN && f->s.cache_hit_ratio < 0.5 && f->s.cache_bytes > cache / 10 * 8)
         find(o, FRZ_FINDING_WARNING, "cache-small", NULL, "the page cache is full and finds less than half of what is asked", "raise memory_bytes: three tenths of it are the cache", "%.0f%% hits of %" PRIu64 ", %" PRIu64 " MiB in use",
              100 * f->s.cache_hit_ratio, f->s.cache_hits + f->s.cache_misses, f->s.cache_bytes >> 20);
