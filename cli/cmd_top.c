@@ -145,6 +145,41 @@ static const json_t *same_table(const struct view *v, const char *name)
     return NULL;
 }
 
+/* By class, as docs/memory.md has them; what only snapshots hold is part of the memtables. */
+static void show_memory(struct view *v, const json_t *s)
+{
+    static const char *const classes[] = {"memtables", "cache", "jobs", "metadata", "calls"};
+    char each[256] = "", sum[16], budget[16], pinned[16];
+    double all = 0;
+    if (!v->live) return; /* a look at the disk has only its own */
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        char key[64], now[16];
+        size_t at = strlen(each);
+        snprintf(key, sizeof key, "memory_%s", classes[i]);
+        all += number(s, key);
+        snprintf(each + at, sizeof each - at, "   %s %s", classes[i], short_bytes(number(s, key), now));
+    }
+    line(v, "memory %s of %s%s   pinned %s", short_bytes(all, sum), short_bytes(number(s, "memory_budget"), budget), each, short_bytes(number(s, "memory_pinned"), pinned));
+}
+
+/* Shares of the time are summed over writers, so there may be more than 100 % of it; a reason is named once it has been one. */
+static void show_stalls(struct view *v, const json_t *s, const json_t *b)
+{
+    static const char *const reasons[] = {"memtables", "memory", "runs", "debt"};
+    line(v, "stalled %.1f%% of the time (%.0f writes so far), held up %.1f%%", rate(v, s, b, "stall_us_total") / 1e4, number(s, "stalls"), rate(v, s, b, "slowdown_us_total") / 1e4);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        char stalls[64], stalled[64], longest[64], slowdowns[64], slowed[64], max[16];
+        snprintf(stalls, sizeof stalls, "stalls_%s", reasons[i]);
+        snprintf(stalled, sizeof stalled, "stall_%s_us_total", reasons[i]);
+        snprintf(longest, sizeof longest, "stall_%s_us_max", reasons[i]);
+        snprintf(slowdowns, sizeof slowdowns, "slowdowns_%s", reasons[i]);
+        snprintf(slowed, sizeof slowed, "slowdown_%s_us_total", reasons[i]);
+        if (number(s, stalls) == 0 && number(s, slowdowns) == 0) continue;
+        line(v, "  for %-10s stalled %.1f%% (%.0f writes, the longest %s), held up %.1f%% (%.0f writes)", reasons[i], rate(v, s, b, stalled) / 1e4, number(s, stalls), short_time(number(s, longest), max),
+             rate(v, s, b, slowed) / 1e4, number(s, slowdowns));
+    }
+}
+
 static void show_head(struct view *v)
 {
     const json_t *s = json_object_get(v->now, "stats"), *b = json_object_get(v->before, "stats");
@@ -160,7 +195,8 @@ static void show_head(struct view *v)
     line(v, "cache %s, %.0f%% hits   memtables %s   lag %s   pins %.0f, oldest %s   write amplification %.2f, space %.2f", short_bytes(number(s, "cache_bytes"), a), 100 * number(s, "cache_hit_ratio"),
          short_bytes(number(s, "memtable_bytes"), c), short_time(number(s, "publish_lag_us"), d), number(s, "pins"), short_time(number(s, "oldest_pin_us"), e), number(s, "write_amplification"),
          number(s, "space_amplification"));
-    line(v, "stalled %.1f%% of the time (%.0f writes so far), held up %.1f%%", rate(v, s, b, "stall_us_total") / 1e4, number(s, "stalls"), rate(v, s, b, "slowdown_us_total") / 1e4);
+    show_memory(v, s);
+    show_stalls(v, s, b);
 }
 
 static void show_health(struct view *v)

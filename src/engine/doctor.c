@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "engine/flow.h"
+
 /* ── from where on something is worth a word ── */
 #define FLUSHES_MIN 20              /* fewer say nothing of a habit */
 #define FLUSH_ROWS_SMALL 500        /* a publish */
@@ -72,10 +74,17 @@ static void disk(struct out *o, const struct doctor_facts *f)
 static void memory(struct out *o, const struct doctor_facts *f)
 {
     uint64_t busy = 0, cache = f->memory_bytes * 3 / 10;
+    struct flow_shares share = frz__flow_shares(f->memory_bytes);
     for (size_t i = 0; i < f->table_count; i++) busy += f->tables[i].s.memtable_bytes > 0;
     if (f->live && busy > 1 && busy * f->memtable_bytes > f->memory_bytes)
-        find(o, FRZ_FINDING_WARNING, "memory-for-tables", NULL, "memtables of the tables that are written can outgrow the memory that they share", "raise memory_bytes, or lower memtable_bytes",
+        find(o, FRZ_FINDING_WARNING, "memory-for-tables", NULL,
+             "more tables are written than the memory has room for: their memtables are flushed before they are full, as small files", "raise memory_bytes",
              "%" PRIu64 " tables of up to %" PRIu64 " MiB each, memory_bytes %" PRIu64 " MiB", busy, f->memtable_bytes >> 20, f->memory_bytes >> 20);
+    if (f->live && f->memory_bytes && f->s.memory_metadata > 2 * share.metadata)
+        find(o, FRZ_FINDING_WARNING, "memory-metadata", NULL, "tables and open files take more than twice their share of memory: the page cache has less",
+             "raise memory_bytes, or compact tables with many files",
+             "%" PRIu64 " KiB, their share is %" PRIu64 " KiB; the cache has %" PRIu64 " KiB, memory_bytes is %" PRIu64 " MiB",
+             f->s.memory_metadata >> 10, share.metadata >> 10, f->s.cache_bytes >> 10, f->memory_bytes >> 20);
     if (f->s.cache_misses > CACHE_MISSES_MIN && f->s.cache_hit_ratio < 0.5 && f->s.cache_bytes > cache / 10 * 8)
         find(o, FRZ_FINDING_WARNING, "cache-small", NULL, "the page cache is full and finds less than half of what is asked", "raise memory_bytes: three tenths of it are the cache", "%.0f%% hits of %" PRIu64 ", %" PRIu64 " MiB in use",
              100 * f->s.cache_hit_ratio, f->s.cache_hits + f->s.cache_misses, f->s.cache_bytes >> 20);
@@ -117,12 +126,27 @@ static void publishes(struct out *o, const struct doctor_table *t)
     if (interval_us && s->publish_lag_us > LAG_FACTOR * interval_us && s->publish_lag_us > LAG_MIN_US)
         find(o, FRZ_FINDING_WARNING, "publish-lag", t->name, "other engines read an old state: publishing falls behind", "see the health; else the disk is too slow for what is written",
              "the oldest unpublished write is %" PRIu64 " s old; frazil.publish-interval-ms is %" PRIu64, s->publish_lag_us / 1000000, t->set.frazil_publish_interval_ms);
-    if (s->stalls)
-        find(o, FRZ_FINDING_WARNING, "stalls", t->name, "writers had to wait for flushes", "raise frazil.immutable-memtables-max or memtable_bytes, or write less at once", "%" PRIu64 " writes waited %" PRIu64 " ms in sum", s->stalls,
-             s->stall_us_total / 1000);
     if (s->commit_conflicts > 10 && s->commit_conflicts > s->commits / 2)
         find(o, FRZ_FINDING_WARNING, "conflicts", t->name, "other engines commit to the table all the time", "let their jobs run less often, or at another time", "%" PRIu64 " conflicts beside %" PRIu64 " commits", s->commit_conflicts,
              s->commits);
+}
+
+/* Of what is told by reason, memory has another remedy; the rest is of the table itself. */
+static void stalls(struct out *o, const struct doctor_facts *f, const struct doctor_table *t)
+{
+    const frz_stats *s = &t->s;
+    uint64_t all_us = s->stall_us_total, memory_us = s->stall_memory_us_total, own_us = all_us > memory_us ? all_us - memory_us : 0;
+    if (s->stalls > s->stalls_memory)
+        find(o, FRZ_FINDING_WARNING, "stalls", t->name, "writers had to wait for flushes",
+             f->memory_bytes && f->memory_bytes < FLOW_SMALL_BYTES
+                 ? "raise memory_bytes to 128 MiB or more, so that more than one memtable may wait; or write less at once"
+                 : "raise frazil.immutable-memtables-max or memtable_bytes, or write less at once",
+             "%" PRIu64 " writes waited %" PRIu64 " ms in sum", s->stalls - s->stalls_memory, own_us / 1000);
+    if (s->stalls_memory)
+        find(o, FRZ_FINDING_WARNING, "stalls-memory", t->name, "writers had to wait because the memtables of all tables took their share of the memory",
+             "raise memory_bytes: four tenths of it are for memtables",
+             "%" PRIu64 " writes waited %" PRIu64 " ms in sum, the longest %" PRIu64 " ms; memtables took up to %" PRIu64 " MiB, memory_bytes %" PRIu64 " MiB",
+             s->stalls_memory, memory_us / 1000, s->stall_memory_us_max / 1000, f->s.memory_memtables_max >> 20, f->memory_bytes >> 20);
 }
 
 static void files(struct out *o, const struct doctor_table *t)
@@ -163,6 +187,7 @@ static void of_table(struct out *o, const struct doctor_facts *f, const struct d
     if (t->lost_rows && strcmp(t->h.part ? t->h.part : "", "table") != 0)
         find(o, FRZ_FINDING_ERROR, "rows-lost", t->name, "rows that were published are gone: an older copy of the table is in its place", "put the newer copy back, or live without", "the log knows of a later state");
     publishes(o, t);
+    stalls(o, f, t);
     files(o, t);
     retention(o, t, f->now_ms);
     if (t->set.frazil_filter_bits_per_key == 0 && f->s.gets > GETS_MIN && f->s.gets_found < f->s.gets / 2)

@@ -101,6 +101,8 @@ static struct flow_verdict verdict_of(struct table *t)
     return frz__flow_judge(levels);
 }
 
+bool frz__flow_stops(struct table *t) { return verdict_of(t).stop; }
+
 /* ── waiting ── */
 
 static void count_wait(struct table *t, enum flow_reason reason, bool stop, int64_t since)

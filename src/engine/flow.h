@@ -58,6 +58,8 @@ void frz__flow_count(struct table *t);
 struct table *frz__flow_largest(struct db *db);
 /* More immutables would be more than T may have: a full memtable is not rotated yet. */
 bool frz__flow_full(struct table *t);
+/* T's writers would stop now. */
+bool frz__flow_stops(struct table *t);
 /* Bytes of memtables that are in no table's view any more: snapshots and cursors have them. */
 uint64_t frz__flow_pinned(struct db *db);
 /* A publish of ROW_BYTES wrote BESIDE bytes of masks and metadata: T's next by age is due accordingly. */

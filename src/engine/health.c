@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/sized.h"
-#include "engine/db.h"
+#include "engine/flow.h"
 
 #define TOLD_EVERY_NS ((int64_t)1000000000) /* corruption that reads meet again and again */
 
@@ -190,13 +190,13 @@ static void take_broken(struct table *t, frz_health *out)
     snprintf(out->message, sizeof out->message, "%s", why.message);
 }
 
+/* Writers find no room, and what would make it fails. What writers wait for is asked, not a setting: a small memory_bytes lets fewer memtables wait than frazil.immutable-memtables-max says. */
 static bool no_room(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);
-    const struct view *v = atomic_load(&t->view);
-    bool full = v && t->flush_error.code && v->mem_count > t->settings.frazil_immutable_memtables_max;
+    bool fails = t->flush_error.code != 0;
     frz__mutex_unlock(&t->view_mu);
-    return full;
+    return fails && frz__flow_stops(t);
 }
 
 static void of_table(struct table *t, frz_health *out)

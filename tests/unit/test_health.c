@@ -168,14 +168,14 @@ TEST(health, a_full_disk_is_told_and_heals_by_itself)
     assert_int_equal(h.severity, FRZ_HEALTH_DEGRADED);
     assert_int_equal(h.error_class, FRZ_CLASS_NO_SPACE);
     assert_int_equal(h.status, FRZ_NO_SPACE);
-    assert_int_equal(h.tries, 1);
+    assert_true(h.tries >= 1); /* the clock may have tried again */
     assert_string_equal(h.part, "flush");
     assert_string_equal(h.table, "main.t");
     assert_string_equal(h.message, r.e.message);
     assert_true(strlen(h.advice) > 10 && h.since_us > 0 && h.next_try_us > h.since_us);
     table_has(r.t, 7, "kept");
     FAILS(frz_db_resume(r.db, &r.e), FRZ_NO_SPACE, &r.e); /* tried at once: still full */
-    assert_int_equal(health(&r, NULL).tries, 2);
+    assert_true(health(&r, NULL).tries > h.tries);
     assert_true(health(&r, NULL).since_us == h.since_us);
     faults(&r, (struct fs_fault_plan){0});
     SOON(health(&r, NULL).severity == FRZ_HEALTH_OK);
@@ -360,7 +360,9 @@ TEST(health, whatever_call_fails_resume_heals_it_and_no_row_is_lost)
             uint64_t calls = frz__fs_fault_counts(r.fs).calls;
             faults(&r, (struct fs_fault_plan){0});
             frz_health h = health(&r, r.t);
-            if (rc < 0) {
+            if (rc < 0 && h.severity == FRZ_HEALTH_OK) {
+                assert_non_null(strstr(events(&r).reasons, " ok ")); /* the clock came first: it was told, and is mended */
+            } else if (rc < 0) {
                 assert_int_equal(h.severity, FRZ_HEALTH_DEGRADED + (strcmp(h.part, "log") == 0));
                 assert_int_equal(h.status, rc);
             }
