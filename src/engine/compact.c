@@ -141,11 +141,15 @@ static int mask_output(void *ctx, size_t file, const uint64_t *positions, size_t
     return FRZ_OK;
 }
 
-/* The flush lane held: the change is made one against NOW. */
+/* The flush lane held: the change is made one against NOW, whose count it takes, failed or not. */
 static int translate(struct compaction *c, struct view *now, frz_error *err)
 {
     struct reloc_now *then = (struct reloc_now *)frz__alloc_array(c->t->jobs_a, c->plan.count + 1, sizeof *then);
-    int rc = then ? frz__change_rebase(&c->change, now, err) : frz__err_no_memory(err, c->plan.count * sizeof *then);
+    if (!then) {
+        frz__view_release(now);
+        return frz__err_no_memory(err, c->plan.count * sizeof *then);
+    }
+    int rc = frz__change_rebase(&c->change, now, err);
     for (size_t k = 0; rc >= 0 && k < c->plan.count; k++) {
         then[k].gone = true;
         for (size_t i = 0; i < now->file_count; i++) {
@@ -189,7 +193,7 @@ static int publish_once(struct compaction *c, frz_error *err)
         frz__view_release(now);
         return frz__err(err, FRZ_CONFLICT, "%s: its rows were given row ids while files were rewritten", t->name);
     }
-    TRY(translate(c, now, err)); /* takes NOW's count */
+    TRY(translate(c, now, err));
     frz__change_drop_dead(&c->change);
     TRY(frz__change_masks(&c->change, err));
     TRY(frz__change_commit(&c->change, (struct ice_edit){.replace = true, .data_sequence_number = c->base_sequence}, err));

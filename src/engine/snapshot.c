@@ -98,7 +98,8 @@ static int hold_retained(struct table *t, const struct version *v, int64_t id, s
     if (!*out) return FRZ_OK; /* there is none, or the table is empty */
     if (t->db->set.read_only) {
         TRY(frz__lease_write(t->db, err));
-        TRY(frz__version_retains(t, v, id, &retained, err));
+        int rc = frz__version_retains(t, v, id, &retained, err);
+        if (rc < 0) return frz__err_context(err, "whether snapshot %" PRId64 " is still retained", id), rc;
     } else {
         struct version *now = frz__version_acquire(t);
         retained = frz__ice_snapshot(now->meta, id) != NULL;
@@ -127,10 +128,12 @@ static int open_published(struct table *t, struct version *v, int64_t id, struct
     struct vfile **files = NULL;
     struct hold *hold = NULL;
     size_t count = 0;
+    bool held = false;
     int rc = FRZ_OK;
     frz_schema *schema;
     rc = hold_retained(t, v, id, &hold, err);
     if (rc != FRZ_OK) goto done;
+    held = true;
     CHECK(ALLOC_NEW(&s, db->a, struct snapshot, err));
     s->db = db;
     atomic_store(&s->refs, 1);
@@ -158,7 +161,7 @@ done:
     for (size_t i = 0; i < count; i++) frz__vfile_release(files[i]);
     frz__free(t->a, files);
     frz__hold_release(hold);
-    if (rc == FRZ_CORRUPT && db->set.read_only) rc = gone_or_corrupt(t, id, err);
+    if (rc == FRZ_CORRUPT && held && db->set.read_only) rc = gone_or_corrupt(t, id, err);
     if (rc < 0) frz__lease_settle(db);
     if (s) {
         frz__free(db->a, s->views);

