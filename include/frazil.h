@@ -292,7 +292,7 @@ typedef struct frz_db_options {
     frz_event_fn event;       /* NULL = none */
     void *event_ctx;
     uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
-    uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes */
+    uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes, or, up to a quarter, what one memtable takes */
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
 } frz_db_options;

@@ -88,6 +88,14 @@ static uint64_t default_compaction_threads(uint64_t memory_bytes)
     return memory_bytes < SMALL_MEMORY_BYTES ? 1 : n < COMPACTION_THREADS_DEFAULT_MAX ? n : COMPACTION_THREADS_DEFAULT_MAX;
 }
 
+/* A snapshot lives through one flush at least, where that is not too much. */
+static uint64_t default_snapshot_memory(const struct db_settings *s)
+{
+    uint64_t eighth = s->memory_bytes / 8, one = s->memtable_bytes + s->memtable_bytes / 4, quarter = s->memory_bytes / 4;
+    if (one > quarter) one = quarter;
+    return one > eighth ? one : eighth;
+}
+
 int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_error *err)
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
@@ -112,12 +120,12 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("log_bytes_max", o.log_bytes_max, &out->log_bytes_max, err));
     TRY(bound("snapshot_memory_max", o.snapshot_memory_max, &out->snapshot_memory_max, err));
     if (!out->log_bytes_max) out->log_bytes_max = out->memory_bytes * 4;
-    if (!out->snapshot_memory_max) out->snapshot_memory_max = out->memory_bytes / 8;
     if (!out->memtable_bytes) { /* an active one and those that wait by default: two, or one (flow.h) */
         uint64_t limit = out->memory_bytes / 100 * 40 / 8 * 7;
         out->memtable_bytes = limit / (out->memory_bytes < ((uint64_t)128 << 20) ? 2 : 3);
         if (out->memtable_bytes > ((uint64_t)64 << 20)) out->memtable_bytes = (uint64_t)64 << 20;
     }
+    if (!out->snapshot_memory_max) out->snapshot_memory_max = default_snapshot_memory(out);
     return FRZ_OK;
 }
 
