@@ -119,7 +119,8 @@ static void settle(struct table *t, int rc, const frz_error *why)
     frz__flow_wake(t->db);
 }
 
-static int flush_lane(struct table *t, frz_error *err)
+/* ASKED: by the host, who does not wait for the time at which a failed one is due again. */
+static int flush_lane(struct table *t, bool asked, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
     int rc = FRZ_OK;
@@ -127,6 +128,10 @@ static int flush_lane(struct table *t, frz_error *err)
     frz_error own = {0};
     FAILPOINT_VOID("flush.lane");
     frz__mutex_lock(&t->flush_mu);
+    if (!asked && !frz__health_due(t->db, t, HEALTH_FLUSH, frz__clock_mono_ns(), NULL)) { /* it failed while this one waited for the lane: sched.c comes again */
+        frz__mutex_unlock(&t->flush_mu);
+        return FRZ_OK;
+    }
     uint64_t flushing;
     frz__flow_flush_begin(t, &flushing);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
@@ -137,6 +142,7 @@ static int flush_lane(struct table *t, frz_error *err)
     }
     frz__flow_flush_end(t, flushing);
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
+    settle(t, rc, &own); /* in the lane: who is next in it knows */
     frz__mutex_unlock(&t->flush_mu);
     if (lane.began) frz__running_end(t->db, &lane.job);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
@@ -152,7 +158,6 @@ static int flush_lane(struct table *t, frz_error *err)
         lane.end.message = own.message;
         frz__event(t->db, t, FRZ_EVENT_FLUSH_FAILED, &lane.end);
     }
-    settle(t, rc, &own);
     if (lane.did) frz__pins_trim(t->db);
     if (rc >= 0) {
         frz__log_release(t->db); /* files that nobody needs any more go by the clock, not on the way of a publish: sched.c */
@@ -181,7 +186,7 @@ int frz__flush(struct table *t, frz_error *err)
         (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
         return rotated;
     }
-    if (has_immutables(t)) return flush_lane(t, err);
+    if (has_immutables(t)) return flush_lane(t, true, err);
     if (frz__health_bad(t->db, t, HEALTH_FLUSH)) settle(t, FRZ_OK, NULL); /* what failed once is published, or gone with a table that was read again */
     return FRZ_OK;
 }
@@ -201,7 +206,7 @@ static void flush_job(void *arg)
     frz_error err;
     FAILPOINT_VOID("flush.background");
     take_from_queue(t);
-    if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, &err);
+    if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, false, &err);
     frz__table_release(t);
 }
 
