@@ -227,7 +227,8 @@ static void listen(void *ctx, const frz_event *e)
     bool act = l->act && e->kind == FRZ_EVENT_FLUSH_END;
     if (act) l->act = false;
     pthread_mutex_unlock(&l->mu);
-    atomic_fetch_add(e->kind == FRZ_EVENT_OPEN ? &l->opened : e->kind == FRZ_EVENT_CLOSE ? &l->closed : &(_Atomic size_t){0}, 1);
+    if (e->kind == FRZ_EVENT_OPEN) atomic_fetch_add(&l->opened, 1);
+    if (e->kind == FRZ_EVENT_CLOSE) atomic_fetch_add(&l->closed, 1);
     while (atomic_load(&l->hold)) { /* until the test lets go */ }
     if (!act) return;
     frz_error err;
