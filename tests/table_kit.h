@@ -1,10 +1,25 @@
-/* table_kit.h — the words for a table `id long, v string?`: one row in, one row looked at. */
+/* table_kit.h — the words for a table `id long, v string?`: the table, one row in, one row looked at. */
 #ifndef TABLE_KIT_H
 #define TABLE_KIT_H
 #include "frz_test.h"
 
 #include <string.h>
 
+/* Published when asked for alone; what nobody needs goes at once. */
+static inline void table_create(frz_db *db, const char *name, int format, frz_table **out, frz_error *e)
+{
+    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"};
+    static const char *const values[] = {"0", "0"};
+    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
+    frz_schema *s;
+    to.format_version = format;
+    to.property_keys = keys;
+    to.property_values = values;
+    to.property_count = 2;
+    OK(frz_schema_parse("id long, v string?", "id", &s, e), e);
+    OK(frz_table_create(db, name, s, &to, out, e), e);
+    frz_schema_free(s);
+}
 /* The put's result; E: its error. */
 static inline int table_put(frz_table *t, int64_t id, const char *v, frz_error *e)
 {

@@ -35,20 +35,6 @@ static void rig_close(struct rig *r)
     OK(frz_db_close(r->db, &r->e), &r->e);
     r->db = NULL;
 }
-static void rig_create(struct rig *r, const char *name, int format, frz_table **out)
-{
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"};
-    static const char *const values[] = {"0", "0"};
-    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
-    frz_schema *s;
-    to.format_version = format;
-    to.property_keys = keys;
-    to.property_values = values;
-    to.property_count = 2;
-    OK(frz_schema_parse("id long, v string?", "id", &s, &r->e), &r->e);
-    OK(frz_table_create(r->db, name, s, &to, out, &r->e), &r->e);
-    frz_schema_free(s);
-}
 static void rig_init(struct rig *r, uint64_t memtable_bytes)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
@@ -59,7 +45,7 @@ static void rig_init(struct rig *r, uint64_t memtable_bytes)
     r->o.log_segment_bytes = 131072;
     OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
-    rig_create(r, "t", 2, &r->t);
+    table_create(r->db, "t", 2, &r->t, &r->e);
 }
 static void rig_clear(struct rig *r)
 {
@@ -550,7 +536,7 @@ TEST(close, gives_back_a_table_that_was_dropped_while_its_flush_was_queued)
     uint64_t before = frz__test_failpoint_hits("flush.background");
     for (int i = 0; i < 3; i++) {
         char name[] = {'a', (char)('0' + i), 0};
-        rig_create(&r, name, 2, &t[i]);
+        table_create(r.db, name, 2, &t[i], &r.e);
         put(t[i], 1, v);
         if (i < 2) SOON(frz__test_failpoint_hits("flush.background") == before + 1 + (uint64_t)i, 0); /* both that flush stand still: the third one's job stays queued */
     }
@@ -605,7 +591,7 @@ TEST(drop, beside_writers_of_the_table_leaves_a_log_that_opens)
     rig_reopen(&r);
     for (int round = 0; round < 8; round++) {
         frz_table *u;
-        rig_create(&r, "u", round % 2 ? 3 : 2, &u);
+        table_create(r.db, "u", round % 2 ? 3 : 2, &u, &r.e);
         struct load l = {.db = r.db, .t = u, .v = "some text that fills a memtable of a few KiB soon enough"};
         pthread_t thread[2];
         for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&thread[i], NULL, load_thread, &l), 0);
@@ -637,11 +623,11 @@ TEST(hazard_24, rows_of_a_dropped_table_do_not_come_back_in_a_new_one)
     r.o.no_close_flush = true;
     rig_close(&r);
     rig_reopen(&r);
-    rig_create(&r, "u", 2, &u);
+    table_create(r.db, "u", 2, &u, &r.e);
     put(u, 1, "of the first");
     put(r.t, 1, "t");
     OK(frz_table_drop(r.db, "u", &r.e), &r.e);
-    rig_create(&r, "u", 2, &u);
+    table_create(r.db, "u", 2, &u, &r.e);
     put(u, 2, "of the second");
     for (int i = 0; i < 2; i++) {
         rig_close(&r);
@@ -661,7 +647,7 @@ TEST(hazard_24, a_drop_that_the_disk_refuses_is_a_drop_all_the_same)
         frz_table *u;
         bool opens = false;
         rig_init(&r, 1 << 20);
-        rig_create(&r, "u", 2, &u);
+        table_create(r.db, "u", 2, &u, &r.e);
         put(u, 1, "u");
         frz__fs_fault_plan(r.fs, &(struct fs_fault_plan){.fail_call = n, .fail_calls = 2});
         int rc = frz_table_drop(r.db, "u", &r.e);
@@ -681,7 +667,7 @@ TEST(hazard_24, a_drop_that_the_disk_refuses_is_a_drop_all_the_same)
         rc = frz_table_open(r.db, "u", &u, &e);
         RC(rc, opens ? FRZ_OK : FRZ_NOT_FOUND, &e);
         if (opens) table_has(u, 2, "after");
-        else rig_create(&r, "u", 2, &u);
+        else table_create(r.db, "u", 2, &u, &r.e);
         verify(r.db);
         rig_clear(&r);
     }
@@ -697,7 +683,7 @@ TEST(recover, rows_of_a_broken_table_stay_in_the_log_until_it_can_be_opened)
     r.o.no_close_flush = true;
     rig_close(&r);
     rig_reopen(&r);
-    rig_create(&r, "u", 2, &u);
+    table_create(r.db, "u", 2, &u, &r.e);
     put(u, 1, "published");
     OK(frz_table_flush(u, &r.e), &r.e);
     put(u, 2, "logged");

@@ -23,20 +23,6 @@ struct rig {
     frz_db_options o;
 };
 
-static void rig_create(struct rig *r, const char *name, int format, frz_table **out)
-{
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"};
-    static const char *const values[] = {"0", "0"};
-    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
-    frz_schema *s;
-    to.format_version = format;
-    to.property_keys = keys;
-    to.property_values = values;
-    to.property_count = 2;
-    OK(frz_schema_parse("id long, v string?", "id", &s, &r->e), &r->e);
-    OK(frz_table_create(r->db, name, s, &to, out, &r->e), &r->e);
-    frz_schema_free(s);
-}
 static void rig_init(struct rig *r, uint64_t memtable_bytes, int format)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
@@ -48,7 +34,7 @@ static void rig_init(struct rig *r, uint64_t memtable_bytes, int format)
     r->o.events_kept = 4096;
     OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
-    rig_create(r, "t", format, &r->t);
+    table_create(r->db, "t", format, &r->t, &r->e);
 }
 static void rig_clear(struct rig *r)
 {
@@ -472,7 +458,7 @@ TEST(health, a_flush_that_meets_corruption_stops_writes_and_keeps_reads_until_re
         char path[512];
         frz_table *other;
         one_large_file(&r, format, path);
-        rig_create(&r, "other", format, &other);
+        table_create(r.db, "other", format, &other, &r.e);
         spoil(&r, path);
         OK(table_put(r.t, 0, "again", &r.e), &r.e);
         FAILS(frz_table_flush(r.t, &r.e), FRZ_CORRUPT, &r.e);
@@ -536,7 +522,7 @@ TEST(health, a_table_that_cannot_be_read_is_unusable_and_the_others_are_well)
     frz_table *other;
     struct file *f;
     rig_init(&r, 1 << 20, 2);
-    rig_create(&r, "other", 2, &other);
+    table_create(r.db, "other", 2, &other, &r.e);
     OK(frz_db_close(r.db, &r.e), &r.e);
     OK(frz__fs_open(r.fs, "main/t/metadata/v1.metadata.json", FS_OPEN_WRITE, &f, &r.e), &r.e);
     OK(frz__file_write(f, 0, "no  ", 4, &r.e), &r.e);

@@ -17,20 +17,6 @@
 
 struct rig { struct fs *fs; frz_db *db; frz_table *t; frz_error e; frz_db_options o; };
 
-static void rig_create(struct rig *r, const char *name, int format, frz_table **out)
-{
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"};
-    static const char *const values[] = {"0", "0"};
-    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
-    frz_schema *s;
-    to.format_version = format;
-    to.property_keys = keys;
-    to.property_values = values;
-    to.property_count = 2;
-    OK(frz_schema_parse("id long, v string?", "id", &s, &r->e), &r->e);
-    OK(frz_table_create(r->db, name, s, &to, out, &r->e), &r->e);
-    frz_schema_free(s);
-}
 static void rig_init(struct rig *r, int format)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
@@ -38,7 +24,7 @@ static void rig_init(struct rig *r, int format)
     r->o.memory_bytes = 8 << 20;
     OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
-    rig_create(r, "t", format, &r->t);
+    table_create(r->db, "t", format, &r->t, &r->e);
 }
 static void rig_clear(struct rig *r)
 {
@@ -417,7 +403,7 @@ TEST(metrics, openmetrics_is_what_its_grammar_says)
     OK(frz_db_metrics(r.db, NULL, &text, &r.e), &r.e);
     free(om_check(frz_blob_data(text)));
     frz_blob_free(text);
-    rig_create(&r, "ns.other", 2, &other);
+    table_create(r.db, "ns.other", 2, &other, &r.e);
     for (int64_t i = 0; i < 3000; i++) put(&r, i);
     flush(&r);
     for (int64_t i = 0; i < 5; i++) put(&r, i);
