@@ -50,7 +50,6 @@ FRZ_NODISCARD int frz__shell_table_new(frz_db *owner, struct table *t, frz_table
 /* What O asks for: the durability, 0 = the database's; how long for room, < 0 = as long as it takes. */
 FRZ_NODISCARD int frz__shell_write(const frz_write_options *o, int *durability, int64_t *wait_max_ns, frz_error *err);
 void frz__shell_batch_unlink(frz_batch *h); /* owner's mu held, or the owner is being closed */
-/* ROW fits T's schema, by pointer or by shape. */
 /* The schema of T's, of today or before, that ROW is of: borrowed, as long as T lives. FRZ_INVALID where it is of none. */
 FRZ_NODISCARD int frz__shell_row_fits(struct table *t, const frz_row *row, const frz_schema **schema, frz_error *err);
 /* … the columns that T is read by through S (NULL: now). */
