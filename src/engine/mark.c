@@ -98,18 +98,24 @@ static int read_path(struct walk *w, slice path, frz_error *err)
     return rc;
 }
 
+/* The file at PATH is named; *READ: it is in w->bytes, for the first time. */
+static int read_marked(struct walk *w, slice path, int64_t sequence, const char *what, bool *read, frz_error *err)
+{
+    *read = false;
+    TRY(put(w->s, path, mark_of(w, sequence), read, err));
+    if (!*read) return FRZ_OK;
+    int rc = read_path(w, path, err);
+    *read = rc == FRZ_OK;
+    if (rc != FRZ_NOT_FOUND) return rc;
+    return w->current ? frz__err_corrupt(err, "%s: %s %.*s is missing", w->t->name, what, (int)path.len, path.data) : FRZ_OK;
+}
+
 static int mark_manifest(struct walk *w, struct ice_manifest *m, frz_error *err)
 {
     struct arena ar = ARENA_INIT(w->t->a);
-    bool fresh = false;
-    int rc = put(w->s, m->path, mark_of(w, m->sequence_number), &fresh, err);
-    if (rc < 0 || !fresh) goto done;
-    rc = read_path(w, m->path, err);
-    if (rc == FRZ_NOT_FOUND) {
-        rc = w->current ? frz__err_corrupt(err, "%s: manifest %.*s is missing", w->t->name, (int)m->path.len, m->path.data) : FRZ_OK;
-        goto done;
-    }
-    CHECK(rc);
+    bool read, fresh;
+    int rc = read_marked(w, m->path, m->sequence_number, "manifest", &read, err);
+    if (rc < 0 || !read) goto done;
     CHECK_CTX(frz__ice_manifest_parse(w->t->a, &ar, buf_slice(&w->bytes), m, err), err, "%s: manifest %.*s", w->t->name, (int)m->path.len, m->path.data);
     for (size_t e = 0; e < m->entry_count; e++)
         if (m->entries[e].status != ICE_DELETED) CHECK(put(w->s, m->entries[e].file.path, mark_of(w, m->entries[e].sequence_number), &fresh, err));
@@ -122,16 +128,10 @@ static int mark_snapshot(struct walk *w, const struct ice_snapshot *s, frz_error
 {
     struct arena ar = ARENA_INIT(w->t->a);
     struct ice_tree tree = {0};
-    bool fresh = false;
+    bool read;
     w->at = s;
-    int rc = put(w->s, s->manifest_list, mark_of(w, s->sequence_number), &fresh, err);
-    if (rc < 0 || !fresh) goto done;
-    rc = read_path(w, s->manifest_list, err);
-    if (rc == FRZ_NOT_FOUND) {
-        rc = w->current ? frz__err_corrupt(err, "%s: manifest list %.*s is missing", w->t->name, (int)s->manifest_list.len, s->manifest_list.data) : FRZ_OK;
-        goto done;
-    }
-    CHECK(rc);
+    int rc = read_marked(w, s->manifest_list, s->sequence_number, "manifest list", &read, err);
+    if (rc < 0 || !read) goto done;
     CHECK_CTX(frz__ice_list_parse(w->t->a, &ar, buf_slice(&w->bytes), &tree, err), err, "%s: manifest list %.*s", w->t->name, (int)s->manifest_list.len, s->manifest_list.data);
     for (size_t k = 0; k < tree.count; k++) CHECK(mark_manifest(w, &tree.manifests[k], err));
 done:
