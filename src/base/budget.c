@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[MEM_CLASSES] = {"memtables", "cache", "jobs", "metadata", "calls"};
-const char *frz__budget_name(enum mem_class c) { return names[c]; }
-
 struct head { /* before a block, where there is one */
     size_t bytes; /* with this */
     struct mem_account *account;

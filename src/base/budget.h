@@ -36,7 +36,6 @@ static inline const allocator *budget_of(struct budget *b, enum mem_class c) { r
 uint64_t frz__budget_bytes(struct budget *b, enum mem_class c);
 uint64_t frz__budget_high(struct budget *b, enum mem_class c);
 uint64_t frz__budget_outside(struct budget *b); /* of the classes' sum: what libraries took past the allocator */
-const char *frz__budget_name(enum mem_class c); /* "memtables", … */
 /* Of alloc.c's large blocks, which are mapped. A is a class's, over malloc. */
 void frz__budget_charge(const allocator *a, size_t bytes);
 void frz__budget_uncharge(const allocator *a, size_t bytes);

@@ -58,17 +58,3 @@ bool frz__holds_any(struct holds *s, const char *uuid, int64_t added, int64_t re
     frz__mutex_unlock(&s->mu);
     return any;
 }
-
-bool frz__holds_oldest(struct holds *s, const char *uuid, int64_t *snapshot_id, int64_t *sequence)
-{
-    bool any = false;
-    frz__mutex_lock(&s->mu);
-    for (const struct hold *h = s->first; h; h = h->next) {
-        if (strcmp(h->uuid, uuid) != 0 || (any && h->sequence >= *sequence)) continue;
-        *snapshot_id = h->snapshot_id;
-        *sequence = h->sequence;
-        any = true;
-    }
-    frz__mutex_unlock(&s->mu);
-    return any;
-}

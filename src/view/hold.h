@@ -27,6 +27,4 @@ struct hold *frz__hold_acquire(struct hold *h); /* NULL is fine, and given back 
 void frz__hold_release(struct hold *h);         /* NULL is fine */
 /* Somebody reads a snapshot of table UUID with a sequence number in [ADDED, REMOVED). */
 bool frz__holds_any(struct holds *s, const char *uuid, int64_t added, int64_t removed);
-/* The oldest snapshot of it that is read; false = none. */
-bool frz__holds_oldest(struct holds *s, const char *uuid, int64_t *snapshot_id, int64_t *sequence);
 #endif
