@@ -322,7 +322,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     struct budget *budget = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
-    TRY(frz__budget_new(host, &budget, err));
+    TRY(frz__budget_new(host, set.memory_bytes, &budget, err));
     if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
         frz__budget_close(budget);
         return FRZ_NO_MEMORY;

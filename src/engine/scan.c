@@ -1,6 +1,8 @@
 /* scan.c — the ordered cursor: memtables and files merged by key, newest first. */
 #include "engine/scan.h"
 
+#include "engine/flow.h"
+
 struct cursor {
     const allocator *a;
     struct scan_base b;
@@ -25,7 +27,7 @@ static int add_sources(struct cursor *c, bool reverse, struct iter **sources, si
         if (b->has_from && f->sst->sorted && slice_cmp(f->sst->last_key, from) < 0) continue;
         if (b->has_to && f->sst->sorted && slice_cmp(f->sst->first_key, to) >= 0) continue;
         struct sst_scan_options o = {.a = b->t->db->a, .columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
-            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .codec = c->codec, .pred = b->pred};
+            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .codec = c->codec, .pred = b->pred, .memory_bytes = frz__flow_walk_bytes(b->t->db, b->view->file_count, false)};
         TRY(frz__sst_iter_new(f->sst, &o, &sources[*count], err));
         (*count)++;
     }
