@@ -100,8 +100,7 @@ static void run(void *arg)
 
 void frz__archive_tend(struct db *db)
 {
-    if (!db->archive || atomic_load(&db->closing) || atomic_load(&db->archiving) || !frz__wal_archive_due(db->wal)) return;
-    atomic_store(&db->archiving, true);
+    if (!db->archive || atomic_load(&db->closing) || !frz__wal_archive_due(db->wal) || atomic_exchange(&db->archiving, true)) return;
     db->archive_job = (struct pool_job){.fn = run, .arg = db};
     if (!frz__pool_submit(db->pool, &db->archive_job, false)) atomic_store(&db->archiving, false);
 }

@@ -343,6 +343,8 @@ FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it fai
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── alter.c ── */
 FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err);
+/* To the columns of TO, by their field ids. FRZ_UNSUPPORTED where the table's rows can't follow. */
+FRZ_NODISCARD int frz__alter_to(struct table *t, const frz_schema *to, frz_error *err);
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */
 struct view *frz__view_latest(struct table *t, uint64_t *seq);
