@@ -73,8 +73,8 @@ FRZ_NODISCARD int frz__wal_look(const allocator *a, const struct logger *log, st
 /* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
 FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
 
-/* Of the archive of one log, from the segment on that has FROM_SEQ, or the sequence before it if that is there: tables may have changed between the two. A segment that is missing further on ends it, and *LACKS is its number; 0 = all that there is was read. FRZ_CORRUPT, naming the segment,
- * if FROM_SEQ itself is missing. */
+/* Of the archive of one log, from the segment on that has FROM_SEQ, or the sequence before it if that is there: tables may have changed between the two. A segment that is missing further on ends it, and
+ * *LACKS is its number; 0 = all that there is was read. FRZ_CORRUPT, naming the segment, if FROM_SEQ itself is missing. */
 FRZ_NODISCARD int frz__wal_read_archive(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, uint64_t from_seq, const struct wal_visitor *v, struct wal_report *report,
                                         uint64_t *lacks, frz_error *err);
 
