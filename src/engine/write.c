@@ -324,6 +324,7 @@ void frz__log_release(struct db *db)
         frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
         (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
     } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
+    if (db->archive) frz__archive_tell_gap(db);
     leave_alone(db, &w);
 }
 

@@ -10,7 +10,7 @@
  * Design      wal_format.h has the byte table; wal_write.c frames and appends; wal_read.c tells a torn tail from corruption; wal_set.c segments, recycling, deletion. No thread of its own.
  * Invariants  (1) a record's sequences follow the one before it without a gap, but for skips  (2) after a failed write or sync only a new segment follows: a failed sync is never repeated (hazards 11)
  *             (3) every segment begins with the dictionary of all live tables  (4) `durable_upto` in a record is a position known synced when it was framed (hazards 10)
- *             (5) a segment is recycled only when every table's rows in it are published or dropped, and, where there is an archive, the archive has it
+ *             (5) a segment is recycled only when every table's rows in it are published or dropped, and, where there is an archive, the archive has it, or more wait for it than shall
  *             (6) the rows of a group are of the schema that the last dictionary record of their table before it has: what is written again after a failed sync has its own before it (hazards 25)
  *             (7) moments ascend: the clock may be set back, the log's does not go
  * Archive     a folder of another file system, or of the same, with a log's segments under their names (wal_archive.c): linked or copied once they are closed and synced. The file of one that was linked is never
@@ -34,6 +34,7 @@ struct wal_options {
     uint64_t segment_bytes;   /* ≥ 64 KiB, whole blocks */
     uint32_t recycle_max;     /* spare segments kept */
     struct fs *archive;       /* where closed segments go; borrowed; NULL = nowhere */
+    uint64_t archive_wait_max; /* bytes of segments that are wanted by the archive alone: beyond, the oldest go without it; 0 = none does */
     int64_t time_us;          /* when the dictionary is of; 0 = not said */
 };
 /* A table's line in the dictionary. */
@@ -112,7 +113,7 @@ bool frz__wal_archive_due(struct wal *w); /* it would do something */
 /* Segments of the archive in DIR that a read from FROM_SEQ on does not want go. */
 FRZ_NODISCARD int frz__wal_archive_trim(const allocator *a, struct fs *fs, const char *dir, uint64_t from_seq, uint64_t *removed, frz_error *err);
 uint64_t frz__wal_segment(const struct wal *w); /* the one being written */
-struct wal_stats { uint64_t bytes, syncs, segments, recycled, archived; };
+struct wal_stats { uint64_t bytes, syncs, segments, recycled, archived, archive_waiting, archive_given_up; };
 void frz__wal_stats(const struct wal *w, struct wal_stats *out);
 int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine. After a failure, says in a new segment what does not count, if it can */
 #endif

@@ -29,6 +29,7 @@ struct wal {
     uint64_t epoch, segment_bytes;
     uint32_t recycle_max;
     struct fs *archive;
+    uint64_t archive_wait_max;
 
     struct mutex append_mu; /* appends, and the healing of a failed sync; held across their writes */
     uint64_t seq_next;      /* of the record to come */
