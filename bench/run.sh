@@ -15,7 +15,9 @@ if [ -n "${DIR:-}" ]; then dir=$DIR; mkdir -p "$dir"; made=; else dir=$(mktemp -
 trap '[ -z "$made" ] || rm -rf "$made"' EXIT
 out=$dir/results.jsonl
 : >"$out"
-for_peers=$(echo "$workloads" | tr ',' '\n' | awk '!seen[$0]++' | paste -sd, -)
+# each once: reads where they are last, all else where it is first
+for_peers=$(echo "$workloads" | tr ',' '\n' | awk '{ name[NR] = $0; last[$0] = NR; if (!first[$0]) first[$0] = NR }
+    END { for (i = 1; i <= NR; i++) if (i == (name[i] ~ /^(read|scan)/ ? last[name[i]] : first[name[i]])) print name[i] }' | paste -sd, -)
 for run in $(seq "${RUNS:-2}"); do
     for batch in ${BATCHES:-1 1000}; do
         common="--num $num --value-size ${VALUE:-100} --threads ${THREADS:-1} --batch $batch"
