@@ -1,5 +1,6 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush or compaction tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
 #include "engine/flow.h"
+#include "engine/tidy.h"
 #include "engine/watch.h"
 
 #define IDLE_NS ((int64_t)1000000000)
@@ -78,6 +79,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__flow_balance(db);
         *expired_at = now;
     }
+    frz__tidy_tend(db, now);
     frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
     frz__watch_tick(db, now);
