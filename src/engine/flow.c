@@ -60,12 +60,15 @@ uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flo
     return more < share->cache - least ? share->cache - more : least;
 }
 
+#define HEAP_SLACK 16 /* of the budget, so much may be holes in malloc's heaps */
+
 void frz__flow_balance(struct db *db)
 {
     struct flow_shares share = frz__flow_shares(db->set.memory_bytes);
     struct flow_shares take = {frz__budget_bytes(db->budget, MEM_MEMTABLES), 0, frz__budget_bytes(db->budget, MEM_JOBS), frz__budget_bytes(db->budget, MEM_METADATA)};
     uint64_t cache = frz__flow_cache_bytes(&share, &take);
     if (cache != db->cache_bytes_now) frz__cache_resize(db->cache, (size_t)(db->cache_bytes_now = cache));
+    frz__budget_trim(db->budget, (size_t)(db->set.memory_bytes / HEAP_SLACK), (size_t)(db->set.memory_bytes * 2));
     if (take.metadata <= share.metadata || take.metadata <= db->metadata_told / 2 * 3) return;
     db->metadata_told = take.metadata;
     frz__log(&db->log, FRZ_LOG_WARN, "metadata of tables and open files takes %" PRIu64 " bytes, beyond its share of %" PRIu64 ": memory_bytes is small for so many files", take.metadata, share.metadata);
