@@ -81,6 +81,29 @@ TEST(json, gives_each_member_s_text)
     member_is(empty, &at, "");
 }
 
+TEST(json, is_written_whole_or_not_at_all_where_memory_runs_out)
+{
+    frz_error e;
+    struct json *j = NULL;
+    const char *text = "{\"operation\":\"append\",\"retention\":{\"min-snapshots-to-keep\":4,\"max-snapshot-age-ms\":604800000},\"a\":[1,{\"long-enough-to-grow-the-buffer-again-and-again\":true}]}";
+    struct test_alloc t;
+    OK(frz__json_parse(slice_str(text), &j, &e), &e);
+    bool whole = false;
+    for (long n = 1; !whole; n++) {
+        test_alloc_init(&t, n);
+        struct buf b = BUF_INIT(&t.vt, 0);
+        int rc = frz__json_dump(j, &b, &e);
+        whole = t.calls < n;
+        if (whole) {
+            OK(rc, &e);
+            assert_int_equal(b.len, strlen(text));
+            assert_true(n > 2); /* it did grow */
+        } else RC(rc, FRZ_NO_MEMORY, &e);
+        buf_clear(&b);
+    }
+    frz__json_free(j);
+}
+
 TEST(json, names_line_and_column_of_a_mistake)
 {
     frz_error e;
