@@ -1,6 +1,8 @@
 /* scan.c — the ordered cursor: memtables and files merged by key, newest first. */
 #include "engine/scan.h"
 
+#include "engine/flow.h"
+
 struct cursor {
     const allocator *a;
     struct scan_base b;
@@ -28,7 +30,7 @@ static int add_sources(struct cursor *c, bool reverse, struct iter **sources, si
     for (size_t i = 0; i < v->file_count; i++) sorted &= v->files[i]->sst->sorted;
     *mems = *count;
     struct sst_scan_options o = {.a = b->t->db->a, .columns = b->columns, .column_count = b->column_count, .keys = !sorted || *count + runs > 1, .from = from, .to = to, .reverse = reverse, .codec = c->codec,
-        .pred = b->pred};
+        .pred = b->pred, .memory_bytes = frz__flow_walk_bytes(b->t->db, runs, false)};
     for (size_t i = 0; i < v->run_count; i++) {
         if (!frz__view_run_meets(v, &v->runs[i], from, to)) continue;
         TRY(frz__view_iter_run(v, &v->runs[i], &o, &sources[*count], err));
