@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "api/handle.h"
+#include "engine/lease.h"
 #include "fuzz.h"
 #include "parquet/parquet.h"
 #include "puffin/puffin.h"
@@ -131,9 +132,27 @@ static void texts(void)
         {8, "2017-11-16"}, {8, "-0001-01-01"}, {9, "22:31:08.123456"}, {10, "2017-11-16T22:31:08.123456"}, {11, "2017-11-16 22:31:08Z"}, {11, "\"2017-11-16T22:31:08.5+02:00\""}, {12, "2017-11-16T22:31:08.123456789"},
         {13, "1677-09-21T00:12:43.145224192+00:00"}, {14, "\"\\u00e9\""}, {14, "text"}, {15, "f79c3e09-677c-4bbd-a479-3f349cb785e7"}, {16, "00010203"}, {17, "\"0fff\""}, {18, "9"},
         {7, "123456789012345678901234567890"}, {5, "-1.25e1"}, {14, "{\"a\":[1,{\"b\":\"]\\\"\"}],\"c\" : -1e5,\"\":\"\\\\\"}"}};
+    static const char *const ladders[] = {"all:16, 1m:60, 1h:24, 1d:30", "all:1", "1s:1,60m:2 , 1d:3", "4w:9", "all:16,1h:24,30m:1", "all:0", "1x:3", "", "all:9223372036854775807, 106751991167d:1"};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(ladders); i++) seed("fuzz_retention", NULL, 0, slice_str(ladders[i]));
     for (size_t i = 0; i < FRZ_ARRAY_LEN(preds); i++) seed("fuzz_pred", NULL, 0, slice_str(preds[i]));
     for (size_t i = 0; i < FRZ_ARRAY_LEN(schemas); i++) seed("fuzz_schema", NULL, 0, slice_str(schemas[i]));
     for (size_t i = 0; i < FRZ_ARRAY_LEN(values); i++) seed("fuzz_value", &values[i].type, 1, slice_str(values[i].text));
+}
+
+/* ── leases ── */
+
+static void leases(void)
+{
+    static const struct lease_record records[3] = {{{1}, 42, 7}, {{2, 3}, -1, 0}, {{255}, INT64_MAX, INT64_MAX}};
+    for (size_t n = 0; n <= 3; n++) {
+        struct buf out = BUF_INIT(NULL, 0);
+        OK(frz__lease_encode(records, n, &out, &err));
+        seed("fuzz_lease", NULL, 0, buf_slice(&out));
+        OK(buf_append(&out, "behind", 6, &err));
+        seed("fuzz_lease", NULL, 0, buf_slice(&out));
+        seed("fuzz_lease", NULL, 0, slice_of(out.data, out.len - 7));
+        buf_clear(&out);
+    }
 }
 
 /* ── keys, rows, batches ── */
@@ -199,6 +218,7 @@ int main(int argc, char **argv)
     database(2);
     database(3);
     texts();
+    leases();
     rows();
     masks();
     return 0;

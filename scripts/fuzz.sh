@@ -12,7 +12,7 @@ seconds=$2
 shift 2
 cmake -S "$root" --preset fuzz >/dev/null
 build=$root/build/fuzz
-targets=${*:-wal parquet avro meta puffin pred schema key row batch sst_block value}
+targets=${*:-wal parquet avro meta puffin pred schema key row batch sst_block value retention lease}
 set --
 for t in $targets; do set -- "$@" "fuzz_$t"; done
 cmake --build "$build" --target fuzz_seeds "$@" -j "${JOBS:-2}"

@@ -3,6 +3,7 @@
 #include "base/rand.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,14 +114,14 @@ struct arena_of_war {
     pthread_barrier_t all_inside; /* so that each takes a slot, or finds none left, before the first ends */
     int turns;
     _Atomic int freed;
+    struct thing *graves[8192];
 };
 static struct arena_of_war w;
 static void free_thing(void *arg)
 {
     struct thing *t = arg;
     t->a = t->b = 0;
-    free(t);
-    atomic_fetch_add(&w.freed, 1);
+    w.graves[atomic_fetch_add(&w.freed, 1)] = t; /* its memory stays what it is until all is over: whoever looks sees that it is dead */
 }
 static void *reader(void *arg)
 {
@@ -128,6 +129,7 @@ static void *reader(void *arg)
         unsigned t = frz__epoch_enter(w.d);
         if (i == 0) pthread_barrier_wait(&w.all_inside);
         struct thing *x = atomic_load_explicit(&w.now, memory_order_acquire);
+        if (i % 32 == 0) sched_yield(); /* so that others are replaced, and this one, while it is looked at */
         if (x->a == 0 || x->b != ~x->a) abort();
         frz__epoch_exit(w.d, t);
     }
@@ -160,6 +162,7 @@ static void fight(int threads, int turns, int rounds)
     retired++;
     frz__epoch_retire(w.d, &last->node, free_thing, last);
     assert_int_equal(atomic_load(&w.freed), retired); /* all are gone: nobody is inside */
+    for (int i = 0; i < retired; i++) free(w.graves[i]);
     frz__epoch_free(w.d);
     pthread_barrier_destroy(&w.all_inside);
 }
