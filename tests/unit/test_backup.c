@@ -702,7 +702,7 @@ TEST(log_archive, that_can_not_be_written_is_in_the_health_until_it_can)
     begin_archived(&k, 2);
     snprintf(there, sizeof there, "%s", k.db->db->log_uuid_text);
     OK(frz__fs_rename(k.archive, there, "elsewhere", &k.e), &k.e);
-    bk_fill(&k, 1, 400);
+    bk_fill(&k, 1, 700);
     OK(frz_db_sync(k.db, &k.e), &k.e); /* what is not synced is not archived */
     SOON(frz_db_health(k.db, NULL, &h, &k.e) == FRZ_OK && h.severity == FRZ_HEALTH_DEGRADED);
     assert_string_equal(h.part, "log-archive");
@@ -712,7 +712,7 @@ TEST(log_archive, that_can_not_be_written_is_in_the_health_until_it_can)
     bk_fill(&k, 2, 150); /* writes go on */
     OK(frz_db_flush(k.db, &k.e), &k.e);
     OK(frz_db_stats(k.db, NULL, &s, &k.e), &k.e);
-    assert_true(s.log_archive_waiting > 1 && s.log_archived == 0 && s.log_archive_failures > 1);
+    assert_true(s.log_archive_waiting > 0 && s.log_archived == 0 && s.log_archive_failures > 1);
     OK(frz__fs_rename(k.archive, "elsewhere", there, &k.e), &k.e);
     frz__test_clock_advance_ns((int64_t)60 * 1000000000); /* by itself */
     frz__sched_wake(k.db->db);
