@@ -891,8 +891,8 @@ typedef struct frz_gc_report {
     uint64_t files_due, bytes_due;         /* of them, kept by nobody */
     uint64_t files_removed, bytes_removed;
 } frz_gc_report;
-/* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second, and at open what a crash left;
- * and orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
+/* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second; soon after open, by a worker, what a crash left;
+ * and then, and every frazil.orphan-check-interval-ms (a day), orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
  * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
  * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
 FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);

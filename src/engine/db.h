@@ -118,7 +118,10 @@ struct table {
     size_t del_count, del_cap;
     struct pending_file *pending;
     size_t pending_count, pending_cap;
-    bool old_orphans;       /* open's: its sweep saw other engines' files that are old and that nothing names */
+    struct sweep *sweep;    /* flush_mu, to opened_number: the look for leftovers that open owes; NULL = it was done */
+    bool foreign_since_open; /* another engine committed: what counting says is unsure */
+    int64_t opened_number;  /* const after open: of the version; 0 = it was created since */
+    _Atomic int64_t orphan_check_ms, tidy_at_ns; /* the setting; when leftovers are looked for next: 0 = open still owes it, INT64_MAX = never */
     int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 
@@ -226,6 +229,10 @@ struct db {
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
+    _Atomic bool tidying;     /* tidy_job is the pool's; else the clock's */
+    struct pool_job tidy_job;
+    _Atomic int tidy_stop;    /* close: 1 = what goes on ends now, 2 = it is over, and close does what it must itself */
+    _Atomic bool tidy_trash;  /* the trash was not looked at since open; changes in tidy_job */
     int64_t watched_at_ns;    /* the clock's: when it last looked whether somebody watches */
     struct mutex jobs_mu;     /* a leaf: the three below */
     struct running *first_job, *last_job;
