@@ -294,7 +294,8 @@ typedef struct frz_db_options {
     uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
     uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes, or, up to a quarter, what one memtable takes */
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
-                               * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
+                               * "" = no longer; NULL = as before. Where it can't be written, writes go on, the log grows, and the health says so (part log-archive) */
+    uint64_t log_archive_wait_max; /* bytes of the log that may wait for the archive, before the oldest segments are given up, and the archive has a gap: FRZ_EVENT_LOG_TROUBLE `archive-gap`. 0 = none is given up */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -345,7 +346,7 @@ typedef struct frz_health {
     bool in_doubt;        /* whether the last commit took place is not known; it is found out before the next */
     int64_t since_us;     /* the first failure, since 1970 */
     int64_t next_try_us;  /* when it is tried again by itself; 0 = it is not, or not by time */
-    const char *part;     /* what fails: log, replay, log-recycling, flush, compaction, read, table; static, as `advice` */
+    const char *part;     /* what fails: log, replay, log-recycling, log-archive, flush, compaction, read, table; static, as `advice` */
     const char *advice;   /* what to do */
     char table[208];      /* of which table; "" = the database */
     char message[512];
@@ -404,6 +405,8 @@ typedef struct frz_stats {
     uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
     uint64_t log_archived, log_archive_failures; /* segments; tries */
     double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
+    uint64_t log_archive_waiting;  /* closed segments that the archive does not have yet */
+    uint64_t log_archive_given_up; /* segments beyond log_archive_wait_max: each a gap in the archive */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);

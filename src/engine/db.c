@@ -148,7 +148,8 @@ static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 
 static int open_log(struct db *db, const struct wal_report *report, frz_error *err)
 {
-    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive};
+    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive,
+                            .archive_wait_max = db->set.log_archive_wait_max, .time_us = db->archive ? frz__clock_wall_us() : 0};
     struct wal_table *lines = (struct wal_table *)frz__alloc_array(db->a, db->table_count + 1, sizeof *lines);
     size_t n = 0;
     if (!lines) return frz__err_no_memory(err, db->table_count * sizeof *lines);
@@ -305,7 +306,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     struct budget *budget = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
-    TRY(frz__budget_new(host, &budget, err));
+    TRY(frz__budget_new(host, set.memory_bytes, &budget, err));
     if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
         frz__budget_close(budget);
         return FRZ_NO_MEMORY;

@@ -193,7 +193,7 @@ struct db {
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;
-    bool archive_failed; /* archive_job's: it was told */
+    uint64_t archive_given_up; /* place: segments, as last told */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
@@ -278,6 +278,8 @@ FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
 /* Where it is: as remembered in the warehouse, for a database that is only read, too. "" = nowhere. Appended with a NUL. */
 FRZ_NODISCARD int frz__archive_place(struct db *db, struct buf *out, frz_error *err);
 void frz__archive_tend(struct db *db); /* by the clock */
+void frz__archive_retry(struct db *db); /* now */
+void frz__archive_tell_gap(struct db *db); /* the place held */
 /* At close, the log synced: all of it goes there. What can't is kept in the log. */
 void frz__archive_rest(struct db *db);
 void frz__archive_close(struct db *db);
@@ -350,6 +352,8 @@ FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it fai
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── alter.c ── */
 FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err);
+/* To the columns of TO, by their field ids. FRZ_UNSUPPORTED where the table's rows can't follow. */
+FRZ_NODISCARD int frz__alter_to(struct table *t, const frz_schema *to, frz_error *err);
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */
 struct view *frz__view_latest(struct table *t, uint64_t *seq);

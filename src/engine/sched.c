@@ -93,7 +93,7 @@ static void tick(void *arg)
     frz__mutex_lock(&db->tick_mu);
     while (!atomic_load(&db->closing)) {
         frz__mutex_unlock(&db->tick_mu);
-        int64_t next = round_of(db, &synced_at, &expired_at);
+        int64_t next = frz__clock_rounds_are_off() ? frz__clock_mono_ns() + IDLE_NS : round_of(db, &synced_at, &expired_at);
         frz__mutex_lock(&db->tick_mu);
         if (!atomic_load(&db->closing) && !db->tick_woken) (void)frz__cond_wait_until(&db->tick, &db->tick_mu, next);
         db->tick_woken = false;
