@@ -305,7 +305,8 @@ FRZ_API FRZ_NODISCARD int frz_db_open(const char *path, const frz_db_options *op
 /* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, saying how many, while snapshots or cursors or Arrow streams are open: the handle stays
  * good. Any other result: the handle is gone. Table handles are closed with it. NULL is fine. */
 FRZ_API int frz_db_close(frz_db *, frz_error *);
-/* Read-only handles: take up what was published and logged since. No effect on a writing handle. */
+/* Read-only handles: take up what was published and logged since. No effect on a writing handle. Nothing else does: two reads without a refresh between them are of one state, over all tables, and no read refreshes by
+ * itself. That state's files are open: reading it does not end with their names. FRZ_SNAPSHOT_TOO_OLD comes from opening a snapshot by id, ref or time that expired since: refresh, then open it, or a later one, again. */
 FRZ_API FRZ_NODISCARD int frz_db_refresh(frz_db *, frz_error *);
 /* All that is visible becomes durable, whatever the policy. */
 FRZ_API FRZ_NODISCARD int frz_db_sync(frz_db *, frz_error *);
