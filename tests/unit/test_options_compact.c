@@ -354,10 +354,10 @@ TEST(options, compaction_split_bytes_cuts_a_job)
 
 /* ── of writers that wait for it ── */
 
-/* Seven runs that overlap, of 0.9 MB, and a compaction that gets nowhere; then one write that may not wait: 0 = it was let through, 1 = it was held up, 2 = it would have to wait. */
+/* Five runs that overlap, of 0.4 MB, and a compaction that gets nowhere; then one write that may not wait: 0 = it was let through, 1 = it was held up, 2 = it would have to wait. */
 static int write_behind(const char *key, const char *value)
 {
-    static const int64_t sizes[] = {1500, 600, 240, 100, 40, 12, 2}; /* each too small to absorb the one before */
+    static const int64_t sizes[] = {600, 240, 100, 40, 14}; /* each too small to absorb the one before */
     struct fix f;
     frz_db_options o = quick();
     frz_write_options w = FRZ_WRITE_OPTIONS_INIT;
