@@ -3,16 +3,21 @@
 #
 #     bench/run.sh [NUM]      BUILD=build/release  WORKLOADS=…  BATCHES="1 1000"  VALUE=100  THREADS=1  RUNS=2  DIR=/tmp/frazil-bench.XXXX
 #
-# Needs the targets frazil and peers (see bench/CMakeLists.txt). The best of RUNS counts, for every engine.
+# Needs the targets frazil and peers (see bench/CMakeLists.txt). The best of RUNS counts, for every engine. What reads after `settle` is of the table compacted whole, what reads before it as it was
+# published; the peers are compacted before any read, and run each workload once.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$here/../build/release}
 num=${1:-1000000}
-workloads=${WORKLOADS:-fillseq,fillrandom,overwrite,readrandom,readmissing,scan,scancursor,fillsync,ingest,ingestrows,publish}
+reads=readrandom,readmissing,scan,scancursor
+workloads=${WORKLOADS:-fillseq,fillrandom,overwrite,$reads,settle,readcold,$reads,decode,fillsync,ingestrows,ingest,publish,settle,scantyped,decodetyped}
 if [ -n "${DIR:-}" ]; then dir=$DIR; mkdir -p "$dir"; made=; else dir=$(mktemp -d "${TMPDIR:-/tmp}/frazil-bench.XXXXXX"); made=$dir; fi
 trap '[ -z "$made" ] || rm -rf "$made"' EXIT
 out=$dir/results.jsonl
 : >"$out"
+# each once: reads where they are last, all else where it is first
+for_peers=$(echo "$workloads" | tr ',' '\n' | awk '{ name[NR] = $0; last[$0] = NR; if (!first[$0]) first[$0] = NR }
+    END { for (i = 1; i <= NR; i++) if (i == (name[i] ~ /^(read|scan)/ ? last[name[i]] : first[name[i]])) print name[i] }' | paste -sd, -)
 for run in $(seq "${RUNS:-2}"); do
     for batch in ${BATCHES:-1 1000}; do
         common="--num $num --value-size ${VALUE:-100} --threads ${THREADS:-1} --batch $batch"
@@ -21,7 +26,7 @@ for run in $(seq "${RUNS:-2}"); do
         rm -rf "$dir/frazil"
         for engine in rocksdb leveldb; do
             echo "run $run, batch $batch: $engine" >&2
-            "$build/bench/peers" $engine "$workloads" $common --dir "$dir" >>"$out" || echo "$engine: left out" >&2
+            "$build/bench/peers" $engine "$for_peers" $common --dir "$dir" >>"$out" || echo "$engine: left out" >&2
         done
     done
 done

@@ -205,6 +205,7 @@ struct bench_result {
     uint64_t disk_bytes; /* afterwards */
     uint64_t memory_high; /* resident; 0 = not known */
     double seconds, cpu_seconds;
+    bool settled;     /* the table was compacted whole before */
     struct hist hist; /* empty where a call is not one row */
     char more[256];   /* `"name":value,…`, of one workload alone */
 };
@@ -219,6 +220,7 @@ static inline void bench_print(const struct bench_result *r, bool json)
         if (r->hist.count) printf(",\"p50_us\":%.3f,\"p99_us\":%.3f,\"p999_us\":%.3f", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
         if (r->hist.count) printf(",\"max_us\":%.3f", (double)r->hist.max / 1000);
         if (r->memory_high) printf(",\"memory_high_bytes\":%llu", (unsigned long long)r->memory_high);
+        if (r->settled) printf(",\"settled\":true");
         if (r->more[0]) printf(",%s", r->more);
         printf("}\n");
     } else {
@@ -226,6 +228,7 @@ static inline void bench_print(const struct bench_result *r, bool json)
         if (r->hist.count) printf("   p50 %.2f  p99 %.2f  p99.9 %.2f µs", hist_us(&r->hist, 0.5), hist_us(&r->hist, 0.99), hist_us(&r->hist, 0.999));
         if (r->hist.count) printf("  max %.2f ms", (double)r->hist.max / 1e6);
         if (r->memory_high) printf("   %.1f MB resident", (double)r->memory_high / 1e6);
+        if (r->settled) printf("   settled");
         if (r->more[0]) printf("   %s", r->more);
         printf("\n");
     }

@@ -167,6 +167,7 @@ int bench_fill(struct bench *b, bool random, frz_error *e)
     int rc = bench_fresh_table(b, "kv", KV_SCHEMA, "id", &b->kv, e);
     struct worker w = {.table = b->kv, .random = random, .durability = FRZ_SYNC_OFF, .batch = b->batch, .rows = b->num};
     b->generation = 0;
+    b->settled = false;
     b->present = b->num;
     return rc == FRZ_OK ? run(b, &w, b->num, run_put, e) : rc;
 }
@@ -182,7 +183,7 @@ int bench_fill_sync(struct bench *b, frz_error *e)
     return rc;
 }
 
-static int need_rows(struct bench *b, frz_error *e)
+int bench_need_rows(struct bench *b, frz_error *e)
 {
     int rc = FRZ_OK;
     uint64_t rows = 0;
@@ -197,7 +198,7 @@ static int need_rows(struct bench *b, frz_error *e)
 
 int bench_overwrite(struct bench *b, frz_error *e)
 {
-    int rc = need_rows(b, e);
+    int rc = bench_need_rows(b, e);
     struct worker w = {.table = b->kv, .random = true, .durability = FRZ_SYNC_OFF, .batch = b->batch, .rows = b->present, .generation = b->generation + 1};
     if (b->seconds) { /* one by one: every put is in the histogram */
         w.batch = 1;
@@ -205,12 +206,13 @@ int bench_overwrite(struct bench *b, frz_error *e)
     }
     if (rc == FRZ_OK) rc = run(b, &w, b->present, run_put, e);
     b->generation++;
+    b->settled = false;
     return rc;
 }
 
 int bench_read(struct bench *b, bool missing, frz_error *e)
 {
-    int rc = need_rows(b, e);
+    int rc = bench_need_rows(b, e);
     struct worker w = {.table = b->kv, .missing = missing, .rows = b->present};
     if (rc == FRZ_OK) rc = frz_table_flush(b->kv, e);
     if (rc == FRZ_OK) rc = run(b, &w, b->num < WARM_READS_MAX ? b->num : WARM_READS_MAX, run_get, e); /* warm */
@@ -243,7 +245,7 @@ static int scan_end(struct bench *b, int rc, uint64_t rows, uint64_t sum, uint64
 
 static int prepare_scan(struct bench *b, uint64_t *expected, frz_error *e)
 {
-    int rc = need_rows(b, e);
+    int rc = bench_need_rows(b, e);
     if (rc == FRZ_OK) rc = frz_table_flush(b->kv, e);
     char *value = (char *)malloc(b->value_bytes + 8);
     if (!value) return bench_say(e, FRZ_NO_MEMORY, "out of memory");
@@ -283,17 +285,13 @@ static uint64_t sum_binary(const struct ArrowArray *a, int64_t first, int64_t co
     return sum;
 }
 
-static int scan_arrow_once(struct bench *b, uint64_t *rows, uint64_t *sum, frz_error *e)
+int bench_kv_sum(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e)
 {
-    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
-    struct ArrowArrayStream stream = {0};
     struct ArrowSchema schema = {0};
-    *rows = *sum = 0;
-    int rc = frz_scan_arrow(b->kv, &o, &stream, e), os = 0;
-    if (rc != FRZ_OK) return rc;
+    int rc = FRZ_OK, os = 0;
     bool large = false, known = false;
-    if ((os = stream.get_schema(&stream, &schema)) == 0) {
-        const char *f = schema.n_children == 2 ? schema.children[1]->format : "";
+    if ((os = stream->get_schema(stream, &schema)) == 0) {
+        const char *f = schema.n_children >= 2 ? schema.children[1]->format : "";
         large = strcmp(f, "Z") == 0;
         known = large || strcmp(f, "z") == 0;
         schema.release(&schema);
@@ -301,18 +299,33 @@ static int scan_arrow_once(struct bench *b, uint64_t *rows, uint64_t *sum, frz_e
     if (os == 0 && !known) rc = bench_say(e, FRZ_UNSUPPORTED, "the stream's second column is no binary");
     while (rc == FRZ_OK && os == 0) {
         struct ArrowArray a = {0};
-        os = stream.get_next(&stream, &a);
+        os = stream->get_next(stream, &a);
         if (os || !a.release) break;
         *rows += (uint64_t)a.length;
         *sum += sum_binary(a.children[1], a.offset, a.length, large);
         a.release(&a);
     }
     if (os) {
-        const char *why = stream.get_last_error(&stream);
+        const char *why = stream->get_last_error(stream);
         rc = bench_say(e, FRZ_IO, "%s", why ? why : "the stream failed");
     }
-    stream.release(&stream);
+    stream->release(stream);
     return rc;
+}
+
+static int scan_arrow_once(struct bench *b, uint64_t *rows, uint64_t *sum, frz_error *e)
+{
+    frz_scan_options o = FRZ_SCAN_OPTIONS_INIT;
+    struct ArrowArrayStream stream = {0};
+    *rows = *sum = 0;
+    int rc = frz_scan_arrow(b->kv, &o, &stream, e);
+    return rc == FRZ_OK ? bench_kv_sum(&stream, rows, sum, e) : rc;
+}
+
+static int decode_once(struct bench *b, uint64_t *rows, uint64_t *sum, frz_error *e)
+{
+    *rows = *sum = 0;
+    return bench_decode_files(b, b->kv, bench_kv_sum, rows, sum, e);
 }
 
 /* Once to warm up, once with the clock. */
@@ -331,3 +344,4 @@ static int scan_with(struct bench *b, int (*once)(struct bench *, uint64_t *, ui
 
 int bench_scan_cursor(struct bench *b, frz_error *e) { return scan_with(b, scan_cursor_once, e); }
 int bench_scan_arrow(struct bench *b, frz_error *e) { return scan_with(b, scan_arrow_once, e); }
+int bench_decode(struct bench *b, frz_error *e) { return scan_with(b, decode_once, e); }

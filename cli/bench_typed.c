@@ -121,6 +121,7 @@ int bench_ingest(struct bench *b, bool publish, frz_error *e)
     b->result.ops = rows;
     b->result.batch = ARROW_ROWS;
     b->result.bytes = s.bytes;
+    b->typed_settled = false;
     if (rc == FRZ_OK && rows != b->num) return bench_say(e, FRZ_CORRUPT, "%llu rows given, %llu in", (unsigned long long)b->num, (unsigned long long)rows);
     return rc;
 }
@@ -168,6 +169,7 @@ int bench_ingest_rows(struct bench *b, frz_error *e)
     free(rows);
     b->result.ops = b->num;
     b->result.batch = n;
+    b->typed_settled = false;
     frz_row_free(row);
     frz_batch_free(batch);
     return rc;

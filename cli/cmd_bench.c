@@ -7,7 +7,7 @@
 #define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
-static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "ingest", "ingestrows", "publish", "load", "metadata", NULL};
+static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "decode", "settle", "readcold", "scantyped", "decodetyped", "ingest", "ingestrows", "publish", "load", "metadata", NULL};
 
 int bench_say(frz_error *e, int rc, const char *fmt, ...)
 {
@@ -42,12 +42,19 @@ static int run_one(struct bench *b, const char *name, frz_error *e)
     if (strcmp(name, "readmissing") == 0) return bench_read(b, true, e);
     if (strcmp(name, "scan") == 0) return bench_scan_arrow(b, e);
     if (strcmp(name, "scancursor") == 0) return bench_scan_cursor(b, e);
+    if (strcmp(name, "decode") == 0) return bench_decode(b, e);
+    if (strcmp(name, "settle") == 0) return bench_settle(b, e);
+    if (strcmp(name, "readcold") == 0) return bench_read_cold(b, e);
+    if (strcmp(name, "scantyped") == 0) return bench_scan_typed(b, false, e);
+    if (strcmp(name, "decodetyped") == 0) return bench_scan_typed(b, true, e);
     if (strcmp(name, "ingest") == 0) return bench_ingest(b, false, e);
     if (strcmp(name, "load") == 0) return bench_load(b, e);
     if (strcmp(name, "ingestrows") == 0) return bench_ingest_rows(b, e);
     if (strcmp(name, "metadata") == 0) return bench_metadata(b, e);
     return bench_ingest(b, true, e);
 }
+
+static bool is_read(const char *name) { return strncmp(name, "read", 4) == 0 || strncmp(name, "scan", 4) == 0 || strncmp(name, "decode", 6) == 0; }
 
 /* The name at *AT, or NULL when the list is done; an unknown one is told. */
 static const char *next_name(const char **at, int *code)
@@ -132,6 +139,7 @@ static int run_all(struct bench *b, const char *list, bool json)
         bench_memory_reset();
         int rc = run_one(b, name, &e);
         b->result.memory_high = bench_memory_high();
+        b->result.settled = is_read(name) && (strstr(name, "typed") ? b->typed_settled : b->settled);
         if (rc != FRZ_OK) {
             say("%s:", name);
             return (void)fail(&e, rc), EXIT_ERROR;

@@ -72,7 +72,7 @@ const struct command commands[] = {
     {"backup", "DB DIRECTORY", "a consistent copy of the whole database, beside its writer", 1, 2, backup_options, cmd_backup},
     {"restore", "DIRECTORY DB", "a new database from a backup", 2, 2, restore_options, cmd_restore},
     {"archive", "DB DIRECTORY", "from now on keep the log's closed segments there, for restores to any moment", 1, 2, archive_options, cmd_archive},
-    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, scan, scancursor, ingest, ingestrows, publish, load, metadata", 1, 1, bench_options, cmd_bench},
+    {"bench", "NAME[,NAME…]", "fillseq, fillrandom, overwrite, fillsync, readrandom, readmissing, readcold, scan, scancursor, decode, settle, ingest, ingestrows, publish, scantyped, decodetyped, load, metadata", 1, 1, bench_options, cmd_bench},
     {0}};
 
 /* TEXT and spaces up to WIDTH code points: printf counts bytes. */

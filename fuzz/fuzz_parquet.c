@@ -47,7 +47,7 @@ static void scan(struct pq_file *f, struct codec_ctx *codec)
     }
     if (!n) return;
     FUZZ_CHECK(frz__vecs_init(&out, NULL, types, n, &err) >= 0);
-    int rc = frz__pq_scan_new(f, columns, types, n, NULL, 0, codec, &s, &err);
+    int rc = frz__pq_scan_new(NULL, f, columns, types, n, NULL, 0, codec, &s, &err);
     while (rc == FRZ_OK && rows < ROWS_MAX) {
         rc = frz__pq_scan_next(s, 1000, &out, &first, &err);
         if (rc != FRZ_OK) break;

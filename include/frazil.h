@@ -294,7 +294,8 @@ typedef struct frz_db_options {
     uint64_t log_bytes_max;   /* of the log's segments: beyond, the tables that hold the oldest are published; 0 = four times memory_bytes */
     uint64_t snapshot_memory_max; /* of memtables that only snapshots, cursors and streams keep: beyond, the oldest of them answer FRZ_SNAPSHOT_TOO_OLD; 0 = an eighth of memory_bytes, or, up to a quarter, what one memtable takes */
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
-                               * "" = no longer; NULL = as before. Where it can't be written, writes go on and the log grows */
+                               * "" = no longer; NULL = as before. Where it can't be written, writes go on, the log grows, and the health says so (part log-archive) */
+    uint64_t log_archive_wait_max; /* bytes of the log that may wait for the archive, before the oldest segments are given up, and the archive has a gap: FRZ_EVENT_LOG_TROUBLE `archive-gap`. 0 = none is given up */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -345,7 +346,7 @@ typedef struct frz_health {
     bool in_doubt;        /* whether the last commit took place is not known; it is found out before the next */
     int64_t since_us;     /* the first failure, since 1970 */
     int64_t next_try_us;  /* when it is tried again by itself; 0 = it is not, or not by time */
-    const char *part;     /* what fails: log, replay, log-recycling, flush, compaction, read, table; static, as `advice` */
+    const char *part;     /* what fails: log, replay, log-recycling, log-archive, flush, compaction, read, table; static, as `advice` */
     const char *advice;   /* what to do */
     char table[208];      /* of which table; "" = the database */
     char message[512];
@@ -404,6 +405,8 @@ typedef struct frz_stats {
     uint64_t publish_interval_us;     /* as it is now, stretched or not: the longest of all tables */
     uint64_t log_archived, log_archive_failures; /* segments; tries */
     double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
+    uint64_t log_archive_waiting;  /* closed segments that the archive does not have yet */
+    uint64_t log_archive_given_up; /* segments beyond log_archive_wait_max: each a gap in the archive */
     /* How far compaction is behind, which is what writers are slowed by (docs/memory.md) */
     uint64_t runs_beyond;             /* sorted runs of files beyond those that the levels may have */
     uint64_t debt_bytes;              /* that wait to be compacted, estimated */
@@ -892,8 +895,8 @@ typedef struct frz_gc_report {
     uint64_t files_due, bytes_due;         /* of them, kept by nobody */
     uint64_t files_removed, bytes_removed;
 } frz_gc_report;
-/* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second, and at open what a crash left;
- * and orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
+/* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second; soon after open, by a worker, what a crash left;
+ * and then, and every frazil.orphan-check-interval-ms (a day), orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
  * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
  * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
 FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);

@@ -129,7 +129,7 @@ int frz_parquet_read(const char *path, struct ArrowArrayStream *out, frz_error *
         cols[i] = (struct arrow_col){c->name, c->type, !c->required, c->field_id};
     }
     CHECK(frz__codec_ctx_new(NULL, &r->codec, err));
-    CHECK(frz__pq_scan_new(r->file, columns, types, count, NULL, 0, r->codec, &r->scan, err));
+    CHECK(frz__pq_scan_new(NULL, r->file, columns, types, count, NULL, 0, r->codec, &r->scan, err));
     struct arrow_source source = {r, reader_next, reader_free};
     r = NULL;
     rc = frz__arrow_stream_new(NULL, cols, count, source, out, err);

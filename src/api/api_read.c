@@ -34,7 +34,7 @@ static int open_published(frz_table *table, const struct published *which, frz_s
 {
     struct table *t;
     struct snapshot *s;
-    TRY(frz__shell_need(out, "out", err));
+    if (!out) return frz__shell_need(out, "out", err);
     *out = NULL;
     TRY(frz__shell_table(table, &t, err));
     MUST(frz__table_usable(t, false, err));

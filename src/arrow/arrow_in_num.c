@@ -66,7 +66,7 @@ static void load(const struct arrow_rows *r, size_t from, size_t n, i128 *out)
     const uint8_t *p = (const uint8_t *)r->values->buffers[1];
     struct wide { i128 low, high; };
     switch (r->shape->kind) {
-    case AK_I8: LOAD_EACH(1, int8_t, v);
+    case AK_I8: LOAD_EACH(1, int8_t, (i128)v);
     case AK_U8: LOAD_EACH(1, uint8_t, v);
     case AK_I16: LOAD_EACH(2, int16_t, v);
     case AK_U16: LOAD_EACH(2, uint16_t, v);

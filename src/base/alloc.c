@@ -33,7 +33,7 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
     return a ? a->realloc(a->ctx, p, bytes) : realloc(p, bytes);
 }
 
-#define MAPPED_BYTES_MIN ((size_t)256 << 10)
+#define LARGE_BYTES_MIN ((size_t)256 << 10)
 #define LARGE_BYTES ((size_t)2 << 20) /* a huge page */
 #define PAGE_BYTES  ((size_t)4096)
 #if defined(__SANITIZE_ADDRESS__)
@@ -42,7 +42,7 @@ void *frz__realloc(const allocator *a, void *p, size_t bytes)
 #define MAPS 1
 #endif
 
-static bool maps(const allocator *a, size_t bytes) { return MAPS && bytes >= MAPPED_BYTES_MIN && bytes < SIZE_MAX / 2 && (!a || frz__budget_is_malloc(a)); }
+static bool maps(const allocator *a, size_t bytes) { return MAPS && bytes >= LARGE_BYTES_MIN && bytes < SIZE_MAX / 2 && (!a || frz__budget_is_malloc(a)); }
 static size_t mapped(size_t bytes) { return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); }
 
 /* Not malloc: large blocks that come and go by several threads leave its heaps full of holes, three times what is in use. In huge pages where the system has them: a fault for each 4 KiB costs as much as

@@ -8,6 +8,8 @@ struct head { /* before a block, where there is one */
     size_t bytes; /* with this */
     struct mem_account *account;
 };
+#define MAP_BYTES_MIN ((size_t)16 << 10)
+#define MAP_BYTES_MAX ((size_t)256 << 10)
 static_assert(sizeof(struct head) == 16, "a block behind it is aligned for any type");
 
 static bool has_heads(const struct budget *b)
@@ -29,7 +31,17 @@ static void charge(struct mem_account *c, size_t n)
 static void free_budget(struct budget *b)
 {
     frz_allocator host = b->host;
+    for (int i = 0; i < MEM_CLASSES; i++) frz__mapped_clear(&b->by_class[i].mapped);
     frz__free(b->under ? &host : NULL, b);
+}
+
+/* A block of the class's own, if one of BYTES is to be mapped. */
+static void *map_block(struct mem_account *c, size_t bytes)
+{
+    size_t got = 0;
+    void *p = bytes >= c->map_bytes ? frz__mapped_alloc(&c->mapped, bytes, &got) : NULL;
+    if (p) charge(c, got);
+    return p;
 }
 
 /* The count never falls to nothing before the budget is closed. */
@@ -54,7 +66,9 @@ static void *class_alloc(void *ctx, size_t bytes)
     struct mem_account *c = (struct mem_account *)ctx;
     if (bytes > SIZE_MAX / 2) return NULL;
     if (has_heads(c->budget)) return with_head(c, (struct head *)frz__alloc(c->budget->under, bytes + sizeof(struct head)), bytes + sizeof(struct head));
-    void *p = malloc(bytes);
+    void *p = map_block(c, bytes);
+    if (p) return p;
+    p = malloc(bytes);
     if (p) charge(c, malloc_usable_size(p));
     return p;
 }
@@ -72,10 +86,34 @@ static void class_free(void *ctx, void *p)
         frz__free(under ? &host : NULL, h);
         uncharge(c, bytes);
     } else {
-        size_t bytes = malloc_usable_size(p);
-        free(p);
+        size_t bytes = frz__mapped_free(&c->mapped, p);
+        if (!bytes) {
+            bytes = malloc_usable_size(p);
+            free(p);
+        }
         uncharge(c, bytes);
     }
+}
+
+/* P has BEFORE bytes, and becomes a block of the other kind. */
+static void *move_block(struct mem_account *c, void *p, size_t before, size_t bytes)
+{
+    void *q = class_alloc(c, bytes);
+    if (!q) return NULL;
+    memcpy(q, p, before < bytes ? before : bytes);
+    class_free(c, p);
+    return q;
+}
+
+static void *resize_mapped(struct mem_account *c, void *p, size_t before, size_t bytes)
+{
+    size_t got;
+    if (bytes < c->map_bytes) return move_block(c, p, before, bytes);
+    void *q = frz__mapped_resize(&c->mapped, p, bytes, &got);
+    if (!q) return NULL;
+    charge(c, got);
+    uncharge(c, before);
+    return q;
 }
 
 static void *class_realloc(void *ctx, void *p, size_t bytes)
@@ -92,7 +130,10 @@ static void *class_realloc(void *ctx, void *p, size_t bytes)
         if (q) uncharge(c, before);
         return q;
     }
-    size_t before = malloc_usable_size(p);
+    size_t before = frz__mapped_bytes(&c->mapped, p);
+    if (before) return resize_mapped(c, p, before, bytes);
+    before = malloc_usable_size(p);
+    if (bytes >= c->map_bytes && bytes > before) return move_block(c, p, before, bytes);
     void *q = realloc(p, bytes);
     if (!q) return NULL;
     charge(c, malloc_usable_size(q));
@@ -115,7 +156,9 @@ void *frz__budget_calloc(const allocator *a, size_t bytes)
         if (bytes > SIZE_MAX / 2) return NULL;
         return with_head(c, (struct head *)calloc(1, bytes + sizeof(struct head)), bytes + sizeof(struct head));
     }
-    void *p = calloc(1, bytes);
+    void *p = map_block(c, bytes);
+    if (p) return p;
+    p = calloc(1, bytes);
     if (p) charge(c, malloc_usable_size(p));
     return p;
 }
@@ -132,7 +175,13 @@ void frz__budget_outside_add(const allocator *a, int64_t bytes)
     else uncharge(c, (size_t)-bytes);
 }
 
-int frz__budget_new(const frz_allocator *host, struct budget **out, frz_error *err)
+static size_t map_bytes(uint64_t memory_bytes)
+{
+    uint64_t n = memory_bytes / 4096;
+    return n < MAP_BYTES_MIN ? MAP_BYTES_MIN : n > MAP_BYTES_MAX ? MAP_BYTES_MAX : (size_t)n;
+}
+
+int frz__budget_new(const frz_allocator *host, uint64_t memory_bytes, struct budget **out, frz_error *err)
 {
     struct budget *b = NULL;
     TRY(ALLOC_NEW(&b, host, struct budget, err));
@@ -145,6 +194,8 @@ int frz__budget_new(const frz_allocator *host, struct budget **out, frz_error *e
         struct mem_account *c = &b->by_class[i];
         c->as = (allocator){c, class_alloc, class_realloc, class_free};
         c->budget = b;
+        c->map_bytes = has_heads(b) || i == MEM_CALLS ? SIZE_MAX : map_bytes(memory_bytes);
+        frz__mapped_init(&c->mapped);
         atomic_init(&c->bytes, 1);
     }
     *out = b;

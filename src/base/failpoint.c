@@ -25,6 +25,7 @@ struct point {
 #define POINTS_MAX 256
 static struct point points[POINTS_MAX];
 static size_t count;
+_Atomic unsigned frz__failpoints_armed = 1; /* of which one is the environment, until it was read */
 /* Neither ranked nor of sync.c: a fail point may stand anywhere, below any lock, and waits by no clock that a test moves. */
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -85,6 +86,7 @@ static bool arm(const char *name, size_t len, const char *s)
     if (!ok || (*s && *s != ';')) return false;
     pthread_mutex_lock(&mu);
     struct point *p = point_locked(name, len);
+    atomic_fetch_add(&frz__failpoints_armed, (unsigned)((want.action != OFF) - (p->action != OFF)));
     p->action = want.action;
     p->nth = want.nth ? want.nth : 1;
     p->times = want.times;
@@ -107,6 +109,7 @@ static void read_environment(void)
         }
         s = end ? end + 1 : NULL;
     }
+    atomic_fetch_sub(&frz__failpoints_armed, 1);
 }
 
 int frz__failpoint_hit(const char *name, frz_error *err)

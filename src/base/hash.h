@@ -11,4 +11,5 @@ uint32_t frz__crc32c(uint32_t crc, const void *bytes, size_t len);
 uint32_t frz__test_crc32c_portable(uint32_t crc, const void *bytes, size_t len); /* what machines without the instruction run */
 /* CRC-32 (zlib's). */
 uint32_t frz__crc32(uint32_t crc, const void *bytes, size_t len);
+uint32_t frz__test_crc32_portable(uint32_t crc, const void *bytes, size_t len);
 #endif

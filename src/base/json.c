@@ -91,12 +91,25 @@ void *frz__json_next(const struct json *object, void *it) { return json_object_i
 const char *frz__json_iter_key(void *it) { return json_object_iter_key(it); }
 const struct json *frz__json_iter_value(void *it) { return js(json_object_iter_value(it)); }
 
-static int dump_into(const char *bytes, size_t len, void *ctx) { return buf_append((struct buf *)ctx, bytes, len, NULL) < 0 ? -1 : 0; }
+/* jansson goes on after a key that could not be written: the failure is kept here, else a text without that key would count. */
+struct dump {
+    struct buf *out;
+    frz_error *err;
+    int rc;
+};
+static int dump_into(const char *bytes, size_t len, void *ctx)
+{
+    struct dump *d = (struct dump *)ctx;
+    if (d->rc >= 0) d->rc = buf_append(d->out, bytes, len, d->err);
+    return d->rc < 0 ? -1 : 0;
+}
 
 int frz__json_dump(const struct json *v, struct buf *out, frz_error *err)
 {
-    if (json_dump_callback(jt(v), dump_into, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) != 0) return frz__err_no_memory(err, out->cap);
-    return FRZ_OK;
+    struct dump d = {out, err, FRZ_OK};
+    int failed = json_dump_callback(jt(v), dump_into, &d, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    if (d.rc < 0) return d.rc;
+    return failed ? frz__err_no_memory(err, out->cap) : FRZ_OK;
 }
 
 static const char *const kind_names[] = {"null", "a boolean", "an integer", "a number", "a string", "an array", "an object"};

@@ -21,7 +21,8 @@ enum lock_rank {
     RANK_VIEW = 70,        /* the pointer to a table's view, where it can't be an epoch */
     RANK_CACHE_SHARD = 80,
     RANK_POOL = 90,
-    RANK_LEAF = 100        /* nothing is taken under it */
+    RANK_LEAF = 100,       /* nothing but memory is taken under it */
+    RANK_MAPPED = 110      /* blocks of memory, by address */
 };
 
 struct mutex {

@@ -11,6 +11,12 @@
 
 #define TRIES_MAX 5
 
+/* What is asked for: changes; or a schema, TO. */
+struct wish {
+    const frz_alter *changes;
+    size_t count;
+    const frz_schema *to;
+};
 struct alteration {
     struct table *t;
     frz_schema *next; /* counted */
@@ -30,7 +36,7 @@ static void clear(struct alteration *x)
     *x = (struct alteration){.t = x->t};
 }
 
-static int next_schema(struct alteration *x, const frz_alter *changes, size_t count, frz_error *err)
+static int next_schema(struct alteration *x, const struct wish *wish, frz_error *err)
 {
     const struct ice_meta *m = x->t->version->meta;
     int32_t *sources = NULL;
@@ -42,7 +48,8 @@ static int next_schema(struct alteration *x, const frz_alter *changes, size_t co
                             .schema_count = m->schema_count};
     TRY(frz__ice_source_ids(x->t->a, m, &sources, &b.source_count, err));
     b.sources = sources;
-    int rc = frz__evolve(x->t->a, &b, changes, count, &x->next, err);
+    int rc = wish->to ? frz__evolve_to(x->t->a, &b, wish->to, &x->next, err)
+                      : frz__evolve(x->t->a, &b, wish->changes, wish->count, &x->next, err);
     frz__free(x->t->a, sources);
     if (rc < 0) frz__err_context(err, "%s", x->t->name);
     return rc;
@@ -79,14 +86,14 @@ static int open_files(struct alteration *x, frz_error *err)
 }
 
 /* One try; flush_mu held. *DID: there was something to change. */
-static int alter_once(struct table *t, const frz_alter *changes, size_t count, bool *did, frz_error *err)
+static int alter_once(struct table *t, const struct wish *wish, bool *did, frz_error *err)
 {
     struct alteration x = {.t = t};
     struct commit_request r = {0};
     int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
     if (rc != FRZ_OK) return rc;
     if (t->in_doubt) CHECK(frz__table_reload(t, err));
-    CHECK(next_schema(&x, changes, count, err));
+    CHECK(next_schema(&x, wish, err));
     if (!x.next) goto done;
     CHECK(open_files(&x, err));
     FAILPOINT_CHECK("alter.before_commit", err);
@@ -110,13 +117,13 @@ done:
     return rc;
 }
 
-int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err)
+static int alter(struct table *t, const struct wish *wish, frz_error *err)
 {
     int rc = FRZ_OK;
     bool did = false;
     frz__mutex_lock(&t->flush_mu);
     for (int tries = 1;; tries++) {
-        rc = alter_once(t, changes, count, &did, err);
+        rc = alter_once(t, wish, &did, err);
         if (rc != FRZ_CONFLICT || tries == TRIES_MAX) break;
         t->in_doubt = true; /* somebody else committed */
     }
@@ -124,4 +131,14 @@ int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_erro
     if (did) frz__event(t->db, t, FRZ_EVENT_TABLE_ALTERED, &(struct event_info){.reason = "schema"});
     if (did) frz__flush_schedule(t); /* what was rotated need not wait for more */
     return rc;
+}
+
+int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err)
+{
+    return alter(t, &(struct wish){.changes = changes, .count = count}, err);
+}
+
+int frz__alter_to(struct table *t, const frz_schema *to, frz_error *err)
+{
+    return alter(t, &(struct wish){.to = to}, err);
 }

@@ -1,7 +1,7 @@
 /* archive.c — where closed segments of the log are kept: told at open, remembered in .frazil/ARCHIVE, brought there beside everything else.
  *
- * Each log has a folder of its own there, named by its uuid. A segment is not recycled before the archive has it; while that fails, each try a second after the last, the log grows, and nothing else happens:
- * writes stop where the disk is full, as ever. */
+ * Each log has a folder of its own there, named by its uuid. A segment is not recycled before the archive has it; while that fails, the log grows, the health says so and when it is tried again, and nothing else happens:
+ * writes stop where the disk is full, as ever. Beyond log_archive_wait_max, where that is set, the oldest segments are given up (wal_set.c): the archive has a gap then, which is told once, and which a restore names. */
 #include <stdio.h>
 
 #include "engine/paths.h"
@@ -80,33 +80,53 @@ void frz__archive_close(struct db *db)
 static void bring(struct db *db, bool all)
 {
     frz_error err;
+    bool failed = frz__health_bad(db, NULL, HEALTH_ARCHIVE);
     if (frz__wal_archive(db->wal, all, &err) >= 0) {
-        if (db->archive_failed) frz__log(&db->log, FRZ_LOG_INFO, "the log is archived again");
-        db->archive_failed = false;
+        if (failed) frz__log(&db->log, FRZ_LOG_INFO, "the log is archived again");
+        frz__health_ok(db, NULL, HEALTH_ARCHIVE);
         return;
     }
     stat_add(&db->archive_failures, 1);
-    frz__log(&db->log, db->archive_failed ? FRZ_LOG_DEBUG : FRZ_LOG_ERROR, "%s: it is kept in the log, which grows", err.message);
-    db->archive_failed = true;
+    frz__log(&db->log, failed ? FRZ_LOG_DEBUG : FRZ_LOG_ERROR, "%s: it is kept in the log, which grows", err.message);
+    (void)frz__health_fail(db, NULL, HEALTH_ARCHIVE, &err);
 }
 
 static void run(void *arg)
 {
     struct db *db = (struct db *)arg;
     bring(db, false);
-    if (!db->archive_failed) frz__log_release(db);
+    frz__log_release(db);
     atomic_store(&db->archiving, false);
 }
 
 void frz__archive_tend(struct db *db)
 {
-    if (!db->archive || atomic_load(&db->closing) || atomic_load(&db->archiving) || !frz__wal_archive_due(db->wal)) return;
-    atomic_store(&db->archiving, true);
+    if (!db->archive || atomic_load(&db->closing) || !frz__health_due(db, NULL, HEALTH_ARCHIVE, frz__clock_mono_ns(), NULL)) return;
+    if (!frz__wal_archive_due(db->wal) || atomic_exchange(&db->archiving, true)) return;
     db->archive_job = (struct pool_job){.fn = run, .arg = db};
     if (!frz__pool_submit(db->pool, &db->archive_job, false)) atomic_store(&db->archiving, false);
+}
+
+void frz__archive_retry(struct db *db)
+{
+    bring(db, false);
+    frz__log_release(db);
 }
 
 void frz__archive_rest(struct db *db)
 {
     if (db->archive) bring(db, true);
+}
+
+void frz__archive_tell_gap(struct db *db)
+{
+    struct wal_stats s;
+    char text[200];
+    frz__wal_stats(db->wal, &s);
+    if (s.archive_given_up == db->archive_given_up) return;
+    snprintf(text, sizeof text, "%" PRIu64 " segments were given up beyond log_archive_wait_max: a restore to a moment behind them takes a backup from after them",
+             s.archive_given_up - db->archive_given_up);
+    db->archive_given_up = s.archive_given_up;
+    frz__log(&db->log, FRZ_LOG_ERROR, "the log's archive %s has a gap: %s", db->archive_root->root, text);
+    frz__event(db, NULL, FRZ_EVENT_LOG_TROUBLE, &(struct event_info){.reason = "archive-gap", .message = text});
 }

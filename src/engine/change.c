@@ -6,9 +6,14 @@
 #include "engine/flow.h"
 #include "engine/paths.h"
 
-#define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has at most an eighth of the memory */
+#define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has eight bytes until it is done: of the memory an eighth in all, */
+#define MEMORY_PER_FILE_ROW_SMALL 128      /* and a sixteenth where there is little */
 
-uint64_t frz__change_file_rows(const struct table *t) { return t->db->set.memory_bytes / MEMORY_PER_FILE_ROW; }
+uint64_t frz__change_file_rows(const struct table *t)
+{
+    uint64_t memory = t->db->set.memory_bytes;
+    return memory / (memory < FLOW_SMALL_BYTES ? MEMORY_PER_FILE_ROW_SMALL : MEMORY_PER_FILE_ROW);
+}
 
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {

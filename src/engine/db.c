@@ -1,6 +1,6 @@
 /* db.c — opening and closing, in order.
  *
- * Open   root → lock and epoch → a first look at the log (whose is it?) → tables: metadata, files, masks → the log's rows into memtables → sweep of what a crash left → a new log segment → workers
+ * Open   root → lock and epoch → a first look at the log (whose is it?) → tables: metadata, files, masks → the log's rows into memtables → a new log segment → workers, who sweep up what a crash left (tidy.h)
  * Close  no pins → publish → workers joined → log synced and closed → tables → lock. What cannot be published stays in the log. */
 #include <errno.h>
 #include <limits.h>
@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "engine/flow.h"
-#include "engine/gc.h"
 #include "engine/lease.h"
 #include "engine/paths.h"
 #include "engine/recover.h"
+#include "engine/tidy.h"
 #include "engine/write.h"
 
 #ifndef MADV_WIPEONFORK
@@ -148,7 +148,8 @@ static int look_at_log(struct db *db, struct wal_report *report, frz_error *err)
 
 static int open_log(struct db *db, const struct wal_report *report, frz_error *err)
 {
-    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive};
+    struct wal_options o = {.a = db->a, .log = &db->log, .dir = ".frazil/wal", .writer_epoch = db->epoch, .segment_bytes = db->set.log_segment_bytes, .recycle_max = 4, .archive = db->archive,
+                            .archive_wait_max = db->set.log_archive_wait_max, .time_us = db->archive ? frz__clock_wall_us() : 0};
     struct wal_table *lines = (struct wal_table *)frz__alloc_array(db->a, db->table_count + 1, sizeof *lines);
     size_t n = 0;
     if (!lines) return frz__err_no_memory(err, db->table_count * sizeof *lines);
@@ -171,25 +172,6 @@ static void unload_tables(struct db *db)
     db->table_count = 0;
 }
 
-/* Other engines' failed commits of long ago. What can't be looked at stays. */
-static void remove_old_orphans(struct db *db)
-{
-    for (size_t i = 0; i < db->table_count; i++) {
-        struct gc_list l = GC_LIST_INIT(db->a);
-        const frz_gc_options o = FRZ_GC_OPTIONS_INIT;
-        frz_error why;
-        if (!db->tables[i]->old_orphans) continue;
-        int rc = frz__gc_table(db->tables[i], &o, &l, &why);
-        for (size_t k = 0; k < l.count; k++) {
-            if (!l.at[k].removed || l.at[k].why == FRZ_GC_EXPIRED) continue;
-            stat_add(&db->orphans_removed, 1);
-            frz__log(&db->log, FRZ_LOG_INFO, "%s, another engine's, which no metadata has named for long, is removed", l.at[k].path);
-        }
-        if (rc < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: old orphans of other engines stay: %s", db->tables[i]->name, why.message);
-        frz__gc_list_clear(&l);
-    }
-}
-
 static int open_for_writing(struct db *db, frz_error *err)
 {
     struct wal_report report = {0};
@@ -201,13 +183,15 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__recover_tell_behind(db, &report, err));
-    TRY(frz__trash_empty(db, err));
     TRY(frz__leases_sweep(db, err));
-    for (size_t i = 0; i < db->table_count; i++)
-        if (!table_is_broken(db->tables[i])) TRY(frz__recover_sweep(db->tables[i], err));
-    remove_old_orphans(db);
+    TRY(frz__tidy_prepare(db, err));
     TRY(frz__archive_open(db, err));
-    TRY(open_log(db, &report, err));
+    int rc = open_log(db, &report, err);
+    if (rc == FRZ_NO_SPACE) { /* what a crash left may be what takes it */
+        TRY(frz__tidy_now(db, err));
+        rc = open_log(db, &report, err);
+    }
+    TRY(rc);
     frz__log_release(db); /* segments whose rows are all published: of earlier opens that wrote nothing, too */
     return frz__sched_start(db, err);
 }
@@ -322,7 +306,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     struct budget *budget = NULL;
     const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
-    TRY(frz__budget_new(host, &budget, err));
+    TRY(frz__budget_new(host, set.memory_bytes, &budget, err));
     if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
         frz__budget_close(budget);
         return FRZ_NO_MEMORY;
@@ -381,6 +365,7 @@ int frz__db_close(struct db *db, frz_error *err)
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
+    frz__tidy_stop(db);
     frz__compact_manual_stop(db);
     if (!db->set.read_only && !db->set.no_close_flush) {
         for (size_t i = 0; i < db->table_count; i++) {
@@ -389,6 +374,7 @@ int frz__db_close(struct db *db, frz_error *err)
             int flushed = frz__flush(db->tables[i], rc < 0 ? &one : err);
             rc = frz__first(rc, flushed);
         }
+        frz__tidy_rest(db);
     }
     if (db->pool) frz__sched_stop(db);
     if (db->wal) rc = frz__first(rc, frz__wal_sync(db->wal, rc < 0 ? NULL : err));

@@ -118,7 +118,10 @@ struct table {
     size_t del_count, del_cap;
     struct pending_file *pending;
     size_t pending_count, pending_cap;
-    bool old_orphans;       /* open's: its sweep saw other engines' files that are old and that nothing names */
+    struct sweep *sweep;    /* flush_mu, to opened_number: the look for leftovers that open owes; NULL = it was done */
+    bool foreign_since_open; /* another engine committed: what counting says is unsure */
+    int64_t opened_number;  /* const after open: of the version; 0 = it was created since */
+    _Atomic int64_t orphan_check_ms, tidy_at_ns; /* the setting; when leftovers are looked for next: 0 = open still owes it, INT64_MAX = never */
     int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
 
@@ -198,7 +201,7 @@ struct db {
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;
-    bool archive_failed; /* archive_job's: it was told */
+    uint64_t archive_given_up; /* place: segments, as last told */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
@@ -234,6 +237,10 @@ struct db {
     struct mutex tick_mu;
     struct cond tick;
     struct pool_job tick_job; /* the pool's */
+    _Atomic bool tidying;     /* tidy_job is the pool's; else the clock's */
+    struct pool_job tidy_job;
+    _Atomic int tidy_stop;    /* close: 1 = what goes on ends now, 2 = it is over, and close does what it must itself */
+    _Atomic bool tidy_trash;  /* the trash was not looked at since open; changes in tidy_job */
     int64_t watched_at_ns;    /* the clock's: when it last looked whether somebody watches */
     struct mutex jobs_mu;     /* a leaf: the three below */
     struct running *first_job, *last_job;
@@ -279,6 +286,8 @@ FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
 /* Where it is: as remembered in the warehouse, for a database that is only read, too. "" = nowhere. Appended with a NUL. */
 FRZ_NODISCARD int frz__archive_place(struct db *db, struct buf *out, frz_error *err);
 void frz__archive_tend(struct db *db); /* by the clock */
+void frz__archive_retry(struct db *db); /* now */
+void frz__archive_tell_gap(struct db *db); /* the place held */
 /* At close, the log synced: all of it goes there. What can't is kept in the log. */
 void frz__archive_rest(struct db *db);
 void frz__archive_close(struct db *db);
@@ -351,6 +360,8 @@ FRZ_NODISCARD int frz__log_probe(struct db *db, frz_error *err); /* after it fai
 void frz__log_release(struct db *db); /* recycles what every table has published */
 /* ── alter.c ── */
 FRZ_NODISCARD int frz__alter(struct table *t, const frz_alter *changes, size_t count, frz_error *err);
+/* To the columns of TO, by their field ids. FRZ_UNSUPPORTED where the table's rows can't follow. */
+FRZ_NODISCARD int frz__alter_to(struct table *t, const frz_schema *to, frz_error *err);
 /* ── snapshot.c ── */
 /* A view and a sequence that go together (hazards 1). The view is counted. */
 struct view *frz__view_latest(struct table *t, uint64_t *seq);

@@ -95,11 +95,15 @@ static void memory(struct out *o, const struct doctor_facts *f)
 static void log_held(struct out *o, const struct doctor_facts *f)
 {
     const struct doctor_table *holder = NULL;
-    if (f->s.log_segments < LOG_SEGMENTS_MANY) return;
+    uint64_t archived = f->s.log_segments - f->s.log_archive_waiting;
+    if (f->s.log_archive_given_up)
+        find(o, FRZ_FINDING_ERROR, "archive-gap", NULL, "the log's archive has a gap: no moment behind it can be restored from a backup before it", "`frazil backup` once the archive can be written again",
+             "%" PRIu64 " segments were given up beyond log_archive_wait_max", f->s.log_archive_given_up);
+    if (archived > f->s.log_segments || archived < LOG_SEGMENTS_MANY) return; /* what waits for the archive is the health's matter */
     for (size_t i = 0; i < f->table_count; i++)
         if (f->tables[i].s.publish_lag_us && (!holder || f->tables[i].s.publish_lag_us > holder->s.publish_lag_us)) holder = &f->tables[i];
     find(o, FRZ_FINDING_WARNING, "log-held", holder ? holder->name : NULL, "the log can't be recycled: a table with few writes has not published them", "`frazil flush`, or set frazil.publish-interval-ms of the table above 0",
-         "%" PRIu64 " segments; its oldest unpublished write is %" PRIu64 " s old", f->s.log_segments, holder ? holder->s.publish_lag_us / 1000000 : 0);
+         "%" PRIu64 " segments; its oldest unpublished write is %" PRIu64 " s old", archived, holder ? holder->s.publish_lag_us / 1000000 : 0);
 }
 
 static void of_database(struct out *o, const struct doctor_facts *f)

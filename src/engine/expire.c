@@ -97,6 +97,7 @@ void frz__expire_rebase(struct table *t, const struct version *old, const struct
     frz_error why;
     slice location = old->meta->location;
     int64_t removed = now->meta->last_sequence_number + 1;
+    t->foreign_since_open = true;
     for (size_t i = 0; i < t->pending_count; i++) t->pending[i].unsure = true;
     t->marked_version = 0;
     int rc = mark_tree(&s, now, &why);

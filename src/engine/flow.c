@@ -385,3 +385,9 @@ uint64_t frz__flow_row_group_bytes(const struct db *db, uint64_t setting)
     uint64_t share = frz__flow_shares(db->set.memory_bytes).jobs / 4;
     return setting < share ? setting : share;
 }
+
+size_t frz__flow_walk_bytes(const struct db *db, size_t files, bool job)
+{
+    uint64_t all = job ? frz__flow_shares(db->set.memory_bytes).jobs / 4 : db->set.memory_bytes / 16;
+    return (size_t)(all / (files ? files : 1));
+}

@@ -93,6 +93,8 @@ void frz__flow_flush_begin(struct table *t, uint64_t *bytes);
 void frz__flow_flush_end(struct table *t, uint64_t bytes);
 /* Encoded bytes of a row group that a job may hold. */
 uint64_t frz__flow_row_group_bytes(const struct db *db, uint64_t setting);
+/* Bytes that a walk through FILES files may read ahead and decode of each: of a reader, a sixteenth of the budget in all; of a job, a quarter of the jobs' share. */
+size_t frz__flow_walk_bytes(const struct db *db, size_t files, bool job);
 /* BYTES of memtables were flushed in NS. */
 void frz__flow_drained(struct db *db, uint64_t bytes, int64_t ns);
 #endif

@@ -1,6 +1,8 @@
 /* flush_rows.c — a flush's rows into new data files: those of the memtables by runs of many, those of the files that it absorbs one by one, merged by key. */
 #include "engine/flush.h"
 
+#include "engine/flow.h"
+
 /* ── rows of the memtables ── */
 
 /* A run ends when it is full, and before a row of a file: those are added past it. */
@@ -98,7 +100,8 @@ static int make_merge(struct flush *f, struct iter **out, frz_error *err)
     for (size_t i = 0; i < f->view->file_count; i++) {
         if (!f->by_file[i].absorbed) continue;
         const struct vfile *v = f->view->files[i];
-        struct sst_scan_options o = {.a = f->t->jobs_a, .codec = f->codec, .lineage = f->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL};
+        struct sst_scan_options o = {.a = f->t->jobs_a, .codec = f->codec, .lineage = f->t->format_version >= 3, .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL,
+            .memory_bytes = frz__flow_walk_bytes(f->t->db, f->absorbed, true)};
         CHECK(frz__sst_iter_new(v->sst, &o, &sources[n], err));
         sources[n++]->tag = i;
     }

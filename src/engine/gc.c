@@ -5,6 +5,7 @@
 #include "engine/lease.h"
 #include "engine/mark.h"
 #include "engine/paths.h"
+#include "engine/sweep.h"
 
 void frz__gc_list_clear(struct gc_list *l)
 {
@@ -248,10 +249,13 @@ int frz__gc_table(struct table *t, const frz_gc_options *o, struct gc_list *out,
     struct gc g = {.t = t, .needed = MARKS_INIT(t->a), .others = MARKS_INIT(t->a)};
     const bool lane = !t->db->set.read_only;
     MUST(frz__table_usable(t, !o->dry_run, err));
+    bool old;
     int rc = FRZ_OK;
     if (lane) frz__mutex_lock(&t->flush_mu); /* so that no round of expiry is between its look at the holds and its unlinks */
     g.v = frz__version_acquire(t);
-    rc = hold_all(&g, err);
+    if (lane) rc = frz__sweep_run(t, &old, err); /* first what open owes: by numbers of then */
+    if (rc == FRZ_BUSY) rc = FRZ_OK;
+    if (rc >= 0) rc = hold_all(&g, err);
     if (lane) frz__mutex_unlock(&t->flush_mu);
     if (rc < 0) goto done;
     CHECK(frz__mark_version(t, g.v, &g.needed, err));

@@ -8,7 +8,7 @@
 
 #define TOLD_EVERY_NS ((int64_t)1000000000) /* corruption that reads meet again and again */
 
-static const char *const part_names[HEALTH_PARTS] = {"log", "replay", "log-recycling", "flush", "compaction", "read"};
+static const char *const part_names[HEALTH_PARTS] = {"log", "replay", "log-recycling", "log-archive", "flush", "compaction", "read"};
 
 /* ── pure ── */
 
@@ -54,6 +54,7 @@ static const char *advice(int part, int error_class)
         [FRZ_CLASS_OTHER] = "see the message; it is tried again by itself",
     };
     if (part == HEALTH_REPLAY) return "open the database again: the log has the write, and replays it";
+    if (part == HEALTH_ARCHIVE) return "see that the log's archive has room and can be written, or name another place (`frazil archive`): the log grows meanwhile, and is archived by itself then, or at once by frz_db_resume";
     return by_class[error_class];
 }
 
@@ -97,7 +98,7 @@ int64_t frz__health_fail(struct db *db, struct table *t, enum health_part part, 
     if (tell) s->told_ns = now;
     frz__mutex_unlock(&h->mu);
     if (tell) frz__event_error(db, t, FRZ_EVENT_CORRUPTION, part_names[part], err);
-    if (changed && (part == HEALTH_LOG || part == HEALTH_RECYCLE)) frz__event_error(db, t, FRZ_EVENT_LOG_TROUBLE, part_names[part], err);
+    if (changed && (part == HEALTH_LOG || part == HEALTH_RECYCLE || part == HEALTH_ARCHIVE)) frz__event_error(db, t, FRZ_EVENT_LOG_TROUBLE, part_names[part], err);
     if (changed) frz__event_error(db, t, FRZ_EVENT_HEALTH, frz_class_name(c), err);
     return at;
 }
@@ -234,6 +235,7 @@ void frz__health_get(struct db *db, struct table *only, frz_health *out)
         take_state(&db->health, HEALTH_REPLAY, FRZ_HEALTH_READ_ONLY, "", &h);
         take_state(&db->health, HEALTH_LOG, FRZ_HEALTH_WRITES_STOPPED, "", &h);
         take_state(&db->health, HEALTH_RECYCLE, FRZ_HEALTH_DEGRADED, "", &h);
+        take_state(&db->health, HEALTH_ARCHIVE, FRZ_HEALTH_DEGRADED, "", &h);
         frz__mutex_unlock(&db->health.mu);
     }
     if (only) of_table(only, &h);

@@ -5,7 +5,7 @@
  *             up to HEALTH_RETRY_MAX_NS, with jitter; what does not pass by itself (corruption, a defect) is not, and where it stands in the way of publishing, writes to that table stop and reads go on.
  *             frz_db_resume tries all at once again. Nothing else keeps such a state, but for flush_error and retry_at_ns of db.h: what writers that wait for room are told.
  * Parts       of the database: LOG its log can't be written or synced; a probe of the clock's tries again, and so does each write · REPLAY what is logged is not in memory: only opening again helps · RECYCLE old
- *             segments stay. Of a table: FLUSH · COMPACTION · READ a reader met corrupt bytes
+ *             segments stay · ARCHIVE closed segments can't be brought to the log's archive. Of a table: FLUSH · COMPACTION · READ a reader met corrupt bytes
  * Invariants  (1) a change of a part's class tells FRZ_EVENT_HEALTH once; a part that is well costs one atomic load  (2) retry is INT64_MAX exactly for classes that do not pass by themselves
  * Threads     all from any, under any lock but a leaf                                                                                                                   */
 #ifndef FRZ_ENGINE_HEALTH_H
@@ -14,8 +14,8 @@
 
 struct db;
 struct table;
-enum health_part { HEALTH_LOG, HEALTH_REPLAY, HEALTH_RECYCLE, HEALTH_DB_PARTS, HEALTH_FLUSH = HEALTH_DB_PARTS, HEALTH_COMPACTION, HEALTH_READ, HEALTH_PARTS };
-#define HEALTH_PARTS_MAX 3 /* of a database, or of a table */
+enum health_part { HEALTH_LOG, HEALTH_REPLAY, HEALTH_RECYCLE, HEALTH_ARCHIVE, HEALTH_DB_PARTS, HEALTH_FLUSH = HEALTH_DB_PARTS, HEALTH_COMPACTION, HEALTH_READ, HEALTH_PARTS };
+#define HEALTH_PARTS_MAX 4 /* of a database, or of a table */
 #define HEALTH_MESSAGE_BYTES 320
 #define HEALTH_RETRY_MIN_NS ((int64_t)1000000000)
 #define HEALTH_RETRY_MAX_NS ((int64_t)30000000000)

@@ -46,7 +46,7 @@ int frz__lease_encode(const struct lease_record *records, size_t count, struct b
 
 int frz__lease_decode(slice b, struct arena *ar, struct lease_record **records, size_t *count, frz_error *err)
 {
-    if (b.len < HEAD_BYTES || memcmp(b.data, MAGIC, 4) != 0) return frz__err_corrupt(err, "a lease of %zu bytes does not begin as one", b.len);
+    if (!b.data || b.len < HEAD_BYTES || memcmp(b.data, MAGIC, 4) != 0) return frz__err_corrupt(err, "a lease of %zu bytes does not begin as one", b.len);
     uint32_t n = load_u32(b.data + 8);
     if (load_u16(b.data + 4) != VERSION) return frz__err(err, FRZ_NEWER_FORMAT, "a lease of version %u, expected %d", load_u16(b.data + 4), VERSION);
     if (n > LEASE_RECORDS_MAX || b.len - HEAD_BYTES < (size_t)n * RECORD_BYTES) return frz__err_corrupt(err, "a lease of %zu bytes says that it has %u tables", b.len, n);

@@ -98,7 +98,7 @@ static void escape(const char *s, char *out, size_t bytes)
     size_t n = 0;
     for (; *s && n + 3 < bytes; s++) {
         if (*s == '\\' || *s == '"' || *s == '\n') out[n++] = '\\';
-        out[n++] = *s == '\n' ? 'n' : *s;
+        out[n++] = (char)(*s == '\n' ? 'n' : *s);
     }
     out[n] = 0;
 }

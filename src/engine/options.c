@@ -119,6 +119,7 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     if (!out->compaction_threads) out->compaction_threads = default_compaction_threads(out->memory_bytes);
     TRY(bound("log_bytes_max", o.log_bytes_max, &out->log_bytes_max, err));
     TRY(bound("snapshot_memory_max", o.snapshot_memory_max, &out->snapshot_memory_max, err));
+    TRY(bound("log_archive_wait_max", o.log_archive_wait_max, &out->log_archive_wait_max, err));
     if (!out->log_bytes_max) out->log_bytes_max = out->memory_bytes * 4;
     if (!out->memtable_bytes) { /* an active one and those that wait by default: two, or one (flow.h) */
         uint64_t limit = out->memory_bytes / 100 * 40 / 8 * 7;

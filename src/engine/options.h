@@ -9,7 +9,7 @@ struct db_settings {
     const char *log_archive; /* borrowed, for open */
     bool watch; /* who asks in .frazil is told: see watch.h */
     int durability;
-    uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms, events_kept, compaction_threads, compaction_bytes_per_second, log_bytes_max, snapshot_memory_max;
+    uint64_t memory_bytes, memtable_bytes, log_segment_bytes, sync_interval_ms, events_kept, compaction_threads, compaction_bytes_per_second, log_bytes_max, snapshot_memory_max, log_archive_wait_max;
 };
 struct table_settings {
 #define X_DB(name, def)

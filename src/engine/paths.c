@@ -15,14 +15,15 @@ int frz__path(char out[PATH_BYTES], frz_error *err, const char *fmt, ...)
 
 int frz__path_relative(const struct table *t, slice location, slice path, char **out, frz_error *err)
 {
-    if (!slice_has_prefix(path, location) || path.len <= location.len + 1 || path.data[location.len] != '/' || memmem(path.data, path.len, "/../", 4))
+    slice rest;
+    if (!frz__ice_path_within(location, path, &rest) || memmem(path.data, path.len, "/../", 4))
         return frz__err(err, FRZ_UNSUPPORTED, "%s: file %.*s is not under the table's location %.*s", t->name, (int)path.len, path.data, (int)location.len, location.data);
-    size_t rest = path.len - location.len, dir = strlen(t->dir);
-    char *p = (char *)frz__alloc(t->a, dir + rest + 1);
-    if (!p) return frz__err_no_memory(err, dir + rest + 1);
+    size_t dir = strlen(t->dir);
+    char *p = (char *)frz__alloc(t->a, dir + rest.len + 1);
+    if (!p) return frz__err_no_memory(err, dir + rest.len + 1);
     memcpy(p, t->dir, dir);
-    memcpy(p + dir, path.data + location.len, rest);
-    p[dir + rest] = 0;
+    memcpy(p + dir, rest.data, rest.len);
+    p[dir + rest.len] = 0;
     *out = p;
     return FRZ_OK;
 }

@@ -5,8 +5,6 @@
 /* Tables are loaded; KNOWN is what a first look at the log told, and becomes the second. Sets sequences; single-threaded. The log may have rows of tables that are not there, and were not dropped: up to number
  * *STRANGE the log callback is told of them; if there are later ones it is not, and *STRANGE becomes the last one's number: a writer beside may have made it since. Else it becomes 0. */
 FRZ_NODISCARD int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange, frz_error *err);
-/* Removes the files that a crash left in T's folders, and puts those that expired before into T's pending list. flush_mu held, or single-threaded. */
-FRZ_NODISCARD int frz__recover_sweep(struct table *t, frz_error *err);
 /* A table's metadata is older than the log says: an older copy of it was put in its place, or, beside a writer, it was published since. Single-threaded, after frz__recover_log, which gave REPORT. */
 bool frz__recover_is_behind(const struct db *db);
 /* Says so: what the log still has is back; what was published and recycled is not, and the table is marked (hazards 9). */

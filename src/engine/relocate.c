@@ -43,15 +43,15 @@ static int add_file(struct relocation *r, const char *name, size_t name_len, str
 
 static int new_path(struct relocation *r, slice old, slice *out, frz_error *err)
 {
-    slice from = r->old->meta->location;
-    size_t to = strlen(r->t->location), rest = old.len - from.len;
-    if (!slice_has_prefix(old, from) || old.len <= from.len + 1 || old.data[from.len] != '/')
+    size_t to = strlen(r->t->location);
+    slice rest;
+    if (!frz__ice_path_within(r->old->meta->location, old, &rest))
         return frz__err(err, FRZ_UNSUPPORTED, "%s: a delete file names %.*s, which is not under the table's location", r->t->name, (int)old.len, old.data);
-    char *p = (char *)arena_alloc(&r->next->ar, to + rest + 1, 1);
-    if (!p) return frz__err_no_memory(err, to + rest);
+    char *p = (char *)arena_alloc(&r->next->ar, to + rest.len + 1, 1);
+    if (!p) return frz__err_no_memory(err, to + rest.len);
     memcpy(p, r->t->location, to);
-    memcpy(p + to, old.data + from.len, rest);
-    *out = slice_of(p, to + rest);
+    memcpy(p + to, rest.data, rest.len);
+    *out = slice_of(p, to + rest.len);
     return FRZ_OK;
 }
 

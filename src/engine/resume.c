@@ -1,4 +1,4 @@
-/* resume.c — what failed is tried again, now: the log by a probe, flushes by flushing, compactions and reads by being forgotten until they fail again. */
+/* resume.c — what failed is tried again, now: the log by a probe, its archive, flushes by flushing, compactions and reads by being forgotten until they fail again. */
 #include "engine/db.h"
 
 static int resume_table(struct table *t, frz_error *err)
@@ -15,6 +15,7 @@ int frz__health_resume(struct db *db, frz_error *err)
     int rc = FRZ_OK;
     if (db->set.read_only) rc = frz__db_refresh(db, err);
     else if (atomic_load(&db->health.bad)) rc = frz__log_probe(db, err);
+    if (frz__health_bad(db, NULL, HEALTH_ARCHIVE)) frz__archive_retry(db); /* what it finds is in the health */
     for (size_t i = 0;; i++) {
         frz__mutex_lock(&db->tables_mu);
         struct table *t = i < db->table_count ? frz__table_acquire(db->tables[i]) : NULL;

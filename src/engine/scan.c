@@ -1,6 +1,8 @@
 /* scan.c — the ordered cursor: memtables and files merged by key, newest first. */
 #include "engine/scan.h"
 
+#include "engine/flow.h"
+
 struct cursor {
     const allocator *a;
     struct scan_base b;
@@ -11,22 +13,27 @@ struct cursor {
     bool done;
 };
 
-static int add_sources(struct cursor *c, bool reverse, struct iter **sources, size_t *count, frz_error *err)
+/* What has rows to give: memtables, newest first, of which there are *MEMS, then sorted runs, each one source however many files it has. A run alone has its order already: its keys are not asked for. */
+static int add_sources(struct cursor *c, bool reverse, struct iter **sources, size_t *count, size_t *mems, frz_error *err)
 {
     const struct scan_base *b = &c->b;
+    const struct view *v = b->view;
     slice from = scan_from(b), to = scan_to(b);
-    for (size_t i = 0; i < b->view->mem_count; i++) {
-        if (mem_versions(b->view->mems[i]) == 0) continue;
-        TRY(frz__mem_iter_new(b->view->mems[i], b->seq, from, to, reverse, &sources[*count], err));
+    for (size_t i = 0; i < v->mem_count; i++) {
+        if (mem_versions(v->mems[i]) == 0) continue;
+        TRY(frz__mem_iter_new(v->mems[i], b->seq, from, to, reverse, &sources[*count], err));
         sources[(*count)++]->tag = i;
     }
-    for (size_t i = 0; i < b->view->file_count; i++) {
-        const struct vfile *f = b->view->files[i];
-        if (b->has_from && f->sst->sorted && slice_cmp(f->sst->last_key, from) < 0) continue;
-        if (b->has_to && f->sst->sorted && slice_cmp(f->sst->first_key, to) >= 0) continue;
-        struct sst_scan_options o = {.a = b->t->db->a, .columns = b->columns, .column_count = b->column_count, .keys = true, .from = from, .to = to, .reverse = reverse, .mask = f->mask,
-            .mask_fn = f->mask ? frz__mask_clear_dead : NULL, .codec = c->codec, .pred = b->pred};
-        TRY(frz__sst_iter_new(f->sst, &o, &sources[*count], err));
+    size_t runs = 0;
+    bool sorted = true;
+    for (size_t i = 0; i < v->run_count; i++) runs += frz__view_run_meets(v, &v->runs[i], from, to);
+    for (size_t i = 0; i < v->file_count; i++) sorted &= v->files[i]->sst->sorted;
+    *mems = *count;
+    struct sst_scan_options o = {.a = b->t->db->a, .columns = b->columns, .column_count = b->column_count, .keys = !sorted || *count + runs > 1, .from = from, .to = to, .reverse = reverse, .codec = c->codec,
+        .pred = b->pred, .memory_bytes = frz__flow_walk_bytes(b->t->db, runs, false)};
+    for (size_t i = 0; i < v->run_count; i++) {
+        if (!frz__view_run_meets(v, &v->runs[i], from, to)) continue;
+        TRY(frz__view_iter_run(v, &v->runs[i], &o, &sources[*count], err));
         (*count)++;
     }
     return FRZ_OK;
@@ -36,7 +43,7 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
 {
     struct cursor *c = NULL;
     struct iter **sources = NULL;
-    size_t n = 0;
+    size_t n = 0, mems = 0;
     bool reverse = o && o->struct_size > offsetof(frz_scan_options, reverse) && o->reverse;
     int rc = FRZ_OK;
     TRY(ALLOC_NEW(&c, t->db->a, struct cursor, err));
@@ -49,15 +56,15 @@ int frz__cursor_new(struct table *t, struct snapshot *snapshot, const frz_scan_o
     c->row->borrows = true;
     c->read_mask = (uint8_t *)frz__alloc_zero(t->db->a, bits_bytes(v->schema->count));
     c->wanted_mask = (uint8_t *)frz__alloc_zero(t->db->a, bits_bytes(v->schema->count));
-    sources = (struct iter **)frz__alloc_array(t->db->a, v->mem_count + v->file_count + 1, sizeof *sources);
+    sources = (struct iter **)frz__alloc_array(t->db->a, v->mem_count + v->run_count + 1, sizeof *sources);
     if (!c->read_mask || !c->wanted_mask || !sources) {
-        rc = frz__err_no_memory(err, v->file_count * sizeof *sources);
+        rc = frz__err_no_memory(err, v->run_count * sizeof *sources);
         goto done;
     }
     for (size_t i = 0; i < c->b.column_count; i++) bit_set(c->read_mask, c->b.columns[i]);
     for (size_t i = 0; i < c->b.wanted_count; i++) bit_set(c->wanted_mask, c->b.columns[i]);
-    if (!c->b.empty) CHECK(add_sources(c, reverse, sources, &n, err));
-    rc = frz__merge_new(t->db->a, sources, n, reverse, false, &c->it, err);
+    if (!c->b.empty) CHECK(add_sources(c, reverse, sources, &n, &mems, err));
+    rc = frz__merge_new(t->db->a, sources, n, reverse, mems == 0, &c->it, err); /* files have no deletes to drop */
     n = 0;
     CHECK(rc);
     frz__scan_base_pin(&c->b);

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/sized.h"
+#include "engine/flow.h"
 
 #define LOCATE_CHUNK ((size_t)4096)
 
@@ -247,7 +248,7 @@ static int next_of_files(struct batch_scan *s, size_t max_rows, frz_error *err)
             if (b->empty || frz__mask_count(s->masks[s->file]) == f->sst->rows) continue;
             if (f->sst->sorted && ((b->has_from && slice_cmp(f->sst->last_key, scan_from(b)) < 0) || (b->has_to && slice_cmp(f->sst->first_key, scan_to(b)) >= 0))) continue;
             struct sst_scan_options o = {.a = s->a, .columns = b->columns, .column_count = b->column_count, .from = scan_from(b), .to = scan_to(b), .mask = s->masks[s->file],
-                .mask_fn = s->masks[s->file] ? frz__mask_clear_dead : NULL, .codec = s->codec, .pred = b->pred};
+                .mask_fn = s->masks[s->file] ? frz__mask_clear_dead : NULL, .codec = s->codec, .pred = b->pred, .memory_bytes = frz__flow_walk_bytes(b->t->db, 1, false)};
             TRY(frz__sst_scan_new(f->sst, &o, &s->open, err));
         }
         int rc = frz__sst_scan_next(s->open, max_rows, &s->wide, err);

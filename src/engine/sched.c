@@ -1,5 +1,6 @@
 /* sched.c — what happens by time: interval syncs, publishing by age, a failed flush or compaction tried again, files whose grace is over. One job of the pool sleeps until the next of these is due. */
 #include "engine/flow.h"
+#include "engine/tidy.h"
 #include "engine/watch.h"
 
 #define IDLE_NS ((int64_t)1000000000)
@@ -78,6 +79,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__flow_balance(db);
         *expired_at = now;
     }
+    frz__tidy_tend(db, now);
     frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
     frz__watch_tick(db, now);
@@ -91,7 +93,7 @@ static void tick(void *arg)
     frz__mutex_lock(&db->tick_mu);
     while (!atomic_load(&db->closing)) {
         frz__mutex_unlock(&db->tick_mu);
-        int64_t next = round_of(db, &synced_at, &expired_at);
+        int64_t next = frz__clock_rounds_are_off() ? frz__clock_mono_ns() + IDLE_NS : round_of(db, &synced_at, &expired_at);
         frz__mutex_lock(&db->tick_mu);
         if (!atomic_load(&db->closing) && !db->tick_woken) (void)frz__cond_wait_until(&db->tick, &db->tick_mu, next);
         db->tick_woken = false;

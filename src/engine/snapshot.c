@@ -9,6 +9,7 @@ struct view *frz__view_latest(struct table *t, uint64_t *seq)
     for (;;) {
         unsigned ticket = frz__epoch_enter(t->db->epochs);
         struct view *v = atomic_load_explicit(&t->view, memory_order_acquire);
+        FAILPOINT_QUIET("snapshot.view");
         *seq = atomic_load_explicit(&t->db->seq_visible, memory_order_acquire);
         bool same = atomic_load_explicit(&t->view, memory_order_acquire) == v;
         if (same) frz__view_acquire(v);

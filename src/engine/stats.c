@@ -134,6 +134,8 @@ static void add_db(struct db *db, frz_stats *s)
     s->log_segments = wal.segments;
     s->log_segments_recycled = wal.recycled;
     s->log_archived = wal.archived;
+    s->log_archive_waiting = wal.archive_waiting;
+    s->log_archive_given_up = wal.archive_given_up;
     s->log_archive_failures = stat_get(&db->archive_failures);
     s->events = frz__events_last(db->events);
 }

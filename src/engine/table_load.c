@@ -4,6 +4,7 @@
 #include "engine/flow.h"
 #include "engine/lease.h"
 #include "engine/tables.h"
+#include "engine/tidy.h"
 #include "types/row_conv.h"
 
 /* That V can be T's, and T's settings under it. */
@@ -26,6 +27,7 @@ int frz__table_take_version(struct table *t, struct version *v, frz_error *err)
     memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
     TRY(check_version(t, v, &t->settings, err));
     frz__flow_take_limits(t);
+    frz__tidy_interval(t);
     return FRZ_OK;
 }
 

@@ -1,6 +1,7 @@
 /* table_props.c — the properties of a table: what may be set, at creation and after. */
 #include "engine/flow.h"
 #include "engine/tables.h"
+#include "engine/tidy.h"
 
 int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_error *err)
 {
@@ -23,6 +24,7 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
     frz__mutex_lock(&t->view_mu);
     t->settings = *s;
     frz__flow_take_limits(t);
+    frz__tidy_interval(t);
     frz__mutex_unlock(&t->view_mu);
     frz__flow_weigh(t);
     frz__flow_wake(t->db);

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "engine/sweep.h"
 #include "engine/tables.h"
 
 #define NAME_BYTES_MAX 200
@@ -47,6 +48,7 @@ void frz__table_release(struct table *t)
     const allocator *a = t->a;
     frz__flow_view_changes(t, atomic_load(&t->view), NULL);
     frz__view_release(atomic_load(&t->view));
+    frz__sweep_drop(t);
     frz__version_release(t->version);
     for (size_t i = 0; i < t->del_count; i++) frz__delfile_clear(a, &t->dels[i]);
     for (size_t i = 0; i < t->pending_count; i++) frz__free(a, t->pending[i].path);
@@ -77,6 +79,7 @@ int frz__table_new(struct db *db, const char *name, struct table **out, frz_erro
     t->a = a;
     t->jobs_a = budget_of(db->budget, MEM_JOBS);
     atomic_store(&t->refs, 1);
+    atomic_store(&t->tidy_at_ns, INT64_MAX);
     frz__mutex_init(&t->flush_mu, RANK_TABLE_FLUSH, "table.flush");
     frz__mutex_init(&t->commit_mu, RANK_TABLE_COMMIT, "table.commit");
     frz__mutex_init(&t->view_mu, RANK_VIEW, "table.view");

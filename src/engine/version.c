@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/failpoint.h"
 #include "engine/paths.h"
 #include "iceberg/ice_posdel.h"
 #include "puffin/puffin.h"
@@ -112,31 +113,47 @@ static int read_into(struct table *t, struct arena *ar, const char *path, slice 
     return rc;
 }
 
+/* A reader loses races with a writer that removes what it has superseded: a newest version that can't be read any more is looked for again, as long as there is a newer one. */
+static bool outrun(struct table *t, int64_t n, int rc)
+{
+    int64_t now = n;
+    return rc == FRZ_CORRUPT && newest(t, &now, NULL) == FRZ_OK && now != n;
+}
+
+static int read_newest(struct table *t, struct arena *ar, int64_t *n, struct ice_meta **out, size_t *bytes, frz_error *err)
+{
+    char path[PATH_BYTES];
+    slice json;
+    int rc = newest(t, n, err);
+    if (rc != FRZ_OK) return rc;
+    FAILPOINT("version.found", err);
+    TRY(version_path(t, *n, path, err));
+    TRY(read_into(t, ar, path, &json, err));
+    *bytes = json.len;
+    rc = frz__ice_meta_parse(t->a, ar, json, out, err);
+    return rc < 0 ? frz__err_context(err, "%s: %s", t->name, path), rc : FRZ_OK;
+}
+
 int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err)
 {
     struct arena ar = ARENA_INIT(t->a);
     struct ice_meta *now = NULL;
-    char path[PATH_BYTES];
     int64_t n = 0;
-    slice json;
-    int rc = FRZ_OK;
-    *out = false;
-    CHECK(newest(t, &n, err));
-    if (rc != FRZ_OK) goto done;
-    if (n == v->number) {
+    size_t bytes;
+    int rc = newest(t, &n, err);
+    if (rc == FRZ_OK && n == v->number) {
         *out = frz__ice_snapshot(v->meta, id) != NULL;
-        goto done;
+        return FRZ_OK;
     }
-    CHECK(version_path(t, n, path, err));
-    CHECK(read_into(t, &ar, path, &json, err));
-    CHECK_CTX(frz__ice_meta_parse(t->a, &ar, json, &now, err), err, "%s: %s", t->name, path);
-    *out = strcmp(now->uuid, v->meta->uuid) == 0 && frz__ice_snapshot(now, id);
-done:
+    do {
+        frz__arena_clear(&ar);
+        rc = read_newest(t, &ar, &n, &now, &bytes, err);
+    } while (outrun(t, n, rc));
+    *out = rc == FRZ_OK && strcmp(now->uuid, v->meta->uuid) == 0 && frz__ice_snapshot(now, id);
     frz__ice_meta_release(now);
     frz__arena_clear(&ar);
     return rc < 0 ? rc : FRZ_OK;
 }
-
 
 static int read_iceberg_path(struct table *t, struct arena *ar, slice location, slice path, slice *out, frz_error *err)
 {
@@ -163,35 +180,32 @@ int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *
     return rc;
 }
 
+static int load_newest(struct table *t, struct version *v, frz_error *err)
+{
+    int rc = read_newest(t, &v->ar, &v->number, &v->meta, &v->metadata_bytes, err);
+    if (rc != FRZ_OK || v->meta->current_snapshot_id < 0) return rc;
+    const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
+    if (!s) return frz__err_corrupt(err, "%s: v%" PRId64 ".metadata.json: current-snapshot-id %" PRId64 " is not among the snapshots", t->name, v->number, v->meta->current_snapshot_id);
+    return frz__version_tree(t, &v->ar, v->meta, s, &v->tree, err);
+}
+
 int frz__version_load(struct table *t, struct version **out, frz_error *err)
 {
-    struct version *v = NULL;
-    char path[PATH_BYTES];
-    slice json;
-    int rc = FRZ_OK;
-    CHECK(ALLOC_NEW(&v, t->a, struct version, err));
-    v->a = t->a;
-    v->ar = ARENA_INIT(t->a);
-    atomic_store(&v->refs, 1);
-    CHECK(newest(t, &v->number, err));
-    if (rc != FRZ_OK) goto done;
-    CHECK(version_path(t, v->number, path, err));
-    CHECK(read_into(t, &v->ar, path, &json, err));
-    v->metadata_bytes = json.len;
-    CHECK_CTX(frz__ice_meta_parse(t->a, &v->ar, json, &v->meta, err), err, "%s: %s", t->name, path);
-    if (v->meta->current_snapshot_id >= 0) {
-        const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
-        if (!s) {
-            rc = frz__err_corrupt(err, "%s: %s: current-snapshot-id %" PRId64 " is not among the snapshots", t->name, path, v->meta->current_snapshot_id);
-            goto done;
+    for (;;) {
+        struct version *v = NULL;
+        TRY(ALLOC_NEW(&v, t->a, struct version, err));
+        v->a = t->a;
+        v->ar = ARENA_INIT(t->a);
+        atomic_store(&v->refs, 1);
+        int rc = load_newest(t, v, err);
+        if (rc == FRZ_OK) {
+            *out = v;
+            return FRZ_OK;
         }
-        CHECK(frz__version_tree(t, &v->ar, v->meta, s, &v->tree, err));
+        bool again = outrun(t, v->number, rc);
+        frz__version_release(v);
+        if (!again) return rc;
     }
-    *out = v;
-    v = NULL;
-done:
-    frz__version_release(v);
-    return rc;
 }
 
 /* ── the files of a snapshot ── */

@@ -135,6 +135,9 @@ done:
     return rc;
 }
 
+/* Moments are for restores, from an archive. */
+static int64_t archive_time(const struct db *db) { return db->archive ? frz__clock_wall_us() : 0; }
+
 /* The leader's place and flush_mu held: nobody else makes views now. What may fail comes before the log's word, after which no row of the older schema may be logged. */
 static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfile *const *files, size_t file_count, uint64_t flushed, int64_t snapshot_id, struct hold *hold,
     frz_error *err)
@@ -165,7 +168,7 @@ static int rotate_schema_leading(struct table *t, frz_schema *schema, struct vfi
     frz__mutex_unlock(&t->view_mu);
     CHECK(rc);
     frz__table_wal_line(t, t->version, at + 1, &line);
-    if (db->wal) CHECK(frz__wal_add_table(db->wal, &line, err));
+    if (db->wal) CHECK(frz__wal_add_table_at(db->wal, &line, archive_time(db), err));
     frz__mutex_lock(&t->view_mu);
     t->rot_seq = db->seq_next - 1;
     t->active = fresh;
@@ -275,7 +278,7 @@ int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
     lead_alone(db, &w);
-    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, err);
+    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, archive_time(db), err);
     if (rc >= 0) {
         t->drop_logged = true;
         rc = frz__wal_sync(db->wal, err);
@@ -291,7 +294,7 @@ int frz__log_table(struct db *db, struct table *t, frz_error *err)
     struct version *v = frz__version_acquire(t);
     frz__table_wal_line(t, v, 1, &line);
     lead_alone(db, &w);
-    int rc = frz__wal_add_table(db->wal, &line, err);
+    int rc = frz__wal_add_table_at(db->wal, &line, archive_time(db), err);
     leave_alone(db, &w);
     frz__version_release(v);
     return rc;
@@ -321,6 +324,7 @@ void frz__log_release(struct db *db)
         frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
         (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
     } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
+    if (db->archive) frz__archive_tell_gap(db);
     leave_alone(db, &w);
 }
 

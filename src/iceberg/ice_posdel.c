@@ -98,7 +98,7 @@ int frz__posdel_read(const allocator *a, struct pq_source source, struct codec_c
     const size_t columns[2] = {(size_t)path_col, (size_t)pos_col};
     *rows = frz__pq_rows(f);
     CHECK(frz__vecs_init(&out, a, types, 2, err));
-    CHECK(frz__pq_scan_new(f, columns, types, 2, NULL, 0, ctx, &scan, err));
+    CHECK(frz__pq_scan_new(a, f, columns, types, 2, NULL, 0, ctx, &scan, err));
     for (;;) {
         uint64_t first = 0;
         CHECK(frz__pq_scan_next(scan, CHUNK_ROWS, &out, &first, err));

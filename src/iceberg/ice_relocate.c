@@ -17,9 +17,9 @@ struct move {
 /* S with the new beginning; FRZ_UNSUPPORTED if it is not below the old one. */
 static int move_path(const struct move *m, slice s, slice *out)
 {
-    if (!slice_has_prefix(s, m->from) || s.len <= m->from.len + 1 || s.data[m->from.len] != '/')
+    slice rest;
+    if (!frz__ice_path_within(m->from, s, &rest))
         return frz__err(m->err, FRZ_UNSUPPORTED, "%.*s is not under the table's location %.*s, and can't be moved with it", (int)frz__utf8_prefix(s, 200), s.data, (int)frz__utf8_prefix(m->from, 200), m->from.data);
-    slice rest = slice_of(s.data + m->from.len, s.len - m->from.len);
     return frz__ice_printf(m->ar, out, m->err, "%.*s%.*s", (int)m->to.len, (const char *)m->to.data, (int)rest.len, (const char *)rest.data);
 }
 
@@ -136,7 +136,7 @@ static int relocate(struct move *m, struct ice_meta *meta, const struct ice_tree
     TRY(frz__ice_dup(m->ar, m->to, &meta->location, m->err));
     for (size_t i = 0; i < meta->property_count; i++) {
         slice v = meta->properties[i].value;
-        if (slice_has_prefix(v, m->from) && v.len > m->from.len + 1 && v.data[m->from.len] == '/') TRY(move_path(m, v, &meta->properties[i].value));
+        if (frz__ice_path_within(m->from, v, &(slice){0})) TRY(move_path(m, v, &meta->properties[i].value));
     }
     meta->statistics = meta->partition_statistics = slice_str("[]");
     meta->metadata_log_count = 0; /* what it names is where the table was */

@@ -27,7 +27,7 @@ static bool width_of(slice s, int64_t *out)
     }
     for (size_t i = 0; s.len && i < FRZ_ARRAY_LEN(units); i++) {
         int64_t n;
-        if (s.data[s.len - 1] != units[i].unit || !whole(slice_of(s.data, s.len - 1), WIDTH_MAX_MS / units[i].ms, &n)) continue;
+        if (s.data[s.len - 1] != (uint8_t)units[i].unit || !whole(slice_of(s.data, s.len - 1), WIDTH_MAX_MS / units[i].ms, &n)) continue;
         *out = n * units[i].ms;
         return true;
     }

@@ -15,6 +15,23 @@ void *frz__ice_array(struct arena *ar, size_t count, size_t bytes, frz_error *er
     return p;
 }
 
+/* Without the scheme of local files, if that is what it has. */
+static slice local_path(slice s)
+{
+    slice scheme = slice_str("file:"), rest;
+    if (!slice_has_prefix(s, scheme) || s.len == scheme.len || s.data[scheme.len] != '/') return s;
+    rest = slice_of(s.data + scheme.len, s.len - scheme.len);
+    return rest.len > 2 && memcmp(rest.data, "///", 3) == 0 ? slice_of(rest.data + 2, rest.len - 2) : rest;
+}
+
+bool frz__ice_path_within(slice location, slice path, slice *rest)
+{
+    slice at = local_path(location), s = local_path(path);
+    if (!slice_has_prefix(s, at) || s.len <= at.len + 1 || s.data[at.len] != '/') return false;
+    *rest = slice_of(s.data + at.len, s.len - at.len);
+    return true;
+}
+
 int frz__ice_dup(struct arena *ar, slice s, slice *out, frz_error *err)
 {
     *out = slice_of(NULL, 0);

@@ -100,4 +100,8 @@ struct ice_tree {
     struct ice_manifest *manifests;
     size_t count;
 };
+
+/* Whether PATH lies below LOCATION; *REST is what is behind it, beginning with its slash, and points into PATH. file:///w, file:/w and /w are one place: engines that were given a table by its folder write
+ * the last two beside the first. */
+bool frz__ice_path_within(slice location, slice path, slice *rest);
 #endif

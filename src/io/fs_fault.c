@@ -218,11 +218,15 @@ enum need { LOOKS, CHANGES, NEEDS_SPACE };
 /* ERRNO that the call is to fail with, or 0; *CUTS: it is the last. */
 static bool stopped(const struct fault *x) { return x->plan.stop_call && x->counts.calls >= x->plan.stop_call; }
 
+static _Thread_local uint64_t work;
+uint64_t frz__fs_fault_work(void) { return work; }
+
 static int gate(struct fault *x, enum need need, bool *cuts, const char *path, frz_error *err)
 {
     *cuts = false;
     if (x->cut) return frz__err_os(err, EIO, "%s: the power is cut", path);
     x->counts.calls++;
+    work++;
     if (need != LOOKS) x->counts.changes++;
     const struct fs_fault_plan *p = &x->plan;
     if (p->fail_call && x->counts.calls >= p->fail_call && x->counts.calls - p->fail_call < (p->fail_calls ? p->fail_calls : 1))
@@ -451,6 +455,7 @@ static int x_list(struct fs *fs, const char *dir, int (*fn)(void *ctx, const cha
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, dir, err);
     if (rc == FRZ_OK) rc = frz__memfs_list(&x->t, dir, &l, err);
+    for (size_t at = 0; rc == FRZ_OK && at < l.names.len; work++) at += 2 + strlen((const char *)l.names.data + at + 1);
     rc = leave(x, rc, false, dir, err);
     return rc == FRZ_OK ? frz__memfs_list_call(&l, fn, ctx) : rc;
 }

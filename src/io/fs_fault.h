@@ -34,6 +34,7 @@ struct fs_fault_counts { uint64_t calls, changes, file_syncs, dir_syncs, site[SY
 FRZ_NODISCARD int frz__fs_fault_new(const allocator *a, uint64_t seed, struct fs **out, frz_error *err);
 void frz__fs_fault_plan(struct fs *fs, const struct fs_fault_plan *plan); /* counts begin anew */
 struct fs_fault_counts frz__fs_fault_counts(struct fs *fs);
+uint64_t frz__fs_fault_work(void); /* of this thread, ever, on any such fs: calls, and names that a list gave */
 void frz__fs_fault_cut(struct fs *fs); /* now */
 bool frz__fs_fault_is_cut(struct fs *fs);
 /* A fresh fs with what survives a cut at this moment; FS stays, to be rebooted with other seeds too. SEED 0: nothing that was not synced; 1: all of it; 2: of names the last change alone, with

@@ -125,9 +125,9 @@ FRZ_NODISCARD int frz__pq_page_read(struct pq_file *f, size_t group, size_t colu
 /* Streams the rows [from, to) of the file, or of several ranges, over some columns. */
 struct pq_scan;
 struct pq_range { uint64_t from, to; };
-/* RANGES ascend and do not overlap; copied. NULL, 0 = the whole file. TYPES[i]: what to decode COLUMNS[i] as. */
-FRZ_NODISCARD int frz__pq_scan_new(struct pq_file *f, const size_t *columns, const frz_type *types, size_t count, const struct pq_range *ranges, size_t range_count, struct codec_ctx *codec,
-                                   struct pq_scan **out, frz_error *err);
+/* A: for what it reads ahead and holds, whoever's the file's is. RANGES ascend and do not overlap; copied. NULL, 0 = the whole file. TYPES[i]: what to decode COLUMNS[i] as. */
+FRZ_NODISCARD int frz__pq_scan_new(const allocator *a, struct pq_file *f, const size_t *columns, const frz_type *types, size_t count, const struct pq_range *ranges, size_t range_count,
+                                   struct codec_ctx *codec, struct pq_scan **out, frz_error *err);
 /* Resets OUT (made for COUNT columns of TYPES) and fills it with at most MAX_ROWS consecutive rows; FIRST_ROW = the file position of its first. FRZ_DONE at the end. */
 FRZ_NODISCARD int frz__pq_scan_next(struct pq_scan *s, size_t max_rows, struct vecs *out, uint64_t *first_row, frz_error *err);
 /* Reads ahead BYTES at most, all columns together, and a page of each at least; before the first batch. */

@@ -21,6 +21,7 @@ struct scan_col {
     uint64_t bytes_at;
 };
 struct pq_scan {
+    const allocator *a;
     struct pq_file *f;
     struct codec_ctx *ctx;
     size_t count, range_count, range;
@@ -40,7 +41,7 @@ static int copy_ranges(struct pq_scan *s, const struct pq_range *ranges, size_t 
         ranges = &all;
         count = 1;
     }
-    s->ranges = (struct pq_range *)frz__alloc_array(s->f->a, count ? count : 1, sizeof *s->ranges);
+    s->ranges = (struct pq_range *)frz__alloc_array(s->a, count ? count : 1, sizeof *s->ranges);
     if (!s->ranges) return frz__err_no_memory(err, count * sizeof *s->ranges);
     for (size_t i = 0; i < count; i++) {
         if (ranges[i].from < before || ranges[i].to < ranges[i].from || ranges[i].to > rows)
@@ -64,26 +65,27 @@ static int open_col(struct pq_scan *s, size_t i, size_t column, frz_type type, f
     }
     c->column = column;
     c->group = c->hold_page = NONE;
-    frz__vec_init(&c->dict, s->f->a, type);
-    frz__vec_init(&c->hold, s->f->a, type);
-    c->bytes = BUF_INIT(s->f->a, 0);
+    frz__vec_init(&c->dict, s->a, type);
+    frz__vec_init(&c->hold, s->a, type);
+    c->bytes = BUF_INIT(s->a, 0);
     return FRZ_OK;
 }
 
-int frz__pq_scan_new(struct pq_file *f, const size_t *columns, const frz_type *types, size_t count, const struct pq_range *ranges, size_t range_count, struct codec_ctx *codec, struct pq_scan **out,
-                     frz_error *err)
+int frz__pq_scan_new(const allocator *a, struct pq_file *f, const size_t *columns, const frz_type *types, size_t count, const struct pq_range *ranges, size_t range_count, struct codec_ctx *codec,
+                     struct pq_scan **out, frz_error *err)
 {
     struct pq_scan *s;
     int rc;
     *out = NULL;
-    TRY(ALLOC_NEW(&s, f->a, struct pq_scan, err));
+    TRY(ALLOC_NEW(&s, a, struct pq_scan, err));
+    s->a = a;
     s->f = f;
     s->ctx = codec;
     s->read_bytes = READ_BYTES_ALL / (count ? count : 1);
     if (s->read_bytes < READ_BYTES_MIN) s->read_bytes = READ_BYTES_MIN;
     if (s->read_bytes > READ_BYTES_MAX) s->read_bytes = READ_BYTES_MAX;
     CHECK(copy_ranges(s, ranges, range_count, err));
-    s->cols = (struct scan_col *)frz__alloc_array(f->a, count ? count : 1, sizeof *s->cols);
+    s->cols = (struct scan_col *)frz__alloc_array(a, count ? count : 1, sizeof *s->cols);
     if (!s->cols) CHECK(frz__err_no_memory(err, count * sizeof *s->cols));
     for (; s->count < count; s->count++) CHECK(open_col(s, s->count, columns[s->count], types[s->count], err));
     *out = s;
@@ -101,9 +103,9 @@ void frz__pq_scan_free(struct pq_scan *s)
         frz__vec_clear(&s->cols[i].hold);
         buf_clear(&s->cols[i].bytes);
     }
-    frz__free(s->f->a, s->cols);
-    frz__free(s->f->a, s->ranges);
-    frz__free(s->f->a, s);
+    frz__free(s->a, s->cols);
+    frz__free(s->a, s->ranges);
+    frz__free(s->a, s);
 }
 
 void frz__pq_scan_read_ahead(struct pq_scan *s, size_t bytes)

@@ -12,6 +12,10 @@ struct known {
     uint8_t uuid[16];
     uint64_t table_no;  /* that it has at this place of the log; 0 = none */
     frz_schema *schema; /* that its rows are written under */
+    bool changed;  /* … and it was another before: the table follows */
+    bool followed; /* the table has it, or has a newer one: */
+    frz_schema *now; /* counted; the table's as it was followed */
+    bool same;       /* their rows are the same bytes */
     char name[208];
     struct table *t; /* counted; NULL = not there yet, or dropped */
     bool wanted;     /* it is to be made, if it is not dropped before the end */
@@ -84,11 +88,21 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
     } else if (other && other != k) {
         other->table_no = 0; /* the next process gives numbers anew */
     }
+    if (k->schema && !frz__schema_same(k->schema, schema)) k->changed = true;
     frz__schema_release(k->schema);
     k->schema = schema;
+    k->followed = false;
     k->table_no = line->table_no;
     snprintf(k->name, sizeof k->name, "%.*s", (int)line->name.len, line->name.data);
     return FRZ_OK;
+}
+
+static void note_schema(struct known *k)
+{
+    frz__schema_release(k->now);
+    k->now = frz__table_schema(k->t);
+    k->same = k->schema->schema_id == k->now->schema_id && frz__schema_same_rows(k->schema, k->now);
+    k->followed = true;
 }
 
 /* A table that was created after the backup: with its columns and key; what else it was given is not in the log. */
@@ -99,6 +113,7 @@ static int make_table(struct player *p, struct known *k, frz_error *err)
     int rc = frz__table_create(p->db, k->name, k->schema, &o, &k->t, err);
     if (rc == FRZ_EXISTS) rc = frz__err(err, FRZ_CORRUPT, "the archived log has a table %s that is another one than the backup's", k->name);
     k->wanted = false;
+    if (rc == FRZ_OK) note_schema(k);
     return rc;
 }
 
@@ -108,6 +123,21 @@ static int write_out(struct player *p, size_t least, frz_error *err)
     int rc = frz__write(p->db, p->batch, FRZ_SYNC_OFF, -1, NULL, err);
     frz__write_batch_reset(p->batch);
     return rc == FRZ_NOT_FOUND ? frz__err(err, FRZ_BUG, "a table that is replayed into was dropped") : rc;
+}
+
+/* The restored table gets the schema that the log's has. */
+static int follow(struct player *p, struct known *k, frz_error *err)
+{
+    note_schema(k);
+    if (frz__schema_same(k->now, k->schema) || (!k->changed && k->schema->schema_id <= k->now->schema_id)) return FRZ_OK;
+    TRY(write_out(p, 0, err)); /* those are of the older one */
+    if (atomic_load(&k->t->format_version) < 3 && frz__schema_check_format(k->schema, 2, NULL) < 0) TRY(frz__table_upgrade(k->t, 3, err));
+    int rc = frz__alter_to(k->t, k->schema, err);
+    if (rc >= 0) note_schema(k);
+    else
+        frz__err_context(err, "the columns of table %s were changed after sequence %" PRIu64 ", and can't be here", k->name,
+                         p->out->sequence);
+    return rc;
 }
 
 static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
@@ -146,23 +176,16 @@ static int play_op(struct player *p, uint64_t seq, const struct op *op, frz_erro
                                 seq, op->table_no);
     if (!k->t && k->wanted) TRY(make_table(p, k, err));
     if (!k->t) return FRZ_OK; /* dropped, or gone without having been */
-    frz_schema *now = atomic_load(&k->t->view)->schema;
+    if (!k->followed) TRY(follow(p, k, err));
     slice row = op->row;
-    if (op->kind == OP_PUT) {
-        TRY(frz__row_check(k->schema, row, err));
-        if (k->schema->schema_id > now->schema_id)
-            return frz__err(err, FRZ_UNSUPPORTED,
-                            "the columns of table %s were changed after the backup, before sequence %" PRIu64
-                            ": begin with a later backup, or stop before that",
-                            k->name, seq);
-        if (k->schema->schema_id != now->schema_id) {
-            buf_reset(&p->row);
-            TRY(frz__row_migrate(k->schema, row, now, &p->row, err));
-            row = buf_slice(&p->row);
-        }
+    if (op->kind == OP_PUT) TRY(frz__row_check(k->schema, row, err));
+    if (op->kind == OP_PUT && !k->same) {
+        buf_reset(&p->row);
+        TRY(frz__row_migrate(k->schema, row, k->now, &p->row, err));
+        row = buf_slice(&p->row);
     }
     p->out->replayed++;
-    return frz__write_batch_op(p->batch, k->t, now, op->kind, op->key, row, err);
+    return frz__write_batch_op(p->batch, k->t, k->now, op->kind, op->key, row, err);
 }
 
 /* Operations of the batch that begins at SEQ, of LEFT that the group still has. */
@@ -219,6 +242,17 @@ static int too_short(const struct player *p, const struct fs *archive, uint64_t 
                             archive->root, p->m->log_uuid, lacks, p->out->sequence);
 }
 
+/* What no row came of. */
+static int settle_tables(struct player *p, frz_error *err)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct known *k = &p->at[i];
+        if (k->wanted && k->table_no) TRY(make_table(p, k, err));
+        if (k->t && k->table_no && !k->followed) TRY(follow(p, k, err));
+    }
+    return FRZ_OK;
+}
+
 static int play(struct player *p, struct fs *archive, frz_error *err)
 {
     const struct wal_visitor v = {.ctx = p, .table = on_table, .group = on_group, .drop = on_drop, .moment = on_moment};
@@ -233,9 +267,8 @@ static int play(struct player *p, struct fs *archive, frz_error *err)
     if (!p->stopped && !report.found) return frz__err(err, FRZ_NOT_FOUND, "%s has nothing of the log %s", archive->root, p->m->log_uuid);
     if (!p->stopped) rc = too_short(p, archive, lacks, err);
     if (rc != FRZ_OK) return rc;
-    for (size_t i = 0; i < p->count; i++)
-        if (p->at[i].wanted && p->at[i].table_no) TRY(make_table(p, &p->at[i], err));
-    return write_out(p, 0, err);
+    TRY(write_out(p, 0, err));
+    return settle_tables(p, err);
 }
 
 int frz__replay(struct db *db, const struct backup_manifest *m, const struct restore_request *r, struct restore_result *out, frz_error *err)
@@ -250,6 +283,7 @@ int frz__replay(struct db *db, const struct backup_manifest *m, const struct res
     if (rc >= 0) rc = play(&p, r->archive, err);
     for (size_t i = 0; i < p.count; i++) {
         frz__schema_release(p.at[i].schema);
+        frz__schema_release(p.at[i].now);
         frz__table_release(p.at[i].t);
     }
     if (p.batch) frz__write_batch_give(db, p.batch);

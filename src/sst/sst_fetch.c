@@ -113,7 +113,7 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
         if (!f->backs) CHECK(frz__err_no_memory(err, f->read_count * sizeof *f->backs));
         for (size_t i = 0; i < f->read_count; i++) frz__vec_init(&f->backs[i].vec, a, f->read_types[i]);
     } else if (f->read_count && f->range_count) {
-        CHECK(frz__pq_scan_new(s->impl->pq, f->read_leaf, f->read_types, f->read_count, f->ranges, f->range_count, f->codec, &f->scan, err));
+        CHECK(frz__pq_scan_new(a, s->impl->pq, f->read_leaf, f->read_types, f->read_count, f->ranges, f->range_count, f->codec, &f->scan, err));
         if (o->memory_bytes) frz__pq_scan_read_ahead(f->scan, o->memory_bytes / 2);
     }
     *out = f;

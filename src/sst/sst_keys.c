@@ -5,12 +5,18 @@
 #define SIGN32 UINT32_C(0x80000000)
 #define SIGN64 UINT64_C(0x8000000000000000)
 
-void frz__sst_keys_clear(struct sst_keys *k)
+void frz__sst_keys_drop_offsets(struct sst_keys *k)
 {
     frz__free(k->bytes.a, k->offsets);
-    buf_clear(&k->bytes);
     k->offsets = NULL;
-    k->offset_cap = k->rows = 0;
+    k->offset_cap = 0;
+}
+
+void frz__sst_keys_clear(struct sst_keys *k)
+{
+    frz__sst_keys_drop_offsets(k);
+    buf_clear(&k->bytes);
+    k->rows = 0;
 }
 
 size_t frz__sst_key_stride(const frz_schema *s)
@@ -120,6 +126,15 @@ static void note_shared(struct sst_keys *k)
     if (k->whole_heads && k->shared > shortest - 8) k->shared = shortest - 8;
 }
 
+/* Keys of a type of any length are often of one all the same: a search then needs no look at their offsets. */
+static void note_stride(struct sst_keys *k)
+{
+    size_t rows = k->rows, each = rows ? k->offsets[rows] / rows : 0;
+    for (size_t i = 0; i < rows; i++)
+        if (k->offsets[i] != i * each) return;
+    if (each * rows == (rows ? k->offsets[rows] : 0)) k->stride = each;
+}
+
 int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err)
 {
     k->rows = rows;
@@ -153,6 +168,7 @@ int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, siz
         }
         FRZ_ASSERT(to == k->bytes.data + k->offsets[i + 1]);
     }
+    note_stride(k);
     note_shared(k);
     return FRZ_OK;
 }
@@ -174,11 +190,24 @@ static inline uint64_t head_at(const struct sst_keys *k, size_t i)
     return load_u64_be(k->bytes.data + k->shared + (k->stride ? i * k->stride : k->offsets[i]));
 }
 
+#define AHEAD_MIN 16 /* keys in a range that is worth it */
+
+/* The keys that the next three steps over N keys from AT look at: from memory all at once, not one after another. */
+static inline void look_ahead(const struct sst_keys *k, size_t at, size_t n)
+{
+    for (size_t i = 1; i < 8; i++) {
+        size_t key = at + n * i / 8;
+        __builtin_prefetch(k->bytes.data + k->shared + (k->stride ? key * k->stride : k->offsets[key]));
+    }
+}
+
 /* The first key from AT whose head is not below HEAD. */
 static size_t heads_lower(const struct sst_keys *k, size_t at, uint64_t head)
 {
-    for (size_t n = k->rows - at; n;) {
+    unsigned step = 0;
+    for (size_t n = k->rows - at; n; step++) {
         size_t half = n / 2;
+        if (n >= AHEAD_MIN && step % 3 == 0) look_ahead(k, at, n);
         bool right = head_at(k, at + half) < head;
         at = right ? at + half + 1 : at;
         n = right ? n - half - 1 : half;

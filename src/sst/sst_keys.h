@@ -5,7 +5,7 @@
 #include "types/vec.h"
 
 struct sst_keys {
-    size_t rows, stride; /* stride 0: offsets hold */
+    size_t rows, stride; /* bytes of each; 0: they differ, and offsets hold */
     size_t shared;       /* bytes that all begin with, if they ascend; where all have eight, so many fewer that eight are left of each */
     bool whole_heads;    /* … they are */
     struct buf bytes;
@@ -18,7 +18,8 @@ static inline slice sst_key(const struct sst_keys *k, size_t i)
     return k->stride ? slice_of(k->bytes.data + i * k->stride, k->stride) : slice_of(k->bytes.data + k->offsets[i], k->offsets[i + 1] - k->offsets[i]);
 }
 void frz__sst_keys_clear(struct sst_keys *k);
-/* Bytes of every key of S; 0 = they differ. */
+void frz__sst_keys_drop_offsets(struct sst_keys *k); /* nobody asks for them where there is a stride; the next encoding makes them anew */
+/* Bytes of every key of S; 0 = they may differ. */
 size_t frz__sst_key_stride(const frz_schema *s);
 /* Rows [FROM, FROM + ROWS) of COLS (in key order, without nulls) → K, reset first. */
 FRZ_NODISCARD int frz__sst_keys_encode(const frz_schema *s, const struct vec *const *cols, size_t from, size_t rows, struct sst_keys *k, frz_error *err);

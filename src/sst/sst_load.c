@@ -286,6 +286,7 @@ static int stripe_read(struct sst *s, uint64_t page, struct codec_ctx *codec, st
     st->a = a;
     st->keys = SST_KEYS_INIT(a);
     CHECK(frz__sst_read_stripe(s, page, codec, &st->keys, err));
+    if (st->keys.stride) frz__sst_keys_drop_offsets(&st->keys);
     count(&s->env.counters->key_pages_read);
     CHECK(frz__sst_load_index(s, &ix, &pin, err));
     if (frz__sst_fence_cmp(&ix->fence, (size_t)page, sst_key(&st->keys, 0)) != 0)

@@ -225,10 +225,12 @@ static int one(struct work *w, size_t at, const frz_alter *c)
 
 /* ── the whole ── */
 
-static int begin(struct work *w)
+static int32_t max32(int32_t a, int32_t b) { return a > b ? a : b; }
+
+/* Begins with the columns of S. */
+static int begin(struct work *w, const frz_schema *s)
 {
-    const frz_schema *s = w->b->schema;
-    w->last_id = w->b->last_column_id > s->last_column_id ? w->b->last_column_id : s->last_column_id;
+    w->last_id = max32(max32(w->b->last_column_id, w->b->schema->last_column_id), s->last_column_id);
     w->cap = s->count + 8;
     w->cols = (frz_column *)frz__alloc_array(w->a, w->cap, sizeof *w->cols);
     if (!w->cols) return frz__err_no_memory(w->err, w->cap * sizeof *w->cols);
@@ -247,7 +249,8 @@ static int begin(struct work *w)
     return FRZ_OK;
 }
 
-static int finish(struct work *w, frz_schema **out)
+/* WANTED: its id, where it is free; -1 = any. */
+static int finish(struct work *w, int32_t wanted, frz_schema **out)
 {
     const frz_schema *base = w->b->schema;
     frz_schema *s = NULL;
@@ -265,8 +268,10 @@ static int finish(struct work *w, frz_schema **out)
     s->schema_id = -1;
     for (size_t i = 0; i < w->b->schema_count; i++) {
         if (w->b->ids[i] > highest) highest = w->b->ids[i];
+        if (w->b->ids[i] == wanted) wanted = -1;
         if (w->b->schemas[i] && frz__schema_same(w->b->schemas[i], s)) s->schema_id = w->b->ids[i];
     }
+    if (s->schema_id < 0 && wanted != base->schema_id) s->schema_id = wanted;
     if (s->schema_id < 0 && highest == INT32_MAX) CHECK(frz__err(w->err, FRZ_TOO_LARGE, "no schema id is left"));
     if (s->schema_id < 0) s->schema_id = highest + 1;
     CHECK(frz__schema_seal(s, true, w->err));
@@ -286,7 +291,7 @@ int frz__evolve(const allocator *a, const struct evolve_base *b, const frz_alter
     int rc = FRZ_OK;
     *out = NULL;
     if (!changes || count == 0) return frz__err(err, FRZ_INVALID, "no changes are given");
-    CHECK(begin(&w));
+    CHECK(begin(&w, b->schema));
     uint32_t stride = changes->struct_size;
     for (size_t i = 0; i < count; i++) {
         frz_alter c = FRZ_ALTER_INIT;
@@ -297,8 +302,37 @@ int frz__evolve(const allocator *a, const struct evolve_base *b, const frz_alter
                            stride));
         CHECK(one(&w, i, &c));
     }
-    CHECK(finish(&w, out));
+    CHECK(finish(&w, -1, out));
 done:
+    frz__free(a, w.cols);
+    return rc;
+}
+
+/* Each column that is in both can take the other's values, and a new one has values for the rows that are there. */
+static int check_follows(const frz_schema *from, const frz_schema *to, frz_error *err)
+{
+    if (!frz__schema_same_key(from, to)) return frz__err(err, FRZ_UNSUPPORTED, "its primary key became another");
+    for (size_t i = 0; i < to->count; i++) {
+        const struct column *c = &to->columns[i];
+        int64_t at = frz__schema_find_id(from, c->id);
+        const struct column *old = at < 0 ? NULL : &from->columns[at];
+        if (!old && c->required && c->initial.type == FRZ_NULL)
+            return frz__err(err, FRZ_UNSUPPORTED, COLUMN_FMT " came, is required and has no default for the rows that are there",
+                            COLUMN_ARG(c));
+        if (old && !frz__type_eq(old->type, c->type) && !frz__type_promotes(old->type, c->type))
+            return frz__err(err, FRZ_UNSUPPORTED, COLUMN_FMT " became of a type that its values may not fit", COLUMN_ARG(c));
+        if (old && !old->required && c->required) return frz__err(err, FRZ_UNSUPPORTED, COLUMN_FMT " became required", COLUMN_ARG(c));
+    }
+    return FRZ_OK;
+}
+
+int frz__evolve_to(const allocator *a, const struct evolve_base *b, const frz_schema *to, frz_schema **out, frz_error *err)
+{
+    struct work w = {.b = b, .a = a, .err = err};
+    *out = NULL;
+    TRY(check_follows(b->schema, to, err));
+    int rc = begin(&w, to);
+    if (rc >= 0) rc = finish(&w, to->schema_id, out);
     frz__free(a, w.cols);
     return rc;
 }

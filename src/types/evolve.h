@@ -22,6 +22,9 @@ struct evolve_base {
 };
 /* *OUT: the next schema, sealed and counted; its last_column_id is the table's. NULL: the changes come to nothing. FRZ_INVALID, FRZ_UNSUPPORTED, FRZ_TOO_LARGE: the rule. */
 FRZ_NODISCARD int frz__evolve(const allocator *a, const struct evolve_base *b, const frz_alter *changes, size_t count, frz_schema **out, frz_error *err);
+/* The same for a schema that is given as a whole: what another copy of the table became (ship/replay.h). It keeps its id where the table has none of that number. FRZ_UNSUPPORTED where rows of the current one can't
+ * become rows of it. */
+FRZ_NODISCARD int frz__evolve_to(const allocator *a, const struct evolve_base *b, const frz_schema *to, frz_schema **out, frz_error *err);
 /* Iceberg's metadata columns: a table's own may not be named so, in any case. */
 bool frz__column_name_reserved(slice name);
 #endif

@@ -101,7 +101,7 @@ int frz__value_from_json(const struct json *j, frz_type t, struct arena *ar, frz
 static bool is_whole(slice number)
 {
     for (size_t i = 0; i < number.len; i++)
-        if (memchr(".eE", number.data[i], 3)) return false;
+        if (number.data[i] == '.' || (number.data[i] | 32) == 'e') return false;
     return true;
 }
 
@@ -139,7 +139,7 @@ static size_t plain_decimal(slice number, char out[2 * DIGITS_MAX + 4])
     if (point > DIGITS_MAX || point < -DIGITS_MAX) return 0;
     if (negative) out[len++] = '-';
     if (point <= 0) out[len++] = '0';
-    for (long i = 0; i < point; i++) out[len++] = i < (long)n ? digits[i] : '0';
+    for (long i = 0; i < point; i++) out[len++] = (char)(i < (long)n ? digits[i] : '0');
     if (point < (long)n) out[len++] = '.';
     for (long i = point; i < 0; i++) out[len++] = '0';
     for (long i = point > 0 ? point : 0; i < (long)n; i++) out[len++] = digits[i];

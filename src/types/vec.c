@@ -194,8 +194,7 @@ void frz__vec_get(const struct vec *v, size_t i, frz_value *out)
     *out = value_null();
     if (vec_is_null(v, i)) return;
     out->type = v->type.id;
-    size_t w = frz__type_width(v->type);
-    switch (v->type.id) {
+    switch (v->type.id) { /* a row at a time: the common widths are constants */
     case FRZ_BOOLEAN: out->as.boolean = bit_get(v->data, i); break;
     case FRZ_STRING:
     case FRZ_BINARY:
@@ -204,10 +203,20 @@ void frz__vec_get(const struct vec *v, size_t i, frz_value *out)
         break;
     case FRZ_UUID:
     case FRZ_FIXED:
-        out->as.bytes.data = v->data + i * w;
-        out->as.bytes.len = w;
+        out->as.bytes.len = frz__type_width(v->type);
+        out->as.bytes.data = v->data + i * out->as.bytes.len;
         break;
-    default: memcpy(&out->as, v->data + i * w, w); break;
+    case FRZ_LONG:
+    case FRZ_DOUBLE:
+    case FRZ_TIMESTAMP: memcpy(&out->as, v->data + i * 8, 8); break;
+    case FRZ_INT:
+    case FRZ_DATE:
+    case FRZ_FLOAT: memcpy(&out->as, v->data + i * 4, 4); break;
+    default: {
+        size_t w = frz__type_width(v->type);
+        memcpy(&out->as, v->data + i * w, w);
+        break;
+    }
     }
 }
 

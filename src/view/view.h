@@ -55,6 +55,12 @@ struct view *frz__view_acquire(struct view *v);
 void frz__view_release(struct view *v); /* NULL is fine */
 FRZ_NODISCARD int frz__view_check(const struct view *v, frz_error *err); /* the invariants; FRZ_BUG */
 
+/* The live rows of run RUN in key order, as frz__sst_iter_new gives those of one file; a file is opened when its turn comes, and those that O's bounds leave out are not. O's mask is not looked at: each file's
+ * own is taken. V, and what O points to, live as long. */
+FRZ_NODISCARD int frz__view_iter_run(const struct view *v, const struct run *run, const struct sst_scan_options *o, struct iter **out, frz_error *err);
+/* May one of RUN's files hold a key in [from, to)? As in iterators: data NULL = open. */
+bool frz__view_run_meets(const struct view *v, const struct run *run, slice from, slice to);
+
 /* Where a key lives in the files. */
 struct place { int64_t file; uint64_t pos; }; /* file index in the view, -1 = in none, or dead */
 /* KEYS ascend strictly. The one live row of each, masks honoured. */

@@ -5,11 +5,12 @@
  *             fragment, never across a block: u32 crc32c | u32 length | u8 type (1 full 2 first 3 middle 4 last) | payload. The CRC covers log uuid, epoch, segment number, offset in the segment, then length, type
  *             and payload: a record of a recycled segment's former life, of another log, or at another place never parses as ours.
  *             record payload: u8 kind — 1 group: u64 base_seq | u32 ops | u64 durable_upto | ops as batch.h writes them · 2 dictionary: table_no → uuid, name, schema id → schema JSON, low-water ·
- *             3 drop: table_no · 4 skip: seqs first…last that were refused after they were assigned · 5 moment: when the group that follows was written, and its batches
+ *             3 drop: table_no · 4 skip: seqs first…last that were refused after they were assigned · 5 moment: when the group that follows was written, and its batches; or, of no batches, when the line or
+ *             the drop that follows was
  * Design      wal_format.h has the byte table; wal_write.c frames and appends; wal_read.c tells a torn tail from corruption; wal_set.c segments, recycling, deletion. No thread of its own.
  * Invariants  (1) a record's sequences follow the one before it without a gap, but for skips  (2) after a failed write or sync only a new segment follows: a failed sync is never repeated (hazards 11)
  *             (3) every segment begins with the dictionary of all live tables  (4) `durable_upto` in a record is a position known synced when it was framed (hazards 10)
- *             (5) a segment is recycled only when every table's rows in it are published or dropped, and, where there is an archive, the archive has it
+ *             (5) a segment is recycled only when every table's rows in it are published or dropped, and, where there is an archive, the archive has it, or more wait for it than shall
  *             (6) the rows of a group are of the schema that the last dictionary record of their table before it has: what is written again after a failed sync has its own before it (hazards 25)
  *             (7) moments ascend: the clock may be set back, the log's does not go
  * Archive     a folder of another file system, or of the same, with a log's segments under their names (wal_archive.c): linked or copied once they are closed and synced. The file of one that was linked is never
@@ -33,6 +34,8 @@ struct wal_options {
     uint64_t segment_bytes;   /* ≥ 64 KiB, whole blocks */
     uint32_t recycle_max;     /* spare segments kept */
     struct fs *archive;       /* where closed segments go; borrowed; NULL = nowhere */
+    uint64_t archive_wait_max; /* bytes of segments that are wanted by the archive alone: beyond, the oldest go without it; 0 = none does */
+    int64_t time_us;          /* when the dictionary is of; 0 = not said */
 };
 /* A table's line in the dictionary. */
 struct wal_table {
@@ -51,7 +54,7 @@ struct wal_visitor {
     /* One group: sequences base … base + ops - 1. OPS is what frz__batch_next reads. SEGMENT: which one it is in. */
     int (*group)(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops, slice bytes, frz_error *err);
     int (*drop)(void *ctx, uint64_t table_no, frz_error *err);
-    /* Of the group that follows, at BASE_SEQ; COUNTS: u32 × N, little-endian. May be NULL. */
+    /* Of the group, line or drop that follows, at BASE_SEQ; COUNTS: u32 × N, little-endian. May be NULL. */
     int (*moment)(void *ctx, uint64_t base_seq, int64_t time_us, const uint8_t *counts, uint32_t n, frz_error *err);
 };
 struct wal_report {
@@ -71,8 +74,8 @@ FRZ_NODISCARD int frz__wal_look(const allocator *a, const struct logger *log, st
 /* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
 FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
 
-/* Of the archive of one log, from the segment on that has FROM_SEQ: a segment that is missing further on ends it, and *LACKS is its number; 0 = all that there is was read. FRZ_CORRUPT, naming the segment,
- * if FROM_SEQ itself is missing. */
+/* Of the archive of one log, from the segment on that has FROM_SEQ, or the sequence before it if that is there: tables may have changed between the two. A segment that is missing further on ends it, and
+ * *LACKS is its number; 0 = all that there is was read. FRZ_CORRUPT, naming the segment, if FROM_SEQ itself is missing. */
 FRZ_NODISCARD int frz__wal_read_archive(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, uint64_t from_seq, const struct wal_visitor *v, struct wal_report *report,
                                         uint64_t *lacks, frz_error *err);
 
@@ -87,9 +90,12 @@ FRZ_NODISCARD int frz__wal_append(struct wal *w, uint64_t base_seq, uint32_t op_
 /* The same, of BATCH_OPS[i] operations each slice, at TIME_US: so that a restore can stop between any two of them. */
 FRZ_NODISCARD int frz__wal_append_at(struct wal *w, uint64_t base_seq, uint32_t op_count, const slice *ops, size_t slices, const uint32_t *batch_ops, int64_t time_us, uint64_t *segment,
                                      frz_error *err);
-FRZ_NODISCARD int frz__wal_append_drop(struct wal *w, uint64_t table_no, frz_error *err);
+/* TIME_US: when; 0 = not said. */
+FRZ_NODISCARD int frz__wal_append_drop(struct wal *w, uint64_t table_no, int64_t time_us, frz_error *err);
 /* A table was created, opened or changed its schema: its line goes into the log now, and into each later segment. Copied. */
 FRZ_NODISCARD int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err);
+/* The same, at TIME_US: a restore to a moment before it has the table as it was. */
+FRZ_NODISCARD int frz__wal_add_table_at(struct wal *w, const struct wal_table *t, int64_t time_us, frz_error *err);
 /* All that was appended before the call is on stable storage when it returns 0. A no-op, not counted, if it is already.
  * < 0: the segment is given up (2); what was not synced before is in doubt. The next append or sync writes the records in doubt again, into a new segment: none that was appended is lost by it. But what the
  * caller will not acknowledge it must refuse. */
@@ -104,10 +110,10 @@ FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_er
 /* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. */
 FRZ_NODISCARD int frz__wal_archive(struct wal *w, bool all, frz_error *err);
 bool frz__wal_archive_due(struct wal *w); /* it would do something */
-/* Segments of the archive in DIR that have nothing from FROM_SEQ on go. */
+/* Segments of the archive in DIR that a read from FROM_SEQ on does not want go. */
 FRZ_NODISCARD int frz__wal_archive_trim(const allocator *a, struct fs *fs, const char *dir, uint64_t from_seq, uint64_t *removed, frz_error *err);
 uint64_t frz__wal_segment(const struct wal *w); /* the one being written */
-struct wal_stats { uint64_t bytes, syncs, segments, recycled, archived; };
+struct wal_stats { uint64_t bytes, syncs, segments, recycled, archived, archive_waiting, archive_given_up; };
 void frz__wal_stats(const struct wal *w, struct wal_stats *out);
 int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine. After a failure, says in a new segment what does not count, if it can */
 #endif

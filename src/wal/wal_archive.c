@@ -154,7 +154,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* From the oldest on, as long as the one behind begins at or before FROM_SEQ. */
+/* From the oldest on, as long as the one behind begins before FROM_SEQ. */
 int frz__wal_archive_trim(const allocator *a, struct fs *fs, const char *dir, uint64_t from_seq, uint64_t *removed, frz_error *err)
 {
     struct numbers n = {.a = a, .err = err};
@@ -170,7 +170,7 @@ int frz__wal_archive_trim(const allocator *a, struct fs *fs, const char *dir, ui
         wal_path(path, dir, n.at[i + 1], "wal");
         CHECK(frz__must_exist(read_head(fs, path, head, err), err));
         bool good = wal_header_decode(head, n.at[i + 1], &h) || wal_header_decode(head + WAL_HEADER_BYTES, n.at[i + 1], &h);
-        if (!good || h.first_seq > from_seq) break;
+        if (!good || h.first_seq >= from_seq) break;
         wal_path(path, dir, n.at[i], "wal");
         CHECK(frz__fs_unlink(fs, path, err));
         ++*removed;

@@ -12,8 +12,8 @@
  *                              2 dictionary  u64 table_no | uuid 16 | i32 schema id | u64 low water | u32 length, name | u32 length, schema JSON
  *                              3 drop        u64 table_no
  *                              4 skip        u64 first seq | u64 last seq
- *                              5 moment      u64 base seq of the group that follows | i64 µs since 1970 | u32 n | u32 × n operations of each of its batches; n = 0: it is one. Only where the log is archived:
- *                                            an older version refuses it
+ *                              5 moment      u64 base seq of the group that follows | i64 µs since 1970 | u32 n | u32 × n operations of each of its batches; n = 0: it is one, or what
+ *                                            follows is a line or a drop. Only where the log is archived: an older version refuses it
  *     position  u64: segment << 34 | offset                                                                                             */
 #ifndef FRZ_WAL_WAL_FORMAT_H
 #define FRZ_WAL_WAL_FORMAT_H

@@ -29,6 +29,7 @@ struct wal {
     uint64_t epoch, segment_bytes;
     uint32_t recycle_max;
     struct fs *archive;
+    uint64_t archive_wait_max;
 
     struct mutex append_mu; /* appends, and the healing of a failed sync; held across their writes */
     uint64_t seq_next;      /* of the record to come */
@@ -38,6 +39,7 @@ struct wal {
     uint32_t seed;          /* of current */
     bool fresh;             /* only a new segment may follow */
     int64_t time_us;        /* of the last moment */
+    int64_t opened_us;      /* the first segment's dictionary is of it; 0 = not said, or it was */
     uint64_t time_segment;  /* that it was written to */
     struct buf out;         /* framed bytes */
 
@@ -67,11 +69,13 @@ static inline uint64_t wal_framer_end(const struct wal_framer *f) { return f->at
 FRZ_NODISCARD int frz__wal_frame(struct wal_framer *f, const slice *parts, size_t count, frz_error *err);
 FRZ_NODISCARD int frz__wal_frame_flush(struct wal_framer *f, frz_error *err);
 FRZ_NODISCARD int frz__wal_frame_table(struct wal_framer *f, const struct wal_table *t, frz_error *err);
+/* What follows was at TIME_US; 0 = nothing is said. */
+FRZ_NODISCARD int frz__wal_frame_time(struct wal_framer *f, int64_t time_us, frz_error *err);
 FRZ_NODISCARD int frz__wal_frame_dictionary(struct wal_framer *f, frz_error *err); /* all lines; append_mu held */
 /* W->append_mu held. */
 FRZ_NODISCARD int frz__wal_new_segment(struct wal *w, frz_error *err);
 /* T's line into the dictionary, and, with APPEND, into the log. */
-FRZ_NODISCARD int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, frz_error *err);
+FRZ_NODISCARD int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, int64_t time_us, frz_error *err);
 /* The dictionary again, if a low water has risen since: once older segments are gone, only it knows what was published. */
 FRZ_NODISCARD int frz__wal_renew_lines(struct wal *w, frz_error *err);
 /* What all segments up to and with it know to be synced; mu held. */

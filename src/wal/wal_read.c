@@ -460,7 +460,7 @@ static int archive_chain(struct reader *r, uint64_t from_seq, uint64_t *lacks, f
     }
     if (r->chain_len == 0 && later)
         return frz__err_corrupt(err, "%s: segment %09" PRIu64 ".wal is missing: there is nothing of sequences %" PRIu64 " to %" PRIu64, r->dir, missing, from_seq, later - 1);
-    while (r->chain_len > 1 && r->all[r->chain[r->chain_len - 2]].h.first_seq <= from_seq) r->chain_len--;
+    while (r->chain_len > 1 && r->all[r->chain[r->chain_len - 2]].h.first_seq < from_seq) r->chain_len--; /* lines and drops behind the sequence before it are wanted too */
     return FRZ_OK;
 }
 

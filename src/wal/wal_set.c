@@ -85,7 +85,7 @@ static int doubt_frame(struct wal *w, struct wal_segment *s, struct wal_framer *
             goto done;
         }
         if (scan.start < doubtful && (p.data[0] != WAL_DICTIONARY || !table_known(w, load_u64(p.data + 1)))) continue;
-        if (p.data[0] == WAL_MOMENT && load_u64(p.data + 1) >= w->refused) continue;
+        if (p.data[0] == WAL_MOMENT && load_u64(p.data + 1) >= w->refused && p.len > WAL_MOMENT_HEAD) continue; /* without batches it is no group's alone */
         uint8_t head[WAL_GROUP_HEAD];
         slice parts[2] = {p, {NULL, 0}};
         if (p.data[0] == WAL_GROUP || p.data[0] == WAL_SKIP) {
@@ -187,6 +187,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     CHECK(frz__fs_sync_dir(w->fs, w->dir, SYNC_LOG_DIR, err)); /* a name that is missing later was released: it never just failed to get to the disk */
     buf_reset(&w->out);
     struct wal_framer f = {.w = w, .file = s->file, .seed = wal_seed(&s->h), .at = WAL_RECORDS_AT};
+    CHECK(frz__wal_frame_time(&f, w->opened_us, err));
     CHECK(frz__wal_frame_dictionary(&f, err));
     records_at = wal_framer_end(&f);
     CHECK(doubt_copy(w, failed, &f, &first, &next, err));
@@ -201,6 +202,7 @@ int frz__wal_new_segment(struct wal *w, frz_error *err)
     frz__mutex_unlock(&w->mu);
     if (first) w->seq_next = next ? next : first;
     w->records_at = records_at;
+    w->opened_us = 0;
     w->seed = f.seed;
     w->refused = UINT64_MAX;
     w->fresh = false;
@@ -239,10 +241,23 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
     return FRZ_OK;
 }
 
+/* The archive alone wants it. */
+static bool waits_locked(const struct wal *w, const struct wal_segment *s)
+{
+    return w->archive && !s->archived && !s->void_;
+}
+
+static bool wait_too_many_locked(const struct wal *w, uint64_t oldest_needed)
+{
+    uint64_t waiting = 0;
+    for (size_t i = 0; w->archive_wait_max && i < w->count && w->segments[i]->number < oldest_needed; i++) waiting += waits_locked(w, w->segments[i]);
+    return waiting * w->segment_bytes > w->archive_wait_max;
+}
+
 static bool can_go_locked(const struct wal *w, uint64_t oldest_needed)
 {
     if (w->count <= 1 || w->segments[0]->number >= oldest_needed || w->segments[0]->pins) return false;
-    return !w->archive || w->segments[0]->archived || w->segments[0]->void_;
+    return !waits_locked(w, w->segments[0]) || wait_too_many_locked(w, oldest_needed);
 }
 
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
@@ -258,6 +273,7 @@ int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
         frz__mutex_lock(&w->mu);
         if (can_go_locked(w, oldest_needed)) {
             s = w->segments[0];
+            w->stats.archive_given_up += waits_locked(w, s);
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }
         wanted = w->spare_count < w->recycle_max && !(s && s->linked);
@@ -413,7 +429,7 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
     if (strlen(o->dir) + WAL_NAME_BYTES >= WAL_PATH_BYTES) return frz__err(err, FRZ_TOO_LARGE, "log: the directory's name is too long");
     TRY(ALLOC_NEW(&w, o->a, struct wal, err));
     *w = (struct wal){.a = o->a, .log = o->log, .fs = fs, .epoch = o->writer_epoch, .segment_bytes = o->segment_bytes, .recycle_max = o->recycle_max,
-               .archive = o->archive, .time_us = report->time_us, .seq_next = next_seq, .number_next = 1, .refused = UINT64_MAX};
+               .archive = o->archive, .archive_wait_max = o->archive_wait_max, .time_us = report->time_us, .opened_us = o->time_us, .seq_next = next_seq, .number_next = 1, .refused = UINT64_MAX};
     memcpy(w->uuid, o->log_uuid, 16);
     w->out = BUF_INIT(o->a, 0);
     frz__mutex_init(&w->append_mu, (enum lock_rank)(RANK_LEAF - 1), "wal.append");
@@ -432,7 +448,7 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
     if (l.free_count) qsort(l.frees, l.free_count, sizeof *l.frees, number_cmp);
     CHECK(old_segments(w, &l, report, err));
     CHECK(spares_adopt(w, &l, err));
-    for (size_t i = 0; i < table_count; i++) CHECK(frz__wal_table_add(w, &tables[i], false, err));
+    for (size_t i = 0; i < table_count; i++) CHECK(frz__wal_table_add(w, &tables[i], false, 0, err));
     frz__mutex_lock(&w->append_mu);
     rc = frz__wal_new_segment(w, err);
     frz__mutex_unlock(&w->append_mu);
@@ -469,6 +485,7 @@ void frz__wal_stats(const struct wal *w, struct wal_stats *out)
     frz__mutex_lock(&m->mu);
     *out = m->stats;
     out->segments = m->count;
+    for (size_t i = 0; i + 1 < m->count; i++) out->archive_waiting += waits_locked(m, m->segments[i]);
     frz__mutex_unlock(&m->mu);
 }
 

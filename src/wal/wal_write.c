@@ -72,6 +72,17 @@ int frz__wal_frame_table(struct wal_framer *f, const struct wal_table *t, frz_er
     return frz__wal_frame(f, (const slice[]){slice_of(head, sizeof head), t->name, slice_of(schema_len, 4), t->schema_json}, 4, err);
 }
 
+int frz__wal_frame_time(struct wal_framer *f, int64_t time_us, frz_error *err)
+{
+    struct wal *w = f->w;
+    uint8_t head[WAL_MOMENT_HEAD] = {WAL_MOMENT};
+    if (!time_us) return FRZ_OK;
+    if (time_us > w->time_us) w->time_us = time_us;
+    store_u64(head + 1, w->seq_next);
+    store_u64(head + 9, (uint64_t)w->time_us);
+    return frz__wal_frame(f, (const slice[]){slice_of(head, sizeof head)}, 1, err);
+}
+
 /* The lines are copied out under the lock, one at a time: low waters move. */
 int frz__wal_frame_dictionary(struct wal_framer *f, frz_error *err)
 {
@@ -230,15 +241,16 @@ static void table_clear(const struct wal *w, struct wal_table *t)
     frz__free(w->a, (void *)(uintptr_t)t->schema_json.data);
 }
 
-int frz__wal_append_drop(struct wal *w, uint64_t table_no, frz_error *err)
+int frz__wal_append_drop(struct wal *w, uint64_t table_no, int64_t time_us, frz_error *err)
 {
     uint8_t record[9] = {WAL_DROP};
     int rc = FRZ_OK;
     store_u64(record + 1, table_no);
     frz__mutex_lock(&w->append_mu);
-    CHECK(make_room(w, sizeof record, err));
+    CHECK(make_room(w, sizeof record + framed_max(WAL_MOMENT_HEAD), err));
     struct wal_framer f = framer(w);
-    rc = frz__wal_frame(&f, (const slice[]){slice_of(record, sizeof record)}, 1, err);
+    rc = frz__wal_frame_time(&f, time_us, err);
+    if (rc >= 0) rc = frz__wal_frame(&f, (const slice[]){slice_of(record, sizeof record)}, 1, err);
     CHECK(finish(w, &f, rc, err));
     frz__mutex_lock(&w->mu);
     size_t i = table_index_locked(w, table_no);
@@ -262,7 +274,7 @@ static int table_copy(const struct wal *w, const struct wal_table *t, struct wal
     return frz__err_no_memory(err, t->name.len + t->schema_json.len);
 }
 
-int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, frz_error *err)
+int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, int64_t time_us, frz_error *err)
 {
     struct wal_table copy = {0};
     int rc = FRZ_OK;
@@ -274,9 +286,10 @@ int frz__wal_table_add(struct wal *w, const struct wal_table *t, bool append, fr
     frz__mutex_unlock(&w->mu);
     CHECK(rc);
     if (append) {
-        CHECK(make_room(w, 45 + t->name.len + t->schema_json.len, err));
+        CHECK(make_room(w, 45 + t->name.len + t->schema_json.len + framed_max(WAL_MOMENT_HEAD), err));
         struct wal_framer f = framer(w);
-        rc = frz__wal_frame_table(&f, t, err);
+        rc = frz__wal_frame_time(&f, time_us, err);
+        if (rc >= 0) rc = frz__wal_frame_table(&f, t, err);
         CHECK(finish(w, &f, rc, err));
     }
     frz__mutex_lock(&w->mu);
@@ -292,7 +305,8 @@ done:
     return rc;
 }
 
-int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err) { return frz__wal_table_add(w, t, true, err); }
+int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err) { return frz__wal_table_add(w, t, true, 0, err); }
+int frz__wal_add_table_at(struct wal *w, const struct wal_table *t, int64_t time_us, frz_error *err) { return frz__wal_table_add(w, t, true, time_us, err); }
 
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water)
 {

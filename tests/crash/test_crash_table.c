@@ -2,6 +2,7 @@
 #include "crash_rig.h"
 
 #include "base/clock.h"
+#include "tidy_kit.h"
 
 #define IMAGES_MAX 200
 #define ROWS 30
@@ -32,6 +33,7 @@ static void look_into(struct rig *r, const struct rig *as, struct fs *fs)
 {
     *r = (struct rig){.fs = fs, .o = as->o, .format = as->format};
     rig_open(r);
+    wait_tidy(r->db);
 }
 static void leave(struct rig *r) { rig_close(r); } /* its fs is an image's */
 

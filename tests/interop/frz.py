@@ -82,6 +82,10 @@ class _CompactResult(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("reserved", c.c_uint32)] + [(n, c.c_uint64) for n in ("jobs", "files_in", "files_out", "bytes_in", "bytes_out", "rows_in", "rows_out", "rows_masked", "elapsed_us")]
 
 
+class _CompactProgress(c.Structure):
+    _fields_ = [("struct_size", c.c_uint32), ("phase", c.c_int32), ("jobs", c.c_uint64), ("rows_done", c.c_uint64)]
+
+
 class _SnapshotInfo(c.Structure):
     _fields_ = [("struct_size", c.c_uint32), ("current", c.c_bool), ("snapshot_id", c.c_int64), ("parent_id", c.c_int64), ("sequence_number", c.c_int64),
                 ("timestamp_ms", c.c_int64), ("operation", c.c_char_p), ("summary_json", c.c_char_p)]
@@ -115,6 +119,7 @@ class _Report(c.Structure):
 
 
 _P = c.c_void_p
+_PROGRESS_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_CompactProgress))
 _SNAPSHOT_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_SnapshotInfo))
 _REF_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_RefInfo))
 _FILE_FN = c.CFUNCTYPE(c.c_int, _P, c.POINTER(_FileInfo))
@@ -422,9 +427,12 @@ class Table:
     def flush(self):
         _call("table_flush", self.handle)
 
-    def compact(self):
-        """The whole table; what was done, by name."""
+    def compact(self, progress=None):
+        """The whole table; what was done, by name. PROGRESS hears of rows that are read, and not published yet."""
         options, result = _CompactOptions(struct_size=c.sizeof(_CompactOptions)), _CompactResult(struct_size=c.sizeof(_CompactResult))
+        fn = _PROGRESS_FN(lambda _, p: progress(p.contents.rows_done) and 0 or 0)
+        if progress:
+            options.progress = c.cast(fn, c.c_void_p)
         _call("table_compact", self.handle, c.byref(options), c.byref(result))
         return {n: getattr(result, n) for n, _ in _CompactResult._fields_[2:]}
 

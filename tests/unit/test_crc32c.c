@@ -62,3 +62,35 @@ TEST(crc32c, goes_on_where_it_stopped)
         assert_int_equal(frz__crc32c(frz__crc32c(0, b, cut), b + cut, sizeof b - cut), whole);
     }
 }
+
+/* ── CRC-32 ── */
+
+TEST(crc32, gives_the_published_values)
+{
+    uint8_t b[256];
+    assert_int_equal(frz__crc32(0, "123456789", 9), 0xCBF43926u);
+    assert_int_equal(frz__crc32(0, NULL, 0), 0);
+    memset(b, 0, sizeof b);
+    assert_int_equal(frz__crc32(0, b, 32), 0x190A55ADu);
+    memset(b, 'a', sizeof b);
+    for (size_t n = 0; n <= sizeof b; n++) assert_int_equal(frz__crc32(0, b, n), frz__test_crc32_portable(0, b, n));
+}
+
+TEST(crc32, is_the_same_by_folding_and_by_zlib_at_every_length_and_place)
+{
+    enum { MAX = 70000 };
+    uint8_t *b = malloc(MAX + 16);
+    struct rng r = {test_seed(3)};
+    for (int i = 0; i < MAX + 16; i++) b[i] = (uint8_t)rng_next(&r);
+    for (size_t len = 0; len < 1200; len++) {
+        size_t off = len % 17;
+        assert_int_equal(frz__crc32((uint32_t)len * 77, b + off, len), frz__test_crc32_portable((uint32_t)len * 77, b + off, len));
+    }
+    for (int i = 0; i < 500; i++) {
+        size_t len = rng_below(&r, MAX), off = rng_below(&r, 16), cut = rng_below(&r, len + 1);
+        uint32_t seed = (uint32_t)rng_next(&r), whole = frz__crc32(seed, b + off, len);
+        assert_int_equal(whole, frz__test_crc32_portable(seed, b + off, len));
+        assert_int_equal(frz__crc32(frz__crc32(seed, b + off, cut), b + off + cut, len - cut), whole);
+    }
+    free(b);
+}

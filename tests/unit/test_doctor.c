@@ -73,6 +73,8 @@ RULE(leases, f->old_leases = 2, f->old_leases = 0)
 RULE(memory, (f->memory_bytes = 100 << 20, w->t[0].s.memtable_bytes = t->s.memtable_bytes = 1), t->s.memtable_bytes = 0)
 RULE(cache, (f->s.cache_misses = 100000, f->s.cache_hit_ratio = 0.4, f->s.cache_bytes = f->memory_bytes * 3 / 10), f->s.cache_bytes /= 2)
 RULE(log, (f->s.log_segments = 100, t->s.publish_lag_us = 50000000), f->s.log_segments = 31)
+RULE(archive_waits, (f->s.log_segments = 100, f->s.log_archive_waiting = 68), f->s.log_archive_waiting = 69)
+RULE(archive_gap, f->s.log_archive_given_up = 3, f->s.log_archive_given_up = 0)
 RULE(durability, f->durability = FRZ_SYNC_OFF, f->durability = FRZ_SYNC_INTERVAL)
 RULE(pin, (f->s.oldest_pin_us = (uint64_t)7200 * 1000000, f->s.pins = 1), f->s.oldest_pin_us = (uint64_t)1800 * 1000000)
 RULE(publishes, t->s.flush_rows = t->s.flushes * 499, t->s.flush_rows = t->s.flushes * 500)
@@ -112,6 +114,8 @@ static const struct { void (*bad)(struct world *), (*good)(struct world *); cons
     ROW(memory, "memory-for-tables", "", FRZ_FINDING_WARNING, "2 tables of up to 64 MiB each, memory_bytes 100 MiB"),
     ROW(cache, "cache-small", "", FRZ_FINDING_WARNING, "40% hits"),
     ROW(log, "log-held", "main.b", FRZ_FINDING_WARNING, "100 segments; its oldest unpublished write is 50 s old"),
+    ROW(archive_waits, "log-held", "", FRZ_FINDING_WARNING, "32 segments"),
+    ROW(archive_gap, "archive-gap", "", FRZ_FINDING_ERROR, "3 segments were given up"),
     ROW(durability, "durability-off", "", FRZ_FINDING_ADVICE, "off"),
     ROW(pin, "old-pin", "", FRZ_FINDING_WARNING, "1 are open, the oldest for 120 min"),
     ROW(publishes, "small-publishes", "main.b", FRZ_FINDING_WARNING, "100 publishes of 499 rows"),

@@ -16,6 +16,7 @@
 #include "base/failpoint.h"
 #include "io/fs_fault.h"
 #include "table_kit.h"
+#include "tidy_kit.h"
 
 struct rig {
     struct fs *fs;
@@ -467,6 +468,7 @@ TEST(flush, a_crash_at_each_point_replays_to_the_same_state)
             assert_int_equal(count(other.t), 41);
             verify(other.db);
             bool orphan = strcmp(all[p], "flush.after_data") == 0 && seed == 1; /* all that was written survived */
+            wait_tidy(other.db);
             if (orphan) assert_true(stats(&other).orphans_removed > 0);
             bool replayed = strcmp(all[p], "flush.after_commit") == 0;
             if (replayed) assert_int_equal(stats(&other).memtables_immutable, 0);

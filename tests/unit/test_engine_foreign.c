@@ -487,6 +487,30 @@ TEST(foreign_data, outside_of_the_table_is_refused)
     }
 }
 
+/* Engines that were given the table by its folder write its path without a scheme, or with another number of slashes. */
+TEST(foreign_data, of_the_table_by_any_spelling_of_its_path_is_taken_up)
+{
+    static const char *const spellings[] = {"/mem/main/t/data/theirs.parquet", "file:/mem/main/t/data/theirs.parquet", LOCATION "/data/theirs.parquet"};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(spellings); i++) {
+        struct ice_file f;
+        bed_init(2);
+        posdel("theirs.parquet", data_file(0), (const uint64_t[]){1}, 1, &f);
+        f.path = slice_str(spellings[i]);
+        commit(&f);
+        bed_close();
+        bed_open();
+        assert_int_equal(count(), 2 * ROWS - 1);
+        for (int n = 0; n < 3; n++) { /* and masked further, which drops or takes up their file */
+            frz_value key = {.type = FRZ_LONG, .as.i64 = n};
+            OK(frz_delete(b.t, &key, 1, NULL, &b.e), &b.e);
+            OK(frz_table_flush(b.t, &b.e), &b.e);
+        }
+        OK(frz_table_compact(b.t, NULL, NULL, &b.e), &b.e);
+        assert_true(count() <= 2 * ROWS - 3);
+        bed_clear();
+    }
+}
+
 struct findings { size_t n; char last[512]; };
 static int on_finding(void *ctx, const frz_finding *f)
 {

@@ -2,10 +2,12 @@
  * Method  one file system in memory, a writer on it, and read-only databases, as other processes would be: locks there are of a handle, not of a process. Expiry runs as the clock would run it. */
 #include "table_kit.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/handle.h"
+#include "base/failpoint.h"
 #include "base/rand.h"
 #include "engine/lease.h"
 #include "engine/mark.h"
@@ -361,4 +363,38 @@ TEST(lease, that_may_not_be_written_leaves_a_reader_with_the_grace_and_a_clear_e
     OK(frz_snapshot_open_published(b.rt, current_snapshot(b.t), &s, &b.e), &b.e);
     frz_snapshot_close(s);
     bed_clear();
+}
+
+/* Between finding the newest metadata and reading it, the writer has removed it. */
+struct late { bool by_id; int64_t id; int rc; frz_error e; };
+static void *late_reader(void *arg)
+{
+    struct late *l = (struct late *)arg;
+    frz_snapshot *s = NULL;
+    l->rc = l->by_id ? frz_snapshot_open_published(b.rt, l->id, &s, &l->e) : frz_db_refresh(b.reader, &l->e);
+    frz_snapshot_close(s);
+    return NULL;
+}
+TEST(lease, reader_that_is_outrun_by_the_removal_of_old_metadata_looks_again)
+{
+    for (int by_id = 0; by_id < 2; by_id++) {
+        struct late l = {.by_id = by_id};
+        pthread_t thread;
+        bed_init("0", "20", 2);
+        rounds(2);
+        open_reader();
+        l.id = current_snapshot(b.t);
+        rounds(1);
+        if (frz__test_failpoint("version.found", "pause")) {
+            assert_int_equal(pthread_create(&thread, NULL, late_reader, &l), 0);
+            assert_true(frz__test_failpoint_wait_paused("version.found", 60000));
+            rounds(6);
+            frz__test_failpoint_resume("version.found");
+            pthread_join(thread, NULL);
+            RC(l.rc, FRZ_OK, &l.e);
+            OK(frz_db_refresh(b.reader, &b.e), &b.e);
+            table_has(b.rt, 1, "odd");
+        }
+        bed_clear();
+    }
 }

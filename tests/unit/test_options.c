@@ -1,6 +1,7 @@
 /* Goal    a setting without a visible effect does not exist: each row of options.def names a test, the test is here or in test_options_*.c, and it shows the effect by setting the option two ways.
  * Method  a small table written the same way under both; files, snapshots, statistics and the clock tell the difference. */
 #include "options_kit.h"
+#include "tidy_kit.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -370,6 +371,26 @@ TEST(options, orphan_age_keeps_foreign_files)
         frz__test_clock_advance_ns((int64_t)2 * 3600 * 1000000000);
         OK(frz_db_gc(f.db, f.t, NULL, NULL, NULL, &r, &f.e), &f.e);
         assert_int_equal(r.files_removed, old);
+        fix_close(&f);
+    }
+}
+
+TEST(options, orphan_check_interval_removes_them_in_an_open_process)
+{
+    for (int often = 0; often < 2; often++) {
+        struct fix f;
+        frz_db_options o = quick();
+        fix_open(&f, &o, "frazil.orphan-check-interval-ms", often ? "3600000" : "0");
+        OK(frz_table_set_property(f.t, "frazil.orphan-age-ms", "3600000", &f.e), &f.e);
+        wait_tidy(f.db);
+        lay_foreign(&f);
+        frz__test_clock_advance_ns((int64_t)2 * 3600 * 1000000000);
+        for (int i = 0; i < 120000 && often && stats(&f).orphans_removed == 0; i++) tick_now(f.db);
+        if (!often) assert_true(atomic_load(&f.t->t->tidy_at_ns) == INT64_MAX);
+        assert_int_equal(stats(&f).orphans_removed, often);
+        OK(frz_table_set_property(f.t, "frazil.orphan-check-interval-ms", "60000", &f.e), &f.e); /* taken up at once */
+        for (int i = 0; i < 120000 && stats(&f).orphans_removed == 0; i++) tick_now(f.db);
+        assert_int_equal(stats(&f).orphans_removed, 1);
         fix_close(&f);
     }
 }

@@ -145,7 +145,7 @@ TEST(pq_reader, reads_what_pyarrow_and_duckdb_write)
             uint64_t first, next = 0;
             int rc;
             OK(frz__vecs_init(&out, NULL, types, count, &err), &err);
-            OK(frz__pq_scan_new(f, columns, types, count, NULL, 0, ctx, &s, &err), &err);
+            OK(frz__pq_scan_new(NULL, f, columns, types, count, NULL, 0, ctx, &s, &err), &err);
             while ((rc = frz__pq_scan_next(s, batches[b], &out, &first, &err)) == FRZ_OK) {
                 assert_int_equal(first, next);
                 for (size_t c = 0; c < count; c++) {
@@ -277,7 +277,7 @@ TEST(pq_reader, reads_a_file_of_no_rows)
     assert_int_equal(frz__pq_rows(f), 0);
     frz_type t = frz__pq_col(f, 0)->type;
     OK(frz__vecs_init(&out, NULL, &t, 1, &err), &err);
-    OK(frz__pq_scan_new(f, &column, &t, 1, NULL, 0, ctx, &s, &err), &err);
+    OK(frz__pq_scan_new(NULL, f, &column, &t, 1, NULL, 0, ctx, &s, &err), &err);
     RC(frz__pq_scan_next(s, 10, &out, &first, &err), FRZ_DONE, &err);
     RC(frz__pq_scan_next(s, 10, &out, &first, &err), FRZ_DONE, &err);
     OK(frz__pq_verify(f, ctx, no_finding, NULL, &pages, &err), &err);
@@ -397,7 +397,7 @@ TEST(pq_scan, reads_the_ranges_and_no_page_outside_them)
             struct vecs out;
             int rc;
             OK(frz__vecs_init(&out, NULL, types, 2, &err), &err);
-            OK(frz__pq_scan_new(f, columns, types, 2, ranges, range_count, ctx, &s, &err), &err);
+            OK(frz__pq_scan_new(NULL, f, columns, types, 2, ranges, range_count, ctx, &s, &err), &err);
             at = 0;
             while ((rc = frz__pq_scan_next(s, 1 + rng_below(&r, 90), &out, &first, &err)) == FRZ_OK) {
                 assert_true(out.rows > 0);
@@ -423,14 +423,14 @@ TEST(pq_scan, reads_the_ranges_and_no_page_outside_them)
         struct vecs out;
         uint64_t first;
         OK(frz__vecs_init(&out, NULL, types, 2, &err), &err);
-        OK(frz__pq_scan_new(f, columns, types, 2, &one, 1, ctx, &s, &err), &err);
+        OK(frz__pq_scan_new(NULL, f, columns, types, 2, &one, 1, ctx, &s, &err), &err);
         OK(frz__pq_scan_next(s, 100, &out, &first, &err), &err);
         assert_int_equal(out.rows, 1);
         assert_int_equal(frz__pq_scan_pages(s), 2); /* one a column */
         frz__pq_scan_free(s);
         struct pq_range bad[] = {{0, ROWS + 1}, {5, 4}};
-        FAILS(frz__pq_scan_new(f, columns, types, 2, &bad[0], 1, ctx, &s, &err), FRZ_INVALID, &err);
-        FAILS(frz__pq_scan_new(f, columns, types, 2, &bad[1], 1, ctx, &s, &err), FRZ_INVALID, &err);
+        FAILS(frz__pq_scan_new(NULL, f, columns, types, 2, &bad[0], 1, ctx, &s, &err), FRZ_INVALID, &err);
+        FAILS(frz__pq_scan_new(NULL, f, columns, types, 2, &bad[1], 1, ctx, &s, &err), FRZ_INVALID, &err);
         frz__vecs_clear(&out);
         frz__pq_free(f);
         free(m.p);
@@ -450,7 +450,7 @@ TEST(pq_scan, counts_rows_without_columns)
     OK(frz__codec_ctx_new(NULL, &ctx, &err), &err);
     OK(frz__pq_open(NULL, source_of(&m), &f, &err), &err);
     OK(frz__vecs_init(&out, NULL, NULL, 0, &err), &err);
-    OK(frz__pq_scan_new(f, NULL, NULL, 0, NULL, 0, ctx, &s, &err), &err);
+    OK(frz__pq_scan_new(NULL, f, NULL, NULL, 0, NULL, 0, ctx, &s, &err), &err);
     while (frz__pq_scan_next(s, 33, &out, &first, &err) == FRZ_OK) rows += out.rows;
     assert_int_equal(rows, ROWS);
     frz__pq_scan_free(s);
@@ -822,7 +822,7 @@ static int exercise(struct mem *m, const allocator *a)
         uint64_t first;
         if (t.id == FRZ_NULL) continue;
         rc = frz__vecs_init(&out, a, &t, 1, &err);
-        if (rc >= 0) rc = frz__pq_scan_new(f, &c, &t, 1, NULL, 0, ctx, &s, &err);
+        if (rc >= 0) rc = frz__pq_scan_new(NULL, f, &c, &t, 1, NULL, 0, ctx, &s, &err);
         if (rc >= 0) {
             for (int n = 0; n < 50 && (rc = frz__pq_scan_next(s, 150, &out, &first, &err)) == FRZ_OK; n++) assert_int_equal(out.cols[0].len, out.rows);
             frz__pq_scan_free(s);

@@ -112,7 +112,7 @@ static void read_back(struct buf *file, const struct pq_wcol *cols, const struct
         types[i] = cols[i].type;
     }
     OK(frz__vecs_init(&out, NULL, types, count, &e), &e);
-    OK(frz__pq_scan_new(f, columns, types, count, NULL, 0, codec, &scan, &e), &e);
+    OK(frz__pq_scan_new(NULL, f, columns, types, count, NULL, 0, codec, &scan, &e), &e);
     for (int rc; (rc = frz__pq_scan_next(scan, 1 + rng_below(r, 3000), &out, &first, &e)) != FRZ_DONE; at += out.rows) {
         OK(rc, &e);
         assert_int_equal(first, at);

@@ -69,7 +69,8 @@ static void round_trip(const char *columns, const char *key, uint64_t seed)
     for (size_t from = 0; from <= ROWS; from += 67) {
         OK(frz__sst_keys_encode(s, in, from, ROWS - from, &k, &err), &err);
         assert_int_equal(k.rows, ROWS - from);
-        assert_int_equal(k.stride, frz__sst_key_stride(s));
+        if (frz__sst_key_stride(s)) assert_int_equal(k.stride, frz__sst_key_stride(s));
+        for (size_t i = 0; k.stride && i < k.rows; i++) assert_int_equal(ends[from + i + 1] - ends[from + i], k.stride);
         for (size_t i = 0; i < k.rows; i++) assert_true(slice_eq(sst_key(&k, i), slice_of(each.data + ends[from + i], ends[from + i + 1] - ends[from + i])));
     }
     slice keys[ROWS];
@@ -148,6 +149,9 @@ TEST(sst_keys, are_searched_as_a_walk_finds_them)
             OK(frz__vec_append_select(&in_order[i], &cols[i], order, 250, &err), &err);
         }
         OK(frz__sst_keys_encode(s, in2, 0, 250, &sorted, &err), &err);
+        bool digits = s->key_count == 1 && s->columns[0].type.id == FRZ_STRING; /* of any length, and all of one */
+        if (digits) assert_int_equal(sorted.stride, strlen("user/000000000000000"));
+        if (sorted.stride) frz__sst_keys_drop_offsets(&sorted);
         for (size_t i = 0; i < 300; i++) {
             slice key = sst_key(&k, i), cut = slice_of(key.data, key.len ? key.len - 1 : 0);
             for (size_t from = 0; from < 250; from += 83) {

@@ -2,6 +2,7 @@
  * its commit not yet made: they stay, whatever they are called. Method  files of both kinds are laid beside a table's own; it is opened
  * again. */
 #include "hostile_kit.h"
+#include "tidy_kit.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -65,12 +66,14 @@ TEST(sweep, removes_what_a_crash_left_and_leaves_what_others_may_be_about_to_com
         OK(frz_delete(h.t, &key, 1, NULL, &h.e), &h.e);
         OK(frz_table_flush(h.t, &h.e), &h.e);
         h_reopen(&h);
+        wait_tidy(h.db);
         OK(frz_db_stats(h.db, NULL, &st, &h.e), &h.e);
         assert_int_equal(st.orphans_removed, 0);
         h_shut(&h);
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) lay(&h, ours[i]);
         for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) lay(&h, theirs[i]);
         h_open_at(&h);
+        wait_tidy(h.db);
         OK(frz_table_open(h.db, "t", &h.t, &h.e), &h.e);
         OK(frz_row_new(h.t, &h.r, &h.e), &h.e);
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)

@@ -141,7 +141,7 @@ TEST(wal, gives_back_what_was_appended_over_segments_and_reopenings)
             if (shape == 2) book.seq_next += rng_below(&r, 3); /* refused after they were assigned */
             if (shape == 3) OK(frz__wal_sync(w, &e), &e);
         }
-        OK(frz__wal_append_drop(w, 9, &e), &e);
+        OK(frz__wal_append_drop(w, 9, 0, &e), &e);
         ack_all(&book);
         OK(frz__wal_close(w, &e), &e);
         OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
@@ -238,7 +238,7 @@ TEST(wal, begins_each_segment_with_the_dictionary_and_its_low_waters)
     assert_int_equal(rep.segments, 2);
     assert_int_equal(s.tables, 1 + 2 + 2);
     assert_int_equal(s.low_water, 40);
-    OK(frz__wal_append_drop(w, 1, &e), &e);
+    OK(frz__wal_append_drop(w, 1, 0, &e), &e);
     OK(append(w, &book, 60000, &e), &e);
     OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
     assert_int_equal(s.tables, 1 + 2 + 2 + 1);
@@ -510,7 +510,7 @@ static size_t scenario(struct fs *fs, const allocator *a, bool refuse, frz_error
         if (i == 20 && frz__wal_release(w, frz__wal_segment(w), e) < 0) {}
         if (i == 20)
             for (size_t k = 0; k < book.count; k++) book.g[k].acked = false; /* published: may be gone */
-        if (i == 12 && (refuse || !g->failed) && frz__wal_append_drop(w, 5, e) < 0) {} /* it would write again what is only refused by being assigned again */
+        if (i == 12 && (refuse || !g->failed) && frz__wal_append_drop(w, 5, 0, e) < 0) {} /* it would write again what is only refused by being assigned again */
     }
     (void)frz__wal_close(w, e);
     return acked;
@@ -632,7 +632,7 @@ TEST(wal, a_failed_sync_under_interval_loses_no_record_and_a_later_sync_holds_fo
         for (int i = 0; i < (when ? 90 : 5); i++) OK(append(w, &book, 2000, &e), &e);
         struct wal_table two = table_line(2, 1);
         OK(frz__wal_add_table(w, &two, &e), &e);
-        OK(frz__wal_append_drop(w, 2, &e), &e);
+        OK(frz__wal_append_drop(w, 2, 0, &e), &e);
         frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = 1});
         FAILS(frz__wal_sync(w, &e), FRZ_IO, &e);
         MESSAGE_HAS(&e, "never repeated");

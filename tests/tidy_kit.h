@@ -1,0 +1,33 @@
+/* tidy_kit.h — what open leaves to its workers, waited for: leftovers of crashes, the trash (engine/tidy.h). */
+#ifndef TIDY_KIT_H
+#define TIDY_KIT_H
+#include "frz_test.h"
+
+#include <unistd.h>
+
+#include "api/handle.h"
+#include "base/clock.h"
+#include "engine/db.h"
+
+static inline bool is_tidy(struct db *db)
+{
+    bool all = !atomic_load(&db->tidy_trash);
+    frz__mutex_lock(&db->tables_mu);
+    for (size_t i = 0; i < db->table_count; i++) all &= table_is_broken(db->tables[i]) || atomic_load(&db->tables[i]->tidy_at_ns) != 0;
+    frz__mutex_unlock(&db->tables_mu);
+    return all && !atomic_load(&db->tidying);
+}
+/* A second goes by for the clock's worker, who looks at once. */
+static inline void tick_now(frz_db *h)
+{
+    frz__test_clock_advance_ns(1000000000);
+    frz__sched_wake(h->db);
+    usleep(1000);
+}
+/* Also what failed to be tidied was. */
+static inline void wait_tidy(frz_db *h)
+{
+    for (int i = 0; i < 120000 && !is_tidy(h->db); i++) usleep(1000);
+    assert_true(is_tidy(h->db));
+}
+#endif
