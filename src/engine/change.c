@@ -345,6 +345,7 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
         if (rc >= 0) frz__view_install_locked(t, v);
         frz__mutex_unlock(&t->view_mu);
+        if (rc >= 0) frz__flow_weigh(t);
         frz__flow_wake(t->db);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);
