@@ -16,11 +16,13 @@
 #endif
 
 #define MEMTABLE_BYTES ((size_t)64 << 20)
-#define CACHE_BYTES ((size_t)1 << 30)
+#define CACHE_BYTES ((size_t)1 << 30) /* --cache */
 #define BLOOM_BITS 10
 #define WARM_READS_MAX 200000
 
 /* ── an engine ── */
+
+static size_t cache_bytes = CACHE_BYTES;
 
 struct engine {
     const char *name;
@@ -51,7 +53,7 @@ static void *rocks_open(const char *dir, char **err)
 {
     rocks.options = rocksdb_options_create();
     rocks.table = rocksdb_block_based_options_create();
-    rocks.cache = rocksdb_cache_create_lru(CACHE_BYTES);
+    rocks.cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_options_set_block_cache(rocks.table, rocks.cache);
     rocksdb_block_based_options_set_filter_policy(rocks.table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS)); /* owned by the table options */
     rocksdb_options_set_block_based_table_factory(rocks.options, rocks.table);
@@ -120,7 +122,7 @@ static struct {
 static void *level_open(const char *dir, char **err)
 {
     level.options = leveldb_options_create();
-    level.cache = leveldb_cache_create_lru(CACHE_BYTES);
+    level.cache = leveldb_cache_create_lru(cache_bytes);
     level.bloom = leveldb_filterpolicy_create_bloom(BLOOM_BITS);
     leveldb_options_set_cache(level.options, level.cache);
     leveldb_options_set_filter_policy(level.options, level.bloom);
@@ -188,7 +190,7 @@ static const struct engine engines[] = {
 /* ── the state ── */
 
 static const struct engine *engine;
-static struct { void *db; char dir[4096]; uint64_t num, value_bytes, threads, batch, seed, present, typed; uint32_t generation; struct bench_result result; } b;
+static struct { void *db; char dir[4096]; uint64_t num, value_bytes, threads, batch, seed, present, typed, reads; uint32_t generation; struct bench_result result; } b;
 
 static void die(const char *what, const char *why)
 {
@@ -325,8 +327,8 @@ static void read_all(bool missing)
 {
     struct worker w = {.missing = missing, .rows = b.present};
     settle(true);
-    run(&w, b.num < WARM_READS_MAX ? b.num : WARM_READS_MAX, run_get);
-    run(&w, b.num, run_get);
+    run(&w, b.reads < WARM_READS_MAX ? b.reads : WARM_READS_MAX, run_get);
+    run(&w, b.reads, run_get);
     if (missing) b.result.bytes = 0;
 }
 
@@ -469,7 +471,7 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t def)
 int main(int argc, char **argv)
 {
     const char *dir = NULL;
-    if (argc < 3) die("usage", "peers ENGINE NAME[,NAME…] --num N --value-size B --threads T --batch B --seed S --dir D");
+    if (argc < 3) die("usage", "peers ENGINE NAME[,NAME…] --num N --value-size B --threads T --batch B --seed S --reads R --cache BYTES --dir D");
     for (const struct engine *e = engines; e->name; e++)
         if (strcmp(e->name, argv[1]) == 0) engine = e;
     if (!engine) die(argv[1], "is not built in");
@@ -480,6 +482,8 @@ int main(int argc, char **argv)
     b.threads = option(argc, argv, "--threads", 1);
     b.batch = option(argc, argv, "--batch", 1);
     b.seed = option(argc, argv, "--seed", 1);
+    b.reads = option(argc, argv, "--reads", b.num);
+    cache_bytes = (size_t)option(argc, argv, "--cache", CACHE_BYTES);
     if (!b.num || !b.value_bytes || !b.threads || !b.batch || !dir) die("usage", "--dir and numbers above 0");
     snprintf(b.dir, sizeof b.dir, "%s/peers-%s", dir, engine->name); /* only this is ever removed */
     char *list = strdup(argv[2]), *save = NULL;

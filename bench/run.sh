@@ -1,7 +1,7 @@
 #!/bin/sh
 # Frazil and the peers in one run on one machine, and the ratios: absolute figures move with the machine and its load, ratios less.
 #
-#     bench/run.sh [NUM]      BUILD=build/release  WORKLOADS=…  BATCHES="1 1000"  VALUE=100  THREADS=1  RUNS=2  DIR=/tmp/frazil-bench.XXXX
+#     bench/run.sh [NUM]      BUILD=build/release  WORKLOADS=…  BATCHES="1 1000"  VALUE=100  THREADS=1  RUNS=2  READS=NUM  CACHE=1073741824  DIR=/tmp/frazil-bench.XXXX
 #
 # Needs the targets frazil and peers (see bench/CMakeLists.txt). The best of RUNS counts, for every engine. What reads after `settle` is of the table compacted whole, what reads before it as it was
 # published; the peers are compacted before any read, and run each workload once.
@@ -20,7 +20,7 @@ for_peers=$(echo "$workloads" | tr ',' '\n' | awk '{ name[NR] = $0; last[$0] = N
     END { for (i = 1; i <= NR; i++) if (i == (name[i] ~ /^(read|scan)/ ? last[name[i]] : first[name[i]])) print name[i] }' | paste -sd, -)
 for run in $(seq "${RUNS:-2}"); do
     for batch in ${BATCHES:-1 1000}; do
-        common="--num $num --value-size ${VALUE:-100} --threads ${THREADS:-1} --batch $batch"
+        common="--num $num --value-size ${VALUE:-100} --threads ${THREADS:-1} --batch $batch --reads ${READS:-$num} --cache ${CACHE:-1073741824}"
         echo "run $run, batch $batch: frazil" >&2
         "$build/cli/frazil" bench "$workloads" $common --dir "$dir/frazil" --json >>"$out"
         rm -rf "$dir/frazil"

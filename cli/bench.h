@@ -11,7 +11,7 @@ struct bench {
     frz_db *db;
     frz_table *kv, *typed;
     char dir[4096];
-    uint64_t num, value_bytes, threads, batch, seed, bytes, tables, columns, seconds, memory;
+    uint64_t num, value_bytes, threads, batch, seed, bytes, tables, columns, seconds, memory, cache, reads;
     uint64_t present;    /* rows in kv */
     uint32_t generation; /* of all its values */
     bool settled;        /* kv, typed: compacted whole, and nothing written since */

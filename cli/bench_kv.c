@@ -215,9 +215,9 @@ int bench_read(struct bench *b, bool missing, frz_error *e)
     int rc = bench_need_rows(b, e);
     struct worker w = {.table = b->kv, .missing = missing, .rows = b->present};
     if (rc == FRZ_OK) rc = frz_table_flush(b->kv, e);
-    if (rc == FRZ_OK) rc = run(b, &w, b->num < WARM_READS_MAX ? b->num : WARM_READS_MAX, run_get, e); /* warm */
+    if (rc == FRZ_OK) rc = run(b, &w, b->reads < WARM_READS_MAX ? b->reads : WARM_READS_MAX, run_get, e); /* warm */
     memset(&b->result.hist, 0, sizeof b->result.hist);
-    if (rc == FRZ_OK) rc = run(b, &w, b->num, run_get, e);
+    if (rc == FRZ_OK) rc = run(b, &w, b->reads, run_get, e);
     if (missing) b->result.bytes = 0;
     return rc;
 }

@@ -25,7 +25,8 @@ static int settle_one(frz_table *t, struct tally *total, uint64_t *rows, frz_err
     int rc = frz_table_compact(t, NULL, &result, e);
     if (rc == FRZ_OK) rc = frz_table_files(t, NULL, on_file, &one, e);
     if (rc == FRZ_OK) rc = frz_count(t, NULL, &n, e);
-    if (rc == FRZ_OK && one.deletes + one.masked) return bench_say(e, FRZ_CORRUPT, "%s has %llu dead rows after it was compacted whole", frz_table_name(t), (unsigned long long)one.masked);
+    if (rc == FRZ_OK && one.deletes + one.masked)
+        return bench_say(e, FRZ_CORRUPT, "%s has %llu dead rows after it was compacted whole", frz_table_name(t), (unsigned long long)one.masked);
     total->data += one.data;
     total->bytes += one.bytes;
     *rows += n;
@@ -44,7 +45,8 @@ int bench_settle(struct bench *b, frz_error *e)
     struct tally all = {0};
     int rc = open_if_there(b, "kv", &b->kv, e);
     if (rc == FRZ_OK) rc = open_if_there(b, "typed", &b->typed, e);
-    if (rc == FRZ_OK && !b->kv && !b->typed) return bench_say(e, FRZ_INVALID, "there is no table yet: name fillseq, fillrandom or ingest before it");
+    if (rc == FRZ_OK && !b->kv && !b->typed)
+        return bench_say(e, FRZ_INVALID, "there is no table yet: name fillseq, fillrandom or ingest before it");
     uint64_t begin = bench_ns();
     double cpu = bench_cpu_seconds();
     if (rc == FRZ_OK && b->kv) rc = settle_one(b->kv, &all, &b->result.ops, e);
@@ -53,7 +55,8 @@ int bench_settle(struct bench *b, frz_error *e)
     b->result.cpu_seconds = bench_cpu_seconds() - cpu;
     b->result.bytes = all.bytes;
     b->settled = b->typed_settled = rc == FRZ_OK;
-    snprintf(b->result.more, sizeof b->result.more, "\"data_files\":%llu,\"data_bytes\":%llu", (unsigned long long)all.data, (unsigned long long)all.bytes);
+    snprintf(b->result.more, sizeof b->result.more, "\"data_files\":%llu,\"data_bytes\":%llu", (unsigned long long)all.data,
+             (unsigned long long)all.bytes);
     return rc;
 }
 
@@ -87,7 +90,8 @@ static int cold_get(struct bench *b, uint64_t index, bool missing, frz_row *row,
     uint64_t begin = bench_ns();
     rc = frz_get(b->kv, NULL, &key, 1, row, e);
     if (!missing) hist_add(&b->result.hist, bench_ns() - begin);
-    if (rc != (missing ? FRZ_NOT_FOUND : FRZ_OK)) return rc == FRZ_OK || rc == FRZ_NOT_FOUND ? bench_say(e, FRZ_CORRUPT, "key %.16s: there where it should not be, or missing", bytes) : rc;
+    if (rc == (missing ? FRZ_OK : FRZ_NOT_FOUND)) return bench_say(e, FRZ_CORRUPT, "key %.16s: there where it should not be, or missing", bytes);
+    if (rc != (missing ? FRZ_NOT_FOUND : FRZ_OK)) return rc;
     rc = frz_db_stats(b->db, NULL, &after, e);
     uint64_t keys = after.key_pages_read - before.key_pages_read, values = after.value_pages_read - before.value_pages_read;
     n->gets++;
@@ -118,9 +122,12 @@ int bench_read_cold(struct bench *b, frz_error *e)
     b->result.ops = reads;
     b->result.bytes = reads * (BENCH_KEY_BYTES + b->value_bytes);
     for (size_t i = 0; i < HIST_BUCKETS; i++) b->result.seconds += hist_value(i) * (double)b->result.hist.buckets[i] / 1e9;
-    snprintf(b->result.more, sizeof b->result.more, "\"key_pages\":%.3f,\"key_pages_most\":%llu,\"value_pages\":%.3f,\"value_pages_most\":%llu,\"absent_key_pages\":%.4f,\"absent_key_pages_most\":%llu,\"absent_value_pages_most\":%llu,\"absent_false_positives\":%.4f",
-             (double)n[0].keys / (double)reads, (unsigned long long)n[0].keys_most, (double)n[0].values / (double)reads, (unsigned long long)n[0].values_most, (double)n[1].keys / (double)reads,
-             (unsigned long long)n[1].keys_most, (unsigned long long)n[1].values_most, (double)n[1].false_positives / (double)reads);
+    double each = (double)reads;
+    snprintf(b->result.more, sizeof b->result.more,
+             "\"key_pages\":%.3f,\"key_pages_most\":%llu,\"value_pages\":%.3f,\"value_pages_most\":%llu,\"absent_key_pages\":%.4f,"
+             "\"absent_key_pages_most\":%llu,\"absent_value_pages_most\":%llu,\"absent_false_positives\":%.4f",
+             (double)n[0].keys / each, (unsigned long long)n[0].keys_most, (double)n[0].values / each, (unsigned long long)n[0].values_most,
+             (double)n[1].keys / each, (unsigned long long)n[1].keys_most, (unsigned long long)n[1].values_most, (double)n[1].false_positives / each);
     return rc;
 }
 
@@ -139,7 +146,8 @@ static int decode_file(void *ctx, const frz_file_info *f)
     struct ArrowArrayStream stream = {0};
     char path[8192];
     if (f->content != 0) return FRZ_OK;
-    if (snprintf(path, sizeof path, "%s/%s", d->b->dir, f->path) >= (int)sizeof path) return bench_say(d->e, FRZ_INVALID, "%s: the path is too long", f->path);
+    if (snprintf(path, sizeof path, "%s/%s", d->b->dir, f->path) >= (int)sizeof path)
+        return bench_say(d->e, FRZ_INVALID, "%s: the path is too long", f->path);
     int rc = frz_parquet_read(path, &stream, d->e);
     return rc == FRZ_OK ? d->fn(&stream, d->rows, d->sum, d->e) : rc;
 }

@@ -39,7 +39,8 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stde
 /* ── when.c: times ── */
 /* "2026-11-21T16:00:00Z" (also without seconds or time of day, with an offset, with a fraction; UTC where there is none), ms since 1970 as a whole number, "now", or "-5m" before now (ms, s, m, h, d, w). */
 bool when_parse(const char *text, int64_t now_ms, int64_t *out);
-bool duration_parse(const char *text, int64_t *ms); /* "30d"; a number alone is ms */
+bool when_parse_us(const char *text, int64_t now_ms, int64_t *out); /* the same in µs, but for the number */
+bool duration_parse(const char *text, int64_t *ms); /* "30d": a whole number with ms, s, m, h, d or w */
 int64_t when_now(void);
 void when_print(int64_t ms, char out[40]); /* 2026-11-21T16:00:00.000Z */
 

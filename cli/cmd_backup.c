@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,19 +38,12 @@ static void line_end(const struct line *l)
     if (l->shown) fprintf(stderr, "\r\033[K");
 }
 
-static void when(int64_t us, char out[32])
-{
-    time_t s = (time_t)(us / 1000000);
-    struct tm tm;
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&s, &tm));
-}
-
 /* ── backup ── */
 
 static int print_info(void *ctx, const frz_backup_info *i)
 {
-    char at[32] = "";
-    when(i->time_us, at);
+    char at[40] = "";
+    when_print(i->time_us / 1000, at);
     if (*(bool *)ctx) {
         printf("{\"number\":%llu,\"complete\":%s", (unsigned long long)i->number, i->complete ? "true" : "false");
         if (i->complete)
@@ -148,34 +142,17 @@ int cmd_backup(struct args *a)
 
 /* ── restore ── */
 
-/* "2026-11-21T16:06:14.25Z"; a blank for the T, and the Z, may be left to the reader: it is UTC. */
-static bool parse_time(const char *s, int64_t *us)
-{
-    struct tm tm = {0};
-    const char *at = strptime(s, "%Y-%m-%d", &tm);
-    if (at && (*at == 'T' || *at == ' ')) at = strptime(at + 1, "%H:%M:%S", &tm);
-    if (!at) return false;
-    int64_t fraction = 0;
-    if (*at == '.') {
-        int64_t unit = 100000;
-        for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10) fraction += (*at - '0') * unit;
-    }
-    if (*at == 'Z') at++;
-    *us = (int64_t)timegm(&tm) * 1000000 + fraction;
-    return !*at && *us > 0;
-}
-
 static int parse_to(const char *to, frz_restore_options *o)
 {
     if (!to) return EXIT_DONE;
     if (strcmp(to, "end") == 0)
         o->to_end = true;
     else if (*to && strspn(to, "0123456789") == strlen(to)) {
-        char *end = NULL;
-        o->to_sequence = strtoull(to, &end, 10);
-        if (o->to_sequence == 0) return usage("--to %s: sequences begin at 1", to);
-    } else if (!parse_time(to, &o->to_time_us))
-        return usage("--to %s: expected a sequence, a time such as 2026-11-21T16:06:14Z (UTC), or `end`", to);
+        errno = 0;
+        o->to_sequence = strtoull(to, NULL, 10);
+        if (o->to_sequence == 0 || errno) return usage("--to %s: sequences go from 1 to %llu", to, (unsigned long long)UINT64_MAX);
+    } else if (!when_parse_us(to, when_now(), &o->to_time_us) || o->to_time_us <= 0)
+        return usage("--to %s: expected a sequence, a time such as 2026-11-21T16:06:14Z (UTC) or -5m before now, or `end`", to);
     return EXIT_DONE;
 }
 
@@ -186,7 +163,7 @@ int cmd_restore(struct args *a)
     frz_restore_options o = FRZ_RESTORE_OPTIONS_INIT;
     frz_restore_info info = FRZ_INIT(frz_restore_info);
     bool json = args_has(a, "json");
-    char at[32];
+    char at[40];
     if (!args_u64(a, "backup", 0, &o.number)) return EXIT_USAGE;
     int code = parse_to(args_get(a, "to"), &o);
     if (code) return code;
@@ -198,7 +175,7 @@ int cmd_restore(struct args *a)
     int rc = frz_restore(a->words[0], a->words[1], &o, &info, &e);
     line_end(&l);
     if (rc != FRZ_OK) return fail(&e, rc);
-    when(info.time_us, at);
+    when_print(info.time_us / 1000, at);
     if (json)
         printf("{\"number\":%llu,\"sequence\":%llu,\"time-us\":%lld,\"tables\":%llu,\"files\":%llu,\"bytes\":%llu,\"operations\":%llu}\n",
                (unsigned long long)info.number, (unsigned long long)info.sequence, (long long)info.time_us, (unsigned long long)info.tables,

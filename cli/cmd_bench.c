@@ -4,7 +4,7 @@
 
 #include "bench.h"
 
-#define MEMORY_BYTES (((uint64_t)10 << 30) / 3) /* what the peers have: three tenths are a cache of 1 GiB; memtables of 64 MiB */
+#define CACHE_BYTES ((uint64_t)1 << 30) /* what the peers have: three tenths of the budget; memtables of 64 MiB */
 #define MEMTABLE_BYTES ((uint64_t)64 << 20)
 
 static const char *const names[] = {"fillseq", "fillrandom", "overwrite", "fillsync", "readrandom", "readmissing", "scan", "scancursor", "decode", "settle", "readcold", "scantyped", "decodetyped", "ingest", "ingestrows", "publish", "load", "metadata", NULL};
@@ -78,10 +78,12 @@ static int options_of(struct bench *b, const struct args *a)
     int code = EXIT_DONE;
     const char *at = a->words[0];
     if (!args_u64(a, "num", 100000, &b->num) || !args_u64(a, "value-size", 100, &b->value_bytes) || !args_u64(a, "threads", 1, &b->threads) || !args_u64(a, "batch", 1, &b->batch) || !args_u64(a, "seed", 1, &b->seed) ||
-        !args_u64(a, "bytes", 0, &b->bytes) || !args_u64(a, "tables", 1, &b->tables) || !args_u64(a, "columns", 1, &b->columns) || !args_u64(a, "seconds", 0, &b->seconds))
+        !args_u64(a, "bytes", 0, &b->bytes) || !args_u64(a, "tables", 1, &b->tables) || !args_u64(a, "columns", 1, &b->columns) || !args_u64(a, "seconds", 0, &b->seconds) ||
+        !args_u64(a, "cache", CACHE_BYTES, &b->cache) || !args_u64(a, "reads", b->num, &b->reads))
         return EXIT_USAGE;
     if (b->tables < 1 || b->columns < 1) return usage("--tables, --columns: expected 1 or more");
     if (b->num < 1 || b->num > UINT64_C(1) << 40) return usage("--num: expected 1 to 2^40");
+    if (b->reads < 1) return usage("--reads: expected 1 or more");
     if (b->value_bytes < 1 || b->value_bytes > 1 << 20) return usage("--value-size: expected 1 to 1048576");
     if (b->threads < 1 || b->threads > 256) return usage("--threads: expected 1 to 256");
     if (b->batch < 1 || b->batch > 1000000) return usage("--batch: expected 1 to 1000000");
@@ -162,7 +164,7 @@ int bench_open(struct bench *b, frz_error *e)
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     o.create = true;
     o.durability = FRZ_SYNC_OFF;
-    o.memory_bytes = b->memory ? b->memory : MEMORY_BYTES;
+    o.memory_bytes = b->memory ? b->memory : b->cache / 3 * 10;
     o.memtable_bytes = b->memory ? 0 : MEMTABLE_BYTES;
     o.log = on_log;
     return frz_db_open(b->dir, &o, &b->db, e);

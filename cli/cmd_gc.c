@@ -50,22 +50,6 @@ static int print_file(void *ctx, const frz_gc_file *f)
     return 0;
 }
 
-/* 90s, 10m, 12h, 3d; a number alone is seconds. */
-static bool parse_age(const char *text, uint64_t *ms)
-{
-    static const struct { char unit; uint64_t ms; } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {0, 1000}};
-    uint64_t n = 0;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 9 || (text[digits] && text[digits + 1])) return false;
-    for (size_t i = 0; i < digits; i++) n = n * 10 + (uint64_t)(text[i] - '0');
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (text[digits] != units[i].unit) continue;
-        *ms = n * units[i].ms;
-        return n > 0;
-    }
-    return false;
-}
-
 int cmd_gc(struct args *a)
 {
     frz_error e = {0};
@@ -75,7 +59,9 @@ int cmd_gc(struct args *a)
     struct shown shown = {args_has(a, "json"), args_has(a, "quiet")};
     const char *age = args_get(a, "older-than");
     o.dry_run = args_has(a, "dry-run");
-    if (age && !parse_age(age, &o.orphan_age_ms)) return usage("--older-than %s: expected a number above 0 and s, m, h or d: 12h, 3d", age);
+    int64_t age_ms = 0;
+    if (age && (!duration_parse(age, &age_ms) || age_ms == 0)) return usage("--older-than %s: expected a number above 0 with ms, s, m, h, d or w: 12h, 3d", age);
+    o.orphan_age_ms = (uint64_t)age_ms;
     int code = session_open(&s, a, o.dry_run ? MODE_READ : MODE_WRITE, a->word_count > 1);
     if (code) return code;
     int rc = frz_db_gc(s.db, s.table, &o, print_file, &shown, &r, &e);

@@ -167,6 +167,10 @@ static void show_stalls(struct view *v, const json_t *s, const json_t *b)
 {
     static const char *const reasons[] = {"memtables", "memory", "runs", "debt"};
     line(v, "stalled %.1f%% of the time (%.0f writes so far), held up %.1f%%", rate(v, s, b, "stall_us_total") / 1e4, number(s, "stalls"), rate(v, s, b, "slowdown_us_total") / 1e4);
+    if (number(s, "runs_beyond") > 0 || number(s, "debt_bytes") > 0) {
+        char debt[16], digest[16];
+        line(v, "compaction is behind by %.0f runs, %s; it takes %s/s from level 0", number(s, "runs_beyond"), short_bytes(number(s, "debt_bytes"), debt), short_bytes(number(s, "digest_bytes_per_second"), digest));
+    }
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         char stalls[64], stalled[64], longest[64], slowdowns[64], slowed[64], max[16];
         snprintf(stalls, sizeof stalls, "stalls_%s", reasons[i]);

@@ -31,16 +31,17 @@ static const struct option_def import_options[] = {{"format", true, "csv, jsonl,
     {"on-error", true, "stop (default), skip"}, {"property", true, "with --create: key=value"}, {"format-version", true, "with --create: 2 or 3"}, {"sync", true, "full (default), interval, off"}, JSON, {0}};
 static const struct option_def compact_options[] = {{"from", true, "the first key of the range"}, {"to", true, "the last key of the range: files with keys of it are rewritten, whole"},
     {"dry-run", false, "list the files that would be rewritten, and why, and rewrite none"}, {"quiet", false, "no progress, no summary"}, JSON, {0}};
-static const struct option_def gc_options[] = {{"dry-run", false, "list, remove nothing; beside a writer too"}, {"older-than", true, "of other engines' files and temporary names: 90s, 10m, 12h, 3d (default: the table's frazil.orphan-age-ms)"},
+static const struct option_def gc_options[] = {{"dry-run", false, "list, remove nothing; beside a writer too"}, {"older-than", true, "of other engines' files and temporary names: 90s, 10m, 12h, 3d, 2w (default: the table's frazil.orphan-age-ms)"},
     {"quiet", false, "the sums alone"}, JSON, {0}};
 static const struct option_def bench_options[] = {{"num", true, "rows (default 100000)"}, {"value-size", true, "bytes (default 100)"}, {"threads", true, "default 1"}, {"batch", true, "rows a write (default 1)"},
     {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
-    {"seconds", true, "overwrite: for so long, over and over"}, {"memory", true, "the database's budget in bytes (default 3.3 GiB)"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
+    {"seconds", true, "overwrite: for so long, over and over"}, {"reads", true, "readrandom, readmissing: so many (default: --num)"}, {"cache", true, "bytes, of a budget of ten thirds of it (default 1 GiB)"},
+    {"memory", true, "the database's budget in bytes, with memtables as it sets them"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
 static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
     {"list", false, "of DIRECTORY alone: its backups"}, {"verify", false, "read every file and hold it against its checksum; of DIRECTORY alone: of a backup that is there"},
     {"purge", false, "of DIRECTORY alone: remove all but the --keep newest"}, {"backup", true, "with --verify: its number (default: the newest)"}, JSON, {0}};
 static const struct option_def archive_options[] = {{"off", false, "no longer"}, JSON, {0}};
-static const struct option_def restore_options[] = {{"backup", true, "its number (default: the newest that is not beyond --to)"}, {"to", true, "a sequence, a time (2026-11-21T16:06:14Z), or `end`: go on with the log's archive up to there"},
+static const struct option_def restore_options[] = {{"backup", true, "its number (default: the newest that is not beyond --to)"}, {"to", true, "a sequence, a time (2026-11-21T16:06:14Z, or -5m before now), or `end`: go on with the log's archive up to there"},
     {"archive", true, "where the log was archived (default: where the backup says)"}, {"copy", false, "copy the bytes of every file: no links, no shared blocks"}, JSON, {0}};
 
 const struct command commands[] = {

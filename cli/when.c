@@ -29,7 +29,7 @@ void when_print(int64_t ms, char out[40])
 
 bool duration_parse(const char *text, int64_t *ms)
 {
-    static const struct { const char *unit; int64_t ms; } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
+    static const struct { const char *unit; int64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
     char *end;
     if (!isdigit((unsigned char)*text)) return false;
     errno = 0;
@@ -56,11 +56,11 @@ static bool skip(const char **at, char c)
     return true;
 }
 
-/* 2026-11-21[(T| )16:00[:00[.123]][Z|±02:00]] */
+/* 2026-11-21[(T| )16:00[:00[.123456]][Z|±02:00]], in µs */
 static bool iso_parse(const char *s, int64_t *out)
 {
     struct tm tm = {0};
-    int year, month, day, hour = 0, minute = 0, second = 0, ms = 0, offset = 0;
+    int year, month, day, hour = 0, minute = 0, second = 0, us = 0, offset = 0;
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (!digits(&s, 4, YEAR_MAX, &year) || !skip(&s, '-') || !digits(&s, 2, 12, &month) || !skip(&s, '-') || !digits(&s, 2, 31, &day) || month < 1 || day < 1) return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -69,8 +69,8 @@ static bool iso_parse(const char *s, int64_t *out)
         if (!digits(&s, 2, 23, &hour) || !skip(&s, ':') || !digits(&s, 2, 59, &minute)) return false;
         if (skip(&s, ':') && !digits(&s, 2, 59, &second)) return false;
         if (skip(&s, '.')) {
-            int unit = 100, n = 0;
-            for (; isdigit((unsigned char)*s) && n < 9; s++, n++, unit /= 10) ms += (*s - '0') * unit; /* beyond ms: cut off */
+            int unit = 100000, n = 0;
+            for (; isdigit((unsigned char)*s) && n < 9; s++, n++, unit /= 10) us += (*s - '0') * unit; /* beyond µs: cut off */
             if (n == 0) return false;
         }
         int sign = *s == '+' ? 1 : *s == '-' ? -1 : 0, h, m;
@@ -91,23 +91,26 @@ static bool iso_parse(const char *s, int64_t *out)
     tm.tm_hour = hour;
     tm.tm_min = minute;
     tm.tm_sec = second;
-    *out = ((int64_t)timegm(&tm) - offset * 60) * 1000 + ms;
+    *out = ((int64_t)timegm(&tm) - offset * 60) * 1000000 + us;
     return true;
+}
+
+bool when_parse_us(const char *text, int64_t now_ms, int64_t *out)
+{
+    int64_t back = 0, ms = 0;
+    if (strcmp(text, "now") != 0 && *text != '-') return iso_parse(text, out);
+    if (*text == '-' && !duration_parse(text + 1, &back)) return false;
+    return !__builtin_sub_overflow(now_ms, back, &ms) && !__builtin_mul_overflow(ms, (int64_t)1000, out);
 }
 
 bool when_parse(const char *text, int64_t now_ms, int64_t *out)
 {
-    int64_t back;
     char *end;
-    if (strcmp(text, "now") == 0) {
-        *out = now_ms;
+    int64_t us;
+    if (when_parse_us(text, now_ms, &us)) {
+        *out = us / 1000 - (us % 1000 < 0);
         return true;
     }
-    if (*text == '-') {
-        if (isdigit((unsigned char)text[strlen(text) - 1]) || !duration_parse(text + 1, &back)) return false; /* "-5": of what? */
-        return !__builtin_sub_overflow(now_ms, back, out);
-    }
-    if (iso_parse(text, out)) return true;
     if (!isdigit((unsigned char)*text)) return false;
     errno = 0;
     *out = strtoll(text, &end, 10);

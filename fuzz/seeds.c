@@ -7,6 +7,7 @@
 #include "parquet/parquet.h"
 #include "puffin/puffin.h"
 #include "sst/sst_block.h"
+#include "ship/backup.h"
 #include "types/batch.h"
 
 #define OK(expr)                                                                                                                           \
@@ -207,6 +208,35 @@ static void masks(void)
     buf_clear(&file);
 }
 
+static void backup_lists(void)
+{
+    struct backup_manifest m;
+    for (int kind = 0; kind < 3; kind++) {
+        struct buf text = BUF_INIT(NULL, 0);
+        frz__backup_manifest_init(&m, NULL);
+        m.number = (uint64_t)kind + 1;
+        memcpy(m.log_uuid, "0e7a1c52-9f0b-4d3e-8a61-5b2c3d4e5f60", 37);
+        m.sequence = kind == 2 ? UINT64_MAX : 4711;
+        m.time_us = 1700000000000000;
+        m.table_count = 2;
+        if (kind) m.source = "/data/a warehouse";
+        if (kind == 2) m.archive = "/kept";
+        for (int i = 0; i < kind * 20; i++) {
+            struct backup_file *f;
+            char path[100];
+            snprintf(path, sizeof path, "main/t%d/%s/x %d.parquet", i % 2, i % 3 ? "data" : "metadata", i);
+            OK(frz__backup_manifest_add(&m, path, (uint64_t)i * 1000, &f, &err));
+            f->crc = (uint32_t)i * 0x9E3779B9u;
+        }
+        frz__backup_manifest_sort(&m);
+        OK(frz__backup_manifest_print(&m, &text, &err));
+        seed("fuzz_backup", NULL, 0, buf_slice(&text));
+        seed("fuzz_backup", NULL, 0, slice_of(text.data, text.len / 2));
+        buf_clear(&text);
+        frz__backup_manifest_clear(&m);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -221,5 +251,6 @@ int main(int argc, char **argv)
     leases();
     rows();
     masks();
+    backup_lists();
     return 0;
 }

@@ -239,7 +239,7 @@ enum frz_event_kind {
     FRZ_EVENT_FOREIGN_COMMIT = 11,   /* the metadata on disk is not what we committed last, and was taken up: another engine's, or (reason in-doubt) perhaps one of ours that a failure left open */
     FRZ_EVENT_SNAPSHOTS_EXPIRED = 12, /* rows_in: how many */
     FRZ_EVENT_FILES_REMOVED = 13,    /* files_in: that nobody needs any more */
-    FRZ_EVENT_STALL_BEGIN = 14,      /* writers wait; reason: for what */
+    FRZ_EVENT_STALL_BEGIN = 14,      /* writers wait; reason: for what: memtables, memory, runs, debt */
     FRZ_EVENT_STALL_END = 15,
     FRZ_EVENT_HEALTH = 16,           /* frz_db_health says something else than before; reason: the class, "ok" once all is well */
     FRZ_EVENT_TABLE_CREATED = 17,
@@ -305,7 +305,8 @@ FRZ_API FRZ_NODISCARD int frz_db_open(const char *path, const frz_db_options *op
 /* Publishes (unless no_close_flush), joins all workers, releases the lock. FRZ_BUSY, saying how many, while snapshots or cursors or Arrow streams are open: the handle stays
  * good. Any other result: the handle is gone. Table handles are closed with it. NULL is fine. */
 FRZ_API int frz_db_close(frz_db *, frz_error *);
-/* Read-only handles: take up what was published and logged since. No effect on a writing handle. */
+/* Read-only handles: take up what was published and logged since. No effect on a writing handle. Nothing else does: two reads without a refresh between them are of one state, over all tables, and no read refreshes by
+ * itself. That state's files are open: reading it does not end with their names. FRZ_SNAPSHOT_TOO_OLD comes from opening a snapshot by id, ref or time that expired since: refresh, then open it, or a later one, again. */
 FRZ_API FRZ_NODISCARD int frz_db_refresh(frz_db *, frz_error *);
 /* All that is visible becomes durable, whatever the policy. */
 FRZ_API FRZ_NODISCARD int frz_db_sync(frz_db *, frz_error *);
@@ -407,6 +408,10 @@ typedef struct frz_stats {
     double write_amplification, space_amplification, files_per_get, pages_per_get, cache_hit_ratio; /* 0 where there is nothing to divide */
     uint64_t log_archive_waiting;  /* closed segments that the archive does not have yet */
     uint64_t log_archive_given_up; /* segments beyond log_archive_wait_max: each a gap in the archive */
+    /* How far compaction is behind, which is what writers are slowed by (docs/memory.md) */
+    uint64_t runs_beyond;             /* sorted runs of files beyond those that the levels may have */
+    uint64_t debt_bytes;              /* that wait to be compacted, estimated */
+    uint64_t digest_bytes_per_second; /* of rows, as compactions were seen to take them from level 0 lately */
 } frz_stats; /* docs/metrics.md explains each */
 /* `out->struct_size` is set by the caller. TABLE NULL = the database's. */
 FRZ_API FRZ_NODISCARD int frz_db_stats(frz_db *, frz_table *table, frz_stats *out, frz_error *);

@@ -23,6 +23,7 @@ Times are microseconds in the struct, seconds in the metrics. Metrics of tables 
 | do writers wait? | `stall_us_total`, `slowdown_us_total`: each second of them is a second that some writer stood still |
 | how far behind are other engines? | `publish_lag_us`: what they read is that old |
 | does anything fail? | `flush_failures`, `compact_failures`, and the health: `frazil_health_severity` above 0 |
+| does compaction keep up? | `runs_beyond`, `debt_bytes`: 0, or soon again; `digest_bytes_per_second` against what is put |
 | does garbage pile up? | `space_amplification`, `rows_dead` against `rows_live`, `files_pending`; `oldest_pin_us` for who holds it |
 | what does a write cost? | `write_amplification` |
 | what does a read cost? | `files_per_get`, `pages_per_get`, `cache_hit_ratio`; `filter_false_positives` against `filter_checks` |

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 struct head { /* before a block, where there is one */
     size_t bytes; /* with this */
     struct mem_account *account;
@@ -221,4 +223,20 @@ uint64_t frz__budget_outside(struct budget *b)
     uint64_t sum = 0;
     for (int i = 0; i < MEM_CLASSES; i++) sum += atomic_load_explicit(&b->by_class[i].outside, memory_order_relaxed);
     return sum;
+}
+
+#define TRIM_REST 1000 /* of the time that it takes to look */
+
+void frz__budget_trim(struct budget *b, size_t slack, size_t most)
+{
+#if defined(__GLIBC__)
+    int64_t begin = frz__clock_mono_ns();
+    if (b->under || begin < b->trim_ns) return;
+    struct mallinfo2 heaps = mallinfo2();
+    if (heaps.fordblks > slack && heaps.arena <= most) (void)malloc_trim(0);
+    int64_t end = frz__clock_mono_ns();
+    b->trim_ns = end + (end - begin) * TRIM_REST;
+#else
+    (void)b, (void)slack, (void)most;
+#endif
 }

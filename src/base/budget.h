@@ -33,6 +33,7 @@ struct mem_account {
 struct budget {
     frz_allocator host;
     const allocator *under; /* NULL = malloc */
+    int64_t trim_ns;           /* not before: frz__budget_trim's alone */
     _Atomic uint32_t accounts; /* not yet empty and closed */
     struct mem_account by_class[MEM_CLASSES];
 };
@@ -45,6 +46,9 @@ uint64_t frz__budget_outside(struct budget *b); /* of the classes' sum: what lib
 /* Of alloc.c's large blocks, which are mapped. A is a class's, over malloc. */
 void frz__budget_charge(const allocator *a, size_t bytes);
 void frz__budget_uncharge(const allocator *a, size_t bytes);
+/* From time to time, by one thread: what malloc's heaps keep of the blocks too small to be mapped goes back to the system, if it is more than SLACK. Not where the heaps
+ * are beyond MOST: they are the host's more than ours. Looking takes malloc's locks for as long as there are holes to look through: a thousand times as long passes until the next look. */
+void frz__budget_trim(struct budget *b, size_t slack, size_t most);
 /* What a library holds for the owner of A has changed by BYTES. Not a class's allocator: nothing happens. */
 void frz__budget_outside_add(const allocator *a, int64_t bytes);
 /* A is a class's, over malloc: large blocks may be mapped, and zeroed ones come from calloc. */

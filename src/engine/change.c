@@ -15,6 +15,19 @@ uint64_t frz__change_file_rows(const struct table *t)
     return memory / (memory < FLOW_SMALL_BYTES ? MEMORY_PER_FILE_ROW_SMALL : MEMORY_PER_FILE_ROW);
 }
 
+#define PAGE_BYTES_MIN ((uint64_t)4096)
+#define DICT_BYTES_MAX ((uint64_t)1 << 20)
+
+/* Each column gathers a page, and a dictionary on trial: an eighth of the jobs' share for all of them, however many there are. */
+static void bound_by_memory(const struct table *t, struct sst_writer_options *o)
+{
+    uint64_t share = frz__flow_shares(t->db->set.memory_bytes).jobs, page = share / 8 / o->schema->count, batch = share / 16;
+    if (page < PAGE_BYTES_MIN) page = PAGE_BYTES_MIN;
+    if (o->page_bytes > page) o->page_bytes = (uint32_t)page;
+    o->dict_bytes = (uint32_t)(page < DICT_BYTES_MAX ? page : DICT_BYTES_MAX);
+    o->batch_bytes = (size_t)(batch < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : batch);
+}
+
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
@@ -28,6 +41,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
         .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
         .uuid_hash = frz__hash64(slice_str(t->uuid))};
     frz__mutex_unlock(&t->view_mu);
+    bound_by_memory(t, &c->writer_options);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
     return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
 }
@@ -331,6 +345,7 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
         if (rc >= 0) frz__view_install_locked(t, v);
         frz__mutex_unlock(&t->view_mu);
+        if (rc >= 0) frz__flow_weigh(t);
         frz__flow_wake(t->db);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);

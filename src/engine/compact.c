@@ -6,6 +6,7 @@
  *   4  one commit, operation `replace`, the outputs at the data sequence number of the beginning (hazards 17); then the view
  * A flush never waits for 2, and 3 never reads a key. The claim is a courtesy: what happens to an input all the same is translated like any mask. */
 #include "engine/compact_run.h"
+#include "engine/flow.h"
 
 #define TRIES_MAX 5
 #define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares: */
@@ -246,6 +247,7 @@ void frz__compact_end(struct compaction *c)
 {
     if (!c) return;
     if (c->plan.count) unclaim(c);
+    if (c->counted) frz__flow_compact_end(c->t);
     if (c->changing) frz__change_clear(&c->change);
     frz__compact_parts_clear(c);
     frz__reloc_clear(&c->reloc);
@@ -272,8 +274,11 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
         c->inputs[i] = c->view->files[c->plan.inputs[i]];
         c->rows_in += vfile_live(c->inputs[i]);
     }
-    if (rc == FRZ_OK) *out = c;
-    else frz__compact_end(c);
+    if (rc == FRZ_OK) {
+        frz__flow_compact_begin(t);
+        c->counted = true;
+        *out = c;
+    } else frz__compact_end(c);
     return rc;
 }
 
@@ -304,6 +309,14 @@ static void tell_end(const struct compaction *c, int rc, int64_t since, const fr
     frz__event(c->t->db, c->t, rc == FRZ_OK ? FRZ_EVENT_COMPACTION_END : FRZ_EVENT_COMPACTION_FAILED, &i);
 }
 
+static uint64_t level0_bytes(const struct compaction *c)
+{
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < c->plan.count && c->plan.level > 0; k++)
+        if (c->inputs[k]->sst->level_hint == 0) bytes += (uint64_t)c->inputs[k]->file_size;
+    return bytes;
+}
+
 /* The health is told of what failed, not that it was stopped. */
 static void note(const struct compaction *c, int rc, const frz_error *err)
 {
@@ -321,7 +334,9 @@ int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error
     frz__running_begin(t->db, &c->job, t, "compaction", frz__plan_reason_name(c->plan.reason));
     atomic_store(&c->job.bytes_in, c->plan.input_bytes);
     atomic_store(&c->job.rows_total, c->rows_in);
+    frz__flow_digest_begin(t);
     int rc = run(c, &own);
+    frz__flow_digest_end(t, rc == FRZ_OK ? level0_bytes(c) : 0);
     frz__running_end(t->db, &c->job);
     tell_end(c, rc, since, &own);
     note(c, rc, &own);

@@ -5,6 +5,7 @@
  * of a property begins another.
  * A failure is tried again when the health says (health.h), by the clock (sched.c): never in a loop. Compactors are threads of their own: a flush never waits for one. */
 #include "engine/compact.h"
+#include "engine/flow.h"
 
 static bool wanted(struct table *t) { return !atomic_load(&t->db->closing) && !atomic_load(&t->dropped) && !table_is_broken(t); }
 
@@ -68,6 +69,7 @@ static void compact_job(void *arg)
         succeeded(t);
         frz__compact_schedule(t);
     }
+    frz__flow_compact_end(t);
     frz__table_release(t);
 }
 
@@ -76,6 +78,7 @@ static void compact_cancelled(void *arg)
 {
     struct table *t = (struct table *)arg;
     (void)leave_queue(t);
+    frz__flow_compact_end(t);
     frz__table_release(t);
 }
 
@@ -88,6 +91,7 @@ void frz__compact_schedule(struct table *t)
     if (submit) t->compact_queued = true;
     frz__mutex_unlock(&t->view_mu);
     if (!submit) return;
+    frz__flow_compact_begin(t);
     t->compact_job = (struct pool_job){.fn = compact_job, .arg = frz__table_acquire(t), .cancel = compact_cancelled};
     if (!frz__pool_submit(db->compactors, &t->compact_job, false)) compact_cancelled(t);
 }

@@ -19,6 +19,7 @@ struct compaction {
     size_t part_count;
     struct running job;
     bool changing;         /* `change` is there */
+    bool counted;          /* by flow.h */
     int64_t base_sequence;
 };
 /* By the version of the plan: an upgrade may come between, and then the compaction is in vain. */

@@ -133,6 +133,10 @@ struct table {
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns; /* view_mu: after a failure; 0 = the last one went well */
     struct pool_job compact_job;
+    _Atomic uint32_t compacting; /* those that wait for their turn or run, automatic or manual: what files owe is being paid */
+    unsigned digesting;          /* view_mu, to digest_at_ns: those that run; what they took from level 0 in how much time, the old ones counting less */
+    double digest_bytes, digest_ns;
+    int64_t digest_at_ns;
     struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
@@ -143,6 +147,10 @@ struct table {
     _Atomic uint64_t flow_waiting;
     _Atomic uint64_t flow_immutables_max;  /* the setting; changes under view_mu */
     _Atomic uint64_t flow_active_used;     /* of the active memtable; the place's, and 0 at a rotation */
+    _Atomic uint64_t flow_runs, flow_debt, flow_debt_beyond; /* of the view's files: plan_debt; the last beyond the live bytes. Change under flush_mu, or at open */
+    _Atomic uint64_t flow_runs_slow, flow_runs_stop, flow_debt_slow, flow_debt_stop; /* the settings, all 0 where nothing is compacted by itself; change under view_mu */
+    _Atomic uint64_t digest;  /* bytes of rows a second that compactions take from level 0; 0 = not known */
+    _Atomic int64_t turn_ns;  /* as the database's, of writers that files slow */
     struct flow_counts flow[FLOW_REASONS];
 
     _Atomic uint64_t gets, rows_put, rows_deleted, flushes, flush_failures, flush_rows, flush_bytes, rows_masked, commits, commit_conflicts,

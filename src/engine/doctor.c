@@ -17,6 +17,7 @@
 #define SNAPSHOTS_MANY 500
 #define PENDING_MANY 1000
 #define SPACE_HIGH 2.0
+#define HELD_UP_LONG_US ((uint64_t)60000000) /* summed over writers */
 #define SPACE_BYTES_MIN ((uint64_t)16 << 20)
 #define LOG_SEGMENTS_MANY 32
 #define METADATA_BYTES_LARGE ((uint64_t)1 << 20)
@@ -135,22 +136,39 @@ static void publishes(struct out *o, const struct doctor_table *t)
              s->commits);
 }
 
-/* Of what is told by reason, memory has another remedy; the rest is of the table itself. */
+/* Of what is told by reason, memory and files have other remedies; the rest is the table's memtables. */
 static void stalls(struct out *o, const struct doctor_facts *f, const struct doctor_table *t)
 {
     const frz_stats *s = &t->s;
-    uint64_t all_us = s->stall_us_total, memory_us = s->stall_memory_us_total, own_us = all_us > memory_us ? all_us - memory_us : 0;
-    if (s->stalls > s->stalls_memory)
+    uint64_t memory_us = s->stall_memory_us_total, others_us = memory_us + s->stall_runs_us_total + s->stall_debt_us_total, own_us = s->stall_us_total > others_us ? s->stall_us_total - others_us : 0;
+    uint64_t others = s->stalls_memory + s->stalls_runs + s->stalls_debt;
+    if (s->stalls > others)
         find(o, FRZ_FINDING_WARNING, "stalls", t->name, "writers had to wait for flushes",
              f->memory_bytes && f->memory_bytes < FLOW_SMALL_BYTES
                  ? "raise memory_bytes to 128 MiB or more, so that more than one memtable may wait; or write less at once"
                  : "raise frazil.immutable-memtables-max or memtable_bytes, or write less at once",
-             "%" PRIu64 " writes waited %" PRIu64 " ms in sum", s->stalls - s->stalls_memory, own_us / 1000);
+             "%" PRIu64 " writes waited %" PRIu64 " ms in sum", s->stalls - others, own_us / 1000);
     if (s->stalls_memory)
         find(o, FRZ_FINDING_WARNING, "stalls-memory", t->name, "writers had to wait because the memtables of all tables took their share of the memory",
              "raise memory_bytes: four tenths of it are for memtables",
              "%" PRIu64 " writes waited %" PRIu64 " ms in sum, the longest %" PRIu64 " ms; memtables took up to %" PRIu64 " MiB, memory_bytes %" PRIu64 " MiB",
              s->stalls_memory, memory_us / 1000, s->stall_memory_us_max / 1000, f->s.memory_memtables_max >> 20, f->memory_bytes >> 20);
+}
+
+/* Compaction is behind: writers were stopped by it, or held up for long. */
+static void behind(struct out *o, const struct doctor_facts *f, const struct doctor_table *t)
+{
+    const frz_stats *s = &t->s;
+    const char *remedy = f->compaction_bytes_per_second ? "raise compaction_bytes_per_second, which bounds what compaction reads and writes; else compaction_threads; or write less at once"
+                                                        : "raise compaction_threads, or memory_bytes, by which compactions may be larger; if the disk is the bound, write less at once";
+    if (s->stalls_runs || s->slowdown_runs_us_total > HELD_UP_LONG_US)
+        find(o, FRZ_FINDING_WARNING, "stalls-runs", t->name, "writers had to wait because compaction merges sorted runs slower than they come", remedy,
+             "%" PRIu64 " writes waited %" PRIu64 " ms in sum, the longest %" PRIu64 " ms, %" PRIu64 " were held up %" PRIu64 " ms; %" PRIu64 " runs too many now, frazil.stop-runs is %" PRIu64, s->stalls_runs,
+             s->stall_runs_us_total / 1000, s->stall_runs_us_max / 1000, s->slowdowns_runs, s->slowdown_runs_us_total / 1000, s->runs_beyond, t->set.frazil_stop_runs);
+    if (s->stalls_debt || s->slowdown_debt_us_total > HELD_UP_LONG_US)
+        find(o, FRZ_FINDING_WARNING, "stalls-debt", t->name, "writers had to wait because bytes come faster than compaction rewrites them", remedy,
+             "%" PRIu64 " writes waited %" PRIu64 " ms in sum, the longest %" PRIu64 " ms, %" PRIu64 " were held up %" PRIu64 " ms; %" PRIu64 " MiB wait now, frazil.stop-debt-bytes is %" PRIu64 " MiB", s->stalls_debt,
+             s->stall_debt_us_total / 1000, s->stall_debt_us_max / 1000, s->slowdowns_debt, s->slowdown_debt_us_total / 1000, s->debt_bytes >> 20, t->set.frazil_stop_debt_bytes >> 20);
 }
 
 static void files(struct out *o, const struct doctor_table *t)
@@ -192,6 +210,7 @@ static void of_table(struct out *o, const struct doctor_facts *f, const struct d
         find(o, FRZ_FINDING_ERROR, "rows-lost", t->name, "rows that were published are gone: an older copy of the table is in its place", "put the newer copy back, or live without", "the log knows of a later state");
     publishes(o, t);
     stalls(o, f, t);
+    behind(o, f, t);
     files(o, t);
     retention(o, t, f->now_ms);
     if (t->set.frazil_filter_bits_per_key == 0 && f->s.gets > GETS_MIN && f->s.gets_found < f->s.gets / 2)

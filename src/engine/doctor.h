@@ -21,7 +21,7 @@ struct doctor_facts {
     frz_stats s;
     frz_health h;
     int durability;
-    uint64_t memory_bytes, memtable_bytes;
+    uint64_t memory_bytes, memtable_bytes, compaction_bytes_per_second;
     const struct doctor_table *tables;
     size_t table_count;
     int64_t now_ms;

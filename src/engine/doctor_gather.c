@@ -88,6 +88,7 @@ static void lay_over(const struct json *live, struct doctor_facts *f, struct doc
     take_health(frz__json_get(live, "health"), &f->h);
     f->durability = (int)frz__json_int(frz__json_get(live, "durability"));
     f->memory_bytes = (uint64_t)frz__json_int(frz__json_get(live, "memory_bytes"));
+    f->compaction_bytes_per_second = (uint64_t)frz__json_int(frz__json_get(live, "compaction_bytes_per_second"));
     f->memtable_bytes = (uint64_t)frz__json_int(frz__json_get(live, "memtable_bytes"));
     for (size_t i = 0; i < frz__json_len(list); i++) {
         const struct json *t = frz__json_at(list, i);
@@ -101,7 +102,8 @@ static void lay_over(const struct json *live, struct doctor_facts *f, struct doc
 
 int frz__doctor_run(struct db *db, slice live, doctor_fn fn, void *ctx, frz_error *err)
 {
-    struct doctor_facts f = {.live = !db->set.read_only, .durability = db->set.durability, .memory_bytes = db->set.memory_bytes, .memtable_bytes = db->set.memtable_bytes, .now_ms = frz__clock_wall_us() / 1000};
+    struct doctor_facts f = {.live = !db->set.read_only, .durability = db->set.durability, .memory_bytes = db->set.memory_bytes, .memtable_bytes = db->set.memtable_bytes,
+                             .compaction_bytes_per_second = db->set.compaction_bytes_per_second, .now_ms = frz__clock_wall_us() / 1000};
     struct json *doc = NULL;
     struct table **tables = NULL;
     struct doctor_table *facts = NULL;

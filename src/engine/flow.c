@@ -60,12 +60,15 @@ uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flo
     return more < share->cache - least ? share->cache - more : least;
 }
 
+#define HEAP_SLACK 16 /* of the budget, so much may be holes in malloc's heaps */
+
 void frz__flow_balance(struct db *db)
 {
     struct flow_shares share = frz__flow_shares(db->set.memory_bytes);
     struct flow_shares take = {frz__budget_bytes(db->budget, MEM_MEMTABLES), 0, frz__budget_bytes(db->budget, MEM_JOBS), frz__budget_bytes(db->budget, MEM_METADATA)};
     uint64_t cache = frz__flow_cache_bytes(&share, &take);
     if (cache != db->cache_bytes_now) frz__cache_resize(db->cache, (size_t)(db->cache_bytes_now = cache));
+    frz__budget_trim(db->budget, (size_t)(db->set.memory_bytes / HEAP_SLACK), (size_t)(db->set.memory_bytes * 2));
     if (take.metadata <= share.metadata || take.metadata <= db->metadata_told / 2 * 3) return;
     db->metadata_told = take.metadata;
     frz__log(&db->log, FRZ_LOG_WARN, "metadata of tables and open files takes %" PRIu64 " bytes, beyond its share of %" PRIu64 ": memory_bytes is small for so many files", take.metadata, share.metadata);
@@ -93,15 +96,20 @@ static struct flow_verdict verdict_of(struct table *t)
     uint64_t full = immutables * one, own = atomic_load_explicit(&t->flow_waiting, memory_order_relaxed);
     if (active > one) active = one;
     if (full > own) full = own; /* some were rotated before they were full */
-    if (immutables == 0 && all <= limit / 4 * 3) return (struct flow_verdict){0, FLOW_NONE, false}; /* nearly always */
-    const struct flow_level levels[FLOW_REASONS] = {
+    struct flow_level levels[FLOW_REASONS] = {
         [FLOW_MEMTABLES] = {full + active, (max + 1) * one / 2, (max + 1) * one, true},
         [FLOW_MEMORY] = {all, limit / 4 * 3, limit, waiting > 0}, /* with none on its way out there is nothing to wait for */
     };
+    if (!frz__flow_files(t, levels) && immutables == 0 && all <= limit / 4 * 3) return (struct flow_verdict){0, FLOW_NONE, false}; /* nearly always */
     return frz__flow_judge(levels);
 }
 
-bool frz__flow_stops(struct table *t) { return verdict_of(t).stop; }
+enum flow_reason frz__flow_stopped_by(struct table *t)
+{
+    struct flow_verdict v = verdict_of(t);
+    return v.stop ? v.reason : FLOW_NONE;
+}
+bool frz__flow_stops(struct table *t) { return frz__flow_stopped_by(t) != FLOW_NONE; }
 
 /* ── waiting ── */
 
@@ -125,12 +133,17 @@ static int busy(const struct table *t, enum flow_reason reason, frz_error *err)
     return frz__err(err, FRZ_BUSY, "%s: the write would wait longer than it may: %s", t->name, frz__flow_reason_name(reason));
 }
 
-/* Why T's writers should not wait for room at all. */
-static int hopeless(struct table *t, frz_error *err)
+/* Why T's writers should not wait for REASON to pass at all. */
+static int hopeless(struct table *t, enum flow_reason reason, frz_error *err)
 {
     int rc = FRZ_OK;
     if (atomic_load(&t->dropped)) return frz__table_usable(t, true, err);
     if (atomic_load(&t->db->closing)) return frz__err(err, FRZ_MISUSE, "the database is being closed");
+    if (flow_of_files(reason)) {
+        rc = frz__health_error(t, HEALTH_COMPACTION, err);
+        if (rc < 0) frz__err_context(err, "%s: %s, and the compaction that they wait for failed", t->name, frz__flow_reason_name(reason));
+        return rc;
+    }
     frz__mutex_lock(&t->view_mu);
     if (t->flush_error.code) {
         if (err) *err = t->flush_error;
@@ -148,7 +161,7 @@ static int another_fails(struct table *t, frz_error *err)
     int rc = FRZ_OK;
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count && rc >= 0; i++)
-        if (!table_is_broken(db->tables[i]) && !atomic_load(&db->tables[i]->dropped)) rc = hopeless(db->tables[i], err);
+        if (!table_is_broken(db->tables[i]) && !atomic_load(&db->tables[i]->dropped)) rc = hopeless(db->tables[i], FLOW_MEMORY, err);
     frz__mutex_unlock(&db->tables_mu);
     return rc < 0 ? rc : FRZ_OK;
 }
@@ -170,7 +183,7 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
     for (;;) {
         struct flow_verdict v = verdict_of(t);
         if (!v.stop) break;
-        rc = hopeless(t, err);
+        rc = hopeless(t, v.reason, err);
         if (rc != FRZ_OK) break;
         int64_t now = frz__clock_mono_ns();
         if (now >= deadline) {
@@ -212,14 +225,15 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
 static int wait_slowed(struct table *t, const struct flow_verdict *v, uint64_t bytes, int64_t deadline, frz_error *err)
 {
     struct db *db = t->db;
-    int64_t now = frz__clock_mono_ns(), price = (int64_t)frz__flow_price_ns(v->fraction, bytes, atomic_load_explicit(&db->drain, memory_order_relaxed));
-    int64_t turn = atomic_load(&db->turn_ns), until;
+    int64_t now = frz__clock_mono_ns(), price = (int64_t)frz__flow_price_ns(v->fraction, bytes, frz__flow_drain_of(t, v->reason));
+    _Atomic int64_t *clock = flow_of_files(v->reason) ? &t->turn_ns : &db->turn_ns;
+    int64_t turn = atomic_load(clock), until;
     if (price > FLOW_DELAY_MAX_NS) price = FLOW_DELAY_MAX_NS;
     do {
         until = (turn > now - CREDIT_NS ? turn : now) + price;
         if (until > now + FLOW_DELAY_MAX_NS) until = now + FLOW_DELAY_MAX_NS;
         if (until > deadline && until - now >= WAIT_MIN_NS) return busy(t, v->reason, err);
-    } while (!atomic_compare_exchange_weak(&db->turn_ns, &turn, until));
+    } while (!atomic_compare_exchange_weak(clock, &turn, until));
     if (until - now < WAIT_MIN_NS) return FRZ_OK;
     count_begin(t, v->reason, false);
     frz__mutex_lock(&db->flow_mu);

@@ -27,7 +27,7 @@ struct flow_level {
 double frz__flow_fraction(const struct flow_level *l);
 struct flow_verdict { double fraction; enum flow_reason reason; bool stop; };
 struct flow_verdict frz__flow_judge(const struct flow_level levels[FLOW_REASONS]);
-#define FLOW_DELAY_MAX_NS ((int64_t)200000000)
+#define FLOW_DELAY_MAX_NS ((int64_t)100000000)
 #define FLOW_DRAIN_UNKNOWN ((uint64_t)64 << 20)
 /* What BYTES cost at FRACTION of the debt, where flushes take DRAIN bytes a second away (0 = not known). */
 uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain);
@@ -38,6 +38,8 @@ uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain);
 int64_t frz__flow_publish_ns(int64_t interval, int64_t lasted, uint64_t row_bytes, uint64_t cost, uint64_t percent);
 const char *frz__flow_reason_name(enum flow_reason r); /* "memtables waiting for their flush", … */
 
+/* What files owe, as a level: SLOW, STOP as the options say, 0 = never. Slowed only, writers pay all at twice of SLOW; stopped only, they are at full speed up to it. */
+struct flow_level frz__flow_files_level(uint64_t now, uint64_t slow, uint64_t stop);
 /* ── shares ── */
 struct flow_shares { uint64_t memtables, cache, jobs, metadata; };
 struct flow_shares frz__flow_shares(uint64_t memory_bytes);
@@ -52,6 +54,24 @@ FRZ_NODISCARD int frz__flow_wait(struct table *const *tables, size_t count, uint
 void frz__flow_balance(struct db *db);
 /* Debt may have fallen: none of view_mu and below is held. */
 void frz__flow_wake(struct db *db);
+/* ── flow_files.c: what T's files owe ── */
+/* The settings are T's: its limits; view_mu held, or T is nobody else's. */
+void frz__flow_take_limits(struct table *t);
+/* The view's files, or what is asked of them, changed: what they owe is counted anew. flush_mu held, or alone; view_mu not. O(files × log files) */
+void frz__flow_weigh(struct table *t);
+/* A compaction of T waits for its turn or runs; it does so no more: who waits for it learns of it. */
+void frz__flow_compact_begin(struct table *t);
+void frz__flow_compact_end(struct table *t);
+/* One runs; it ran, and LEVEL0_BYTES of files of level 0 are there no more. */
+void frz__flow_digest_begin(struct table *t);
+void frz__flow_digest_end(struct table *t, uint64_t level0_bytes);
+/* OUT: FLOW_RUNS and FLOW_DEBT of T now. False, and OUT as it was: neither is near. */
+bool frz__flow_files(struct table *t, struct flow_level out[FLOW_REASONS]);
+/* R is one of what files owe. */
+static inline bool flow_of_files(enum flow_reason r) { return r == FLOW_RUNS || r == FLOW_DEBT; }
+/* Bytes a second that take away what R is about; 0 = not known. */
+uint64_t frz__flow_drain_of(struct table *t, enum flow_reason r);
+
 /* The place held: T's active memtable has grown. */
 void frz__flow_count(struct table *t);
 /* The active memtable that should be rotated because all of them together are too large, counted; NULL = none. */
@@ -60,6 +80,8 @@ struct table *frz__flow_largest(struct db *db);
 bool frz__flow_full(struct table *t);
 /* T's writers would stop now. */
 bool frz__flow_stops(struct table *t);
+/* The same: for what; FLOW_NONE = they would not. */
+enum flow_reason frz__flow_stopped_by(struct table *t);
 /* Bytes of memtables that are in no table's view any more: snapshots and cursors have them. */
 uint64_t frz__flow_pinned(struct db *db);
 /* A publish of ROW_BYTES wrote BESIDE bytes of masks and metadata: T's next by age is due accordingly. */

@@ -150,6 +150,20 @@ static int stopped_by(struct health *h, frz_error *err)
     return code;
 }
 
+int frz__health_error(struct table *t, enum health_part part, frz_error *err)
+{
+    const struct health_state *s = &t->health.parts[slot(part)];
+    if (!frz__health_bad(t->db, t, part)) return FRZ_OK;
+    frz__mutex_lock(&t->health.mu);
+    int code = s->code;
+    if (code && err) {
+        *err = (frz_error){.code = code, .os_errno = s->os_errno};
+        snprintf(err->message, sizeof err->message, "%s", s->message);
+    }
+    frz__mutex_unlock(&t->health.mu);
+    return code;
+}
+
 int frz__health_writable(struct table *t, frz_error *err)
 {
     if (!atomic_load_explicit(&t->health.stopped, memory_order_relaxed)) return FRZ_OK;
@@ -197,18 +211,18 @@ static bool no_room(struct table *t)
     frz__mutex_lock(&t->view_mu);
     bool fails = t->flush_error.code != 0;
     frz__mutex_unlock(&t->view_mu);
-    return fails && frz__flow_stops(t);
+    return fails && frz__flow_stops(t) && !flow_of_files(frz__flow_stopped_by(t));
 }
 
 static void of_table(struct table *t, frz_health *out)
 {
     take_broken(t, out);
     if (!atomic_load(&t->health.bad)) return;
-    bool full = no_room(t), stopped = atomic_load(&t->health.stopped);
+    bool full = no_room(t), behind = flow_of_files(frz__flow_stopped_by(t)), stopped = atomic_load(&t->health.stopped);
     frz__mutex_lock(&t->health.mu);
     take_state(&t->health, HEALTH_FLUSH, full || stopped ? FRZ_HEALTH_WRITES_STOPPED : FRZ_HEALTH_DEGRADED, t->name, out);
     take_state(&t->health, HEALTH_READ, FRZ_HEALTH_DEGRADED, t->name, out);
-    take_state(&t->health, HEALTH_COMPACTION, FRZ_HEALTH_DEGRADED, t->name, out);
+    take_state(&t->health, HEALTH_COMPACTION, behind ? FRZ_HEALTH_WRITES_STOPPED : FRZ_HEALTH_DEGRADED, t->name, out);
     frz__mutex_unlock(&t->health.mu);
     if (out->part && strcmp(out->part, part_names[HEALTH_FLUSH]) == 0) out->in_doubt = atomic_load(&t->in_doubt);
 }

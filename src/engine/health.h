@@ -50,6 +50,8 @@ bool frz__health_due(struct db *db, struct table *t, enum health_part part, int6
 /* A read of T ended with RC: corruption is kept, anything else is no matter of health. ERR may be NULL. */
 void frz__health_read(struct table *t, int rc, const frz_error *err);
 bool frz__health_bad(struct db *db, struct table *t, enum health_part part);
+/* What PART of T failed with, the last time; FRZ_OK = it is well. One atomic load where it is. */
+FRZ_NODISCARD int frz__health_error(struct table *t, enum health_part part, frz_error *err);
 /* Before a write to T: FRZ_OK, or the error that stops writes. One atomic load where all is well. */
 FRZ_NODISCARD int frz__health_writable(struct table *t, frz_error *err);
 

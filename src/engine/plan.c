@@ -151,6 +151,13 @@ static void take_level(struct planner *p, unsigned i)
         if (p->out->count == 0 || room_for(p, l->files[k])) add_input(p, l->files[k]);
 }
 
+/* What is rewritten anyway is not rewritten again for each of the small files that go with it. */
+static uint64_t most_bytes(const struct planner *p)
+{
+    uint64_t more = p->out->input_bytes + p->out->input_bytes / 4;
+    return more > p->o->input_bytes_max ? more : p->o->input_bytes_max;
+}
+
 /* Into the last level: with what they overlap there. */
 static void push(struct planner *p, unsigned i, enum plan_reason why)
 {
@@ -175,6 +182,7 @@ static void push(struct planner *p, unsigned i, enum plan_reason why)
     }
     add_input(p, best);
     add_overlapped(p, best, i + 1);
+    uint64_t most = most_bytes(p);
     /* what else fits: first what overlaps these below anyway */
     for (size_t k = 0; k < l->file_count; k++) {
         size_t file = l->files[k];
@@ -187,7 +195,7 @@ static void push(struct planner *p, unsigned i, enum plan_reason why)
             more += live_bytes(&p->files[below]);
             files++;
         }
-        if (p->out->input_bytes + live_bytes(&p->files[file]) + more > p->o->input_bytes_max || p->out->count + files > p->o->files_max) continue;
+        if (p->out->input_bytes + live_bytes(&p->files[file]) + more > most || p->out->count + files > p->o->files_max) continue;
         if (i == p->last && p->out->input_bytes >= p->o->target_bytes) break; /* only what is too much */
         add_input(p, file);
         add_overlapped(p, file, i + 1);
@@ -275,6 +283,14 @@ static double score_of(const struct planner *p, unsigned i, enum plan_reason *wh
     return size > 1 ? size : 0;
 }
 
+/* FILE is not alone on its level where it lies: runs are gathered greedily, so that one behind the first may hold files that overlap none. */
+static bool is_overlapped(const struct planner *p, const struct level *l, size_t file)
+{
+    for (size_t k = 0; k < l->file_count; k++)
+        if (l->files[k] != file && overlap(&p->files[l->files[k]], &p->files[file])) return true;
+    return false;
+}
+
 /* The last level has more than one run: two pushes side by side, or one that was too wide, left files that overlap. The smallest such file and its neighbours become one run again. */
 static void mend_last(struct planner *p)
 {
@@ -283,11 +299,16 @@ static void mend_last(struct planner *p)
     for (size_t r = 1; r < l->run_count; r++)
         for (size_t k = 0; k < l->runs[r].count; k++) {
             size_t file = l->files[l->runs[r].first + k];
-            if (best == SIZE_MAX || live_bytes(&p->files[file]) < live_bytes(&p->files[best])) best = file;
+            if (best != SIZE_MAX && live_bytes(&p->files[file]) >= live_bytes(&p->files[best])) continue;
+            if (is_overlapped(p, l, file)) best = file;
         }
     if (best == SIZE_MAX) return;
     add_input(p, best);
     add_overlapped(p, best, p->last);
+    uint64_t most = most_bytes(p);
+    for (size_t n = 1; n < p->out->count; n++) /* a wide file is not rewritten for each that it overlaps */
+        for (size_t k = 0; k < l->file_count && p->out->count < p->o->files_max; k++)
+            if (overlap(&p->files[l->files[k]], &p->files[p->out->inputs[n]]) && p->out->input_bytes + live_bytes(&p->files[l->files[k]]) <= most) add_input(p, l->files[k]);
     if (p->out->count < 2) nothing(p); /* what it overlaps is busy */
     else decide(p, PLAN_RUNS, p->last);
 }
@@ -312,10 +333,10 @@ static void pick_level(struct planner *p)
 /* ── single files ── */
 
 /* A small file of an upper level is merged down before long: its garbage is worth a rewrite of its own only where it is the larger part. */
-static bool worth_rewriting(const struct planner *p, const struct plan_file *f, uint64_t all)
+bool frz__plan_worth_rewriting(const struct plan_file *f, const struct plan_options *o, unsigned last, uint64_t all)
 {
-    if (!f->dead || f->dead * 100 < f->rows * p->o->masked_percent) return false;
-    return f->level >= p->last || f->bytes > all / MANY_FILES || f->dead * 2 >= f->rows;
+    if (!f->dead || f->dead * 100 < f->rows * o->masked_percent) return false;
+    return f->level >= last || f->bytes > all / MANY_FILES || f->dead * 2 >= f->rows;
 }
 
 static void pick_masked(struct planner *p)
@@ -326,7 +347,7 @@ static void pick_masked(struct planner *p)
     for (size_t k = 0; k < p->count; k++) all += p->files[k].bytes;
     for (size_t k = 0; k < p->count; k++) {
         const struct plan_file *f = &p->files[k];
-        if (f->busy || f->foreign || !worth_rewriting(p, f, all)) continue;
+        if (f->busy || f->foreign || !frz__plan_worth_rewriting(f, p->o, p->last, all)) continue;
         double share = (double)f->dead / (double)f->rows;
         if (best != SIZE_MAX && share <= worst) continue;
         worst = share;

@@ -6,7 +6,7 @@
  *             them is a reason of its own, and so is a row of small neighbours, as keys that only grow leave them.
  *             Little on an upper level that overlaps much below is gathered where it is, by size, before it goes down; nor is a small file there rewritten for its garbage before half of it is.
  * Invariants  (1) inputs are sorted files, none busy, at most `files_max`  (2) a plan that is carried out makes progress: fewer runs, fewer dead rows, fewer files, or bytes on a deeper level; no plan undoes
- *             another's work, so repeating ends  (3) inputs stay within `input_bytes_max` unless a single file with what it overlaps is more than that                        */
+ *             another's work, so repeating ends  (3) inputs stay within `input_bytes_max` unless a single file with what it overlaps is more than that; then a quarter may go with it                        */
 #ifndef FRZ_ENGINE_PLAN_H
 #define FRZ_ENGINE_PLAN_H
 #include "view/runs.h"
@@ -48,6 +48,13 @@ struct plan {
     bool one_file;          /* the output is one: whatever a writer thinks of its size on the way, so that joining files ends */
     bool blocked;           /* of a manual one: there is more to do, and it is busy */
 };
+/* How far the files are from the shape that the options ask for: what compaction is behind by. Files that are being compacted count until they are gone, foreign ones never. Continuous: a row more, or a run, adds
+ * little, also where that makes the planner act; 0 where frz__plan_pick, with nothing busy, finds nothing to do but to join small files. */
+struct plan_debt {
+    uint64_t runs;    /* sorted runs beyond those that each level may have: so many more places has a read to look at */
+    uint64_t bytes;   /* what goes down a level, with what it is merged with there, until each level has its size again; and garbage beyond the share that is let be */
+    uint64_t live;    /* bytes of live rows, for comparison */
+};
 static inline uint64_t plan_live_bytes(const struct plan_file *f) { return f->rows ? (uint64_t)((double)f->bytes * (double)(f->rows - f->dead) / (double)f->rows) : 0; }
 /* PLAN_NOTHING: all is well, or what there is to do is busy. */
 FRZ_NODISCARD int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err);
@@ -57,6 +64,10 @@ FRZ_NODISCARD int frz__plan_whole(const allocator *a, const struct plan_file *fi
 FRZ_NODISCARD int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *why, size_t *order, size_t *n, frz_error *err);
 /* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
 unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
+/* plan_debt.c */
+FRZ_NODISCARD int frz__plan_debt(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan_debt *out, frz_error *err);
+/* F, of a table of ALL bytes whose deepest level is LAST, has so many dead rows that it is rewritten for their sake. */
+bool frz__plan_worth_rewriting(const struct plan_file *f, const struct plan_options *o, unsigned last, uint64_t all);
 const char *frz__plan_reason_name(enum plan_reason r);
 /* Bytes that level I has room for. */
 uint64_t frz__plan_capacity(const struct plan_options *o, unsigned level);

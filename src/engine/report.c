@@ -126,6 +126,7 @@ int frz__report(struct db *db, struct buf *out, frz_error *err)
     frz__jw_key(&w, "read_only");
     frz__jw_bool(&w, db->set.read_only);
     put_uint(&w, "memory_bytes", db->set.memory_bytes);
+    put_uint(&w, "compaction_bytes_per_second", db->set.compaction_bytes_per_second);
     put_uint(&w, "memtable_bytes", db->set.memtable_bytes);
     put_uint(&w, "durability", (uint64_t)db->set.durability);
     int rc = put_stats(&w, db, NULL, err);

@@ -1,4 +1,4 @@
-/* scan.c — the ordered cursor: memtables and files merged by key, newest first. */
+/* scan.c — the ordered cursor: memtables and runs of files merged by key, newest first. */
 #include "engine/scan.h"
 
 #include "engine/flow.h"

@@ -118,6 +118,7 @@ int frz__sched_start(struct db *db, frz_error *err)
 {
     TRY(frz__pool_start(db->a, 3, &db->pool, err)); /* the clock's, and two that flush */
     if (!db->set.no_compaction) TRY(frz__pool_start(db->a, (unsigned)db->set.compaction_threads, &db->compactors, err));
+    for (size_t i = 0; i < db->table_count; i++) frz__flow_weigh(db->tables[i]);
     db->tick_job = (struct pool_job){.fn = tick, .arg = db};
     (void)frz__pool_submit(db->pool, &db->tick_job, false);
     for (size_t i = 0; i < db->table_count; i++)

@@ -60,6 +60,9 @@ static void add_view(struct table *t, frz_stats *s)
         s->rows_dead += frz__mask_count(v->files[i]->mask);
     }
     s->rows_live += v->rows;
+    s->runs_beyond += stat_get(&t->flow_runs);
+    s->debt_bytes += stat_get(&t->flow_debt);
+    s->digest_bytes_per_second += stat_get(&t->digest);
     s->publish_interval_us = max64(s->publish_interval_us, (uint64_t)frz__flow_publish_now(t) / 1000);
     frz__view_release(v);
 }

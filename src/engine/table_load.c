@@ -26,7 +26,7 @@ int frz__table_take_version(struct table *t, struct version *v, frz_error *err)
     atomic_store(&t->format_version, v->meta->format_version);
     memcpy(t->uuid, v->meta->uuid, sizeof t->uuid);
     TRY(check_version(t, v, &t->settings, err));
-    atomic_store(&t->flow_immutables_max, t->settings.frazil_immutable_memtables_max);
+    frz__flow_take_limits(t);
     frz__tidy_interval(t);
     return FRZ_OK;
 }
@@ -285,6 +285,7 @@ static int take_reloaded(struct table *t, struct version *v, const struct table_
     TRY(build_view(t, schema, NULL, 0, flushed, &fresh, err));
     int rc = changed ? frz__rotate_schema(t, schema, fresh->files, fresh->file_count, flushed, fresh->snapshot_id, fresh->hold, err) : take_files(t, fresh, flushed, err);
     frz__view_release(fresh);
+    if (rc >= 0) frz__flow_weigh(t);
     if (rc >= 0) t->in_doubt = false;
     return rc;
 }

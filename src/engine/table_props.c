@@ -23,9 +23,10 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
 {
     frz__mutex_lock(&t->view_mu);
     t->settings = *s;
-    atomic_store(&t->flow_immutables_max, s->frazil_immutable_memtables_max);
+    frz__flow_take_limits(t);
     frz__tidy_interval(t);
     frz__mutex_unlock(&t->view_mu);
+    frz__flow_weigh(t);
     frz__flow_wake(t->db);
 }
 

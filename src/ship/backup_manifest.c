@@ -1,6 +1,7 @@
 /* The file BACKUP: lines of words, the last of which is a checksum of those before it. A path is the rest of its line. */
 #include "ship/backup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -107,8 +108,9 @@ static bool is_path(const char *p)
 static bool parse_u64(const char *s, char **end, unsigned base, uint64_t *out)
 {
     if (*s < '0' || (*s > '9' && (base == 10 || *s < 'a'))) return false; /* neither a sign nor a blank */
+    errno = 0;
     *out = strtoull(s, end, (int)base);
-    return *end != s;
+    return *end != s && errno == 0;
 }
 
 static bool parse_file(struct backup_manifest *m, const char *s, int *rc, frz_error *err)
@@ -180,6 +182,8 @@ int frz__backup_manifest_parse(slice text, struct backup_manifest *m, frz_error 
     }
     if (!m->log_uuid[0] || !m->number) return frz__err_corrupt(err, "BACKUP: it lacks its number or its log");
     frz__backup_manifest_sort(m);
+    for (size_t i = 1; i < m->count; i++)
+        if (by_path(&m->files[i - 1], &m->files[i]) == 0) return frz__err_corrupt(err, "BACKUP: it names %s twice", m->files[i].path);
     return FRZ_OK;
 }
 

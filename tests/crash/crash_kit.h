@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "io/fs_fault.h"
+#include "tidy_kit.h"
 
 #define KIT_KEYS 40
 #define KIT_TABLES 3
@@ -369,6 +370,7 @@ static inline void kit_no_orphans(struct kit *k)
     static struct kit_names there, wanted;
     char dir[64];
     frz_error e;
+    wait_tidy(k->db);
     for (int i = 0; i < KIT_TABLES; i++) {
         snprintf(dir, sizeof dir, "main/%s", kit_names[i]);
         bool exists = false;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/lease.h"
+#include "tidy_kit.h"
 
 #define ROWS 60
 #define DAY_NS ((int64_t)86400 * 1000000000)
@@ -44,6 +45,7 @@ static void bed(struct rig *r, int format)
     }
     OK(frz_table_set_property(r->t, "frazil.snapshots-max", "3", &r->e), &r->e);
     OK(frz_table_set_property(r->t, "write.metadata.previous-versions-max", "2", &r->e), &r->e);
+    OK(frz_table_set_property(r->t, "frazil.orphan-check-interval-ms", "0", &r->e), &r->e); /* the days that go by are gc's */
     rows(r, "one");
     (void)!frz__fs_mkdir(r->fs, ".frazil/trash", &r->e);
     OK(frz__fs_mkdir(r->fs, ".frazil/trash/1-0-0-00000000", &r->e), &r->e);
@@ -129,6 +131,7 @@ static void each(int format, bool dies)
         }
         frz__fs_fault_plan(r.fs, &(struct fs_fault_plan){0});
         if (dies) rig_open(&r);
+        wait_tidy(r.db);
         whole(&r, what);
         ends(&r, what);
         rig_clear(&r);

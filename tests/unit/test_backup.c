@@ -653,6 +653,20 @@ TEST(point_in_time, tables_that_came_and_went_since_the_backup_come_and_go)
     bk_end(&k);
 }
 
+#define SOON(cond)                                                                                                                         \
+    do {                                                                                                                                   \
+        for (int i_ = 0; i_ < 24000 && !(cond); i_++) usleep(5000);                                                                        \
+        assert_true(cond);                                                                                                                 \
+    } while (0)
+/* The archive goes to another name, once it has what the process before left to it. What was archived up to now. */
+static uint64_t take_away(struct bk *k, const char *there)
+{
+    frz_stats s = FRZ_INIT(frz_stats);
+    SOON(!frz__wal_archive_due(k->db->db->wal) && !atomic_load(&k->db->db->archiving));
+    OK(frz__fs_rename(k->archive, there, "elsewhere", &k->e), &k->e);
+    OK(frz_db_stats(k->db, NULL, &s, &k->e), &k->e);
+    return s.log_archived;
+}
 TEST(log_archive, that_can_not_be_written_stops_nobody_and_is_caught_up_with)
 {
     struct bk k;
@@ -660,27 +674,22 @@ TEST(log_archive, that_can_not_be_written_stops_nobody_and_is_caught_up_with)
     frz_stats before = FRZ_INIT(frz_stats), after = FRZ_INIT(frz_stats);
     begin_archived(&k, 2);
     snprintf(there, sizeof there, "%s", k.db->db->log_uuid_text);
-    OK(frz__fs_rename(k.archive, there, "elsewhere", &k.e), &k.e);
+    uint64_t archived = take_away(&k, there);
     for (uint64_t i = 0; i < 4; i++) {
-        bk_fill(&k, i, 150);
+        bk_fill(&k, i, 500);
         OK(frz_db_flush(k.db, &k.e), &k.e);
     }
     FAILS(frz__wal_archive(k.db->db->wal, false, &k.e), FRZ_IO, &k.e);
     OK(frz_db_stats(k.db, NULL, &before, &k.e), &k.e);
-    assert_true(before.log_segments > 3 && before.log_archived == 0 && before.log_segments_recycled == 0); /* nothing is recycled */
+    assert_true(before.log_segments > 3 && before.log_archived == archived && before.log_archive_waiting >= 3); /* nothing is recycled */
     OK(frz__fs_rename(k.archive, "elsewhere", there, &k.e), &k.e);
     OK(frz__wal_archive(k.db->db->wal, false, &k.e), &k.e);
     frz__log_release(k.db->db);
     OK(frz_db_stats(k.db, NULL, &after, &k.e), &k.e);
-    assert_true(after.log_segments < before.log_segments && after.log_archived >= before.log_segments - 1);
+    assert_true(after.log_segments < before.log_segments && after.log_archived - archived == before.log_archive_waiting);
     bk_end(&k);
 }
 
-#define SOON(cond)                                                                                                                         \
-    do {                                                                                                                                   \
-        for (int i_ = 0; i_ < 24000 && !(cond); i_++) usleep(5000);                                                                        \
-        assert_true(cond);                                                                                                                 \
-    } while (0)
 struct told {
     size_t degraded, well, trouble;
 };
@@ -701,8 +710,8 @@ TEST(log_archive, that_can_not_be_written_is_in_the_health_until_it_can)
     struct told told = {0};
     begin_archived(&k, 2);
     snprintf(there, sizeof there, "%s", k.db->db->log_uuid_text);
-    OK(frz__fs_rename(k.archive, there, "elsewhere", &k.e), &k.e);
-    bk_fill(&k, 1, 400);
+    uint64_t archived = take_away(&k, there);
+    bk_fill(&k, 1, 700);
     OK(frz_db_sync(k.db, &k.e), &k.e); /* what is not synced is not archived */
     SOON(frz_db_health(k.db, NULL, &h, &k.e) == FRZ_OK && h.severity == FRZ_HEALTH_DEGRADED);
     assert_string_equal(h.part, "log-archive");
@@ -712,7 +721,7 @@ TEST(log_archive, that_can_not_be_written_is_in_the_health_until_it_can)
     bk_fill(&k, 2, 150); /* writes go on */
     OK(frz_db_flush(k.db, &k.e), &k.e);
     OK(frz_db_stats(k.db, NULL, &s, &k.e), &k.e);
-    assert_true(s.log_archive_waiting > 1 && s.log_archived == 0 && s.log_archive_failures > 1);
+    assert_true(s.log_archive_waiting > 1 && s.log_archived == archived && s.log_archive_failures > 1);
     OK(frz__fs_rename(k.archive, "elsewhere", there, &k.e), &k.e);
     frz__test_clock_advance_ns((int64_t)60 * 1000000000); /* by itself */
     frz__sched_wake(k.db->db);

@@ -83,6 +83,10 @@ RULE(stalls, (t->s.stalls = 3, t->s.stall_us_total = 5000), t->s.stalls = 0)
 RULE(stalls_small, (f->memory_bytes = 64 << 20, f->memtable_bytes = 8 << 20, t->s.stalls = 3, t->s.stall_us_total = 5000), t->s.stalls = 0)
 RULE(stalls_memory, (t->s.stalls = t->s.stalls_memory = 3, t->s.stall_us_total = t->s.stall_memory_us_total = 5000, t->s.stall_memory_us_max = 4000, f->s.memory_memtables_max = 100 << 20),
     t->s.stalls = t->s.stalls_memory = 0)
+RULE(stalls_runs, (t->s.stalls = t->s.stalls_runs = 3, t->s.stall_us_total = t->s.stall_runs_us_total = 5000, t->s.stall_runs_us_max = 4000, t->s.runs_beyond = 61, t->set.frazil_stop_runs = 60),
+    t->s.stalls = t->s.stalls_runs = 0)
+RULE(slowed_runs, (f->compaction_bytes_per_second = 1 << 20, t->s.slowdowns_runs = 3000, t->s.slowdown_runs_us_total = 60000001), t->s.slowdown_runs_us_total = 60000000)
+RULE(stalls_debt, (t->s.stalls = t->s.stalls_debt = 3, t->s.stall_us_total = t->s.stall_debt_us_total = 5000, t->s.debt_bytes = 9 << 20), t->s.stalls = t->s.stalls_debt = 0)
 RULE(metadata_memory, f->s.memory_metadata = 52 << 20, f->s.memory_metadata = 51 << 20)
 RULE(conflicts, (t->s.commits = 20, t->s.commit_conflicts = 11), t->s.commit_conflicts = 10)
 RULE(small_files, (t->s.data_files = 40, t->s.data_bytes = (uint64_t)40 << 20), t->s.data_files = 31)
@@ -119,6 +123,9 @@ static const struct { void (*bad)(struct world *), (*good)(struct world *); cons
     ROW(stalls, "stalls", "main.b", FRZ_FINDING_WARNING, "3 writes waited 5 ms"),
     ROW(stalls_small, "stalls", "main.b", FRZ_FINDING_WARNING, "3 writes waited 5 ms"),
     ROW(stalls_memory, "stalls-memory", "main.b", FRZ_FINDING_WARNING, "3 writes waited 5 ms in sum, the longest 4 ms; memtables took up to 100 MiB, memory_bytes 256 MiB"),
+    ROW(stalls_runs, "stalls-runs", "main.b", FRZ_FINDING_WARNING, "3 writes waited 5 ms in sum, the longest 4 ms, 0 were held up 0 ms; 61 runs too many now, frazil.stop-runs is 60"),
+    ROW(slowed_runs, "stalls-runs", "main.b", FRZ_FINDING_WARNING, "3000 were held up 60000 ms"),
+    ROW(stalls_debt, "stalls-debt", "main.b", FRZ_FINDING_WARNING, "3 writes waited 5 ms in sum, the longest 0 ms, 0 were held up 0 ms; 9 MiB wait now"),
     ROW(metadata_memory, "memory-metadata", "", FRZ_FINDING_WARNING, "53248 KiB, their share is 26214 KiB"),
     ROW(conflicts, "conflicts", "main.b", FRZ_FINDING_WARNING, "11 conflicts beside 20 commits"),
     ROW(small_files, "small-files", "main.b", FRZ_FINDING_WARNING, "40 data files of 1024 KiB"),

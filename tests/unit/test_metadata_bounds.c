@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "io/fs.h"
+#include "tidy_kit.h"
 
 static unsigned flushes(unsigned def)
 {
@@ -107,6 +108,7 @@ static void run(unsigned count, int format, const char *grace, const char *files
     frz_batch_free(b.batch);
     OK(frz_db_close(b.db, &b.e), &b.e);
     open_db(&b);
+    wait_tidy(b.db);
     OK(frz_table_open(b.db, "t", &b.t, &b.e), &b.e);
     OK(frz_count(b.t, NULL, &after, &b.e), &b.e);
     assert_int_equal(after, before);

@@ -351,3 +351,66 @@ TEST(options, compaction_split_bytes_cuts_a_job)
         fix_close(&f);
     }
 }
+
+/* ── of writers that wait for it ── */
+
+/* Five runs that overlap, of 0.4 MB, and a compaction that gets nowhere; then one write that may not wait: 0 = it was let through, 1 = it was held up, 2 = it would have to wait. */
+static int write_behind(const char *key, const char *value)
+{
+    static const int64_t sizes[] = {600, 240, 100, 40, 14}; /* each too small to absorb the one before */
+    struct fix f;
+    frz_db_options o = quick();
+    frz_write_options w = FRZ_WRITE_OPTIONS_INIT;
+    o.no_compaction = false;
+    o.compaction_bytes_per_second = 1024;
+    fix_open(&f, &o, "frazil.level0-runs-max", "1");
+    static const char *const all[] = {"frazil.slowdown-runs", "frazil.stop-runs", "frazil.slowdown-debt-bytes", "frazil.stop-debt-bytes"};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(all); i++) set(&f, all[i], "0");
+    set(&f, "frazil.level-base-bytes", "65536");
+    set(&f, "frazil.level-ratio", "2");
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(sizes); i++) {
+        put_spread(&f, sizes[i], 400, (int64_t)i);
+        fix_flush(&f);
+    }
+    if (key) set(&f, key, value);
+    w.wait_max_ms = 150; /* more than any slow-down */
+    static const char v[4000];
+    OK(frz_row_set_long(f.row, 0, -1, &f.e), &f.e);
+    OK(frz_row_set_bytes(f.row, 1, v, sizeof v, &f.e), &f.e);
+    int rc = frz_put(f.t, f.row, &w, &f.e);
+    frz_stats s = stats(&f);
+    bool runs = key && strstr(key, "runs");
+    if (rc == FRZ_BUSY) MESSAGE_HAS(&f.e, runs ? "sorted runs wait" : "bytes wait to be compacted");
+    else OK(rc, &f.e);
+    assert_int_equal(s.slowdowns, runs ? s.slowdowns_runs : s.slowdowns_debt);
+    assert_int_equal(s.stalls, rc == FRZ_BUSY);
+    assert_int_equal(runs ? s.stalls_runs : s.stalls_debt, rc == FRZ_BUSY);
+    int held = s.slowdowns > 0;
+    fix_close(&f);
+    return rc == FRZ_BUSY ? 2 : held;
+}
+
+TEST(options, slowdown_runs_slows_writers)
+{
+    assert_int_equal(write_behind(NULL, NULL), 0);
+    assert_int_equal(write_behind("frazil.slowdown-runs", "1"), 1);
+    assert_int_equal(write_behind("frazil.slowdown-runs", "100"), 0);
+}
+
+TEST(options, stop_runs_stops_writers)
+{
+    assert_int_equal(write_behind("frazil.stop-runs", "3"), 2);
+    assert_int_equal(write_behind("frazil.stop-runs", "100"), 0);
+}
+
+TEST(options, slowdown_debt_bytes_slows_writers)
+{
+    assert_int_equal(write_behind("frazil.slowdown-debt-bytes", "10000"), 1);
+    assert_int_equal(write_behind("frazil.slowdown-debt-bytes", "1000000000"), 0);
+}
+
+TEST(options, stop_debt_bytes_stops_writers)
+{
+    assert_int_equal(write_behind("frazil.stop-debt-bytes", "10000"), 2);
+    assert_int_equal(write_behind("frazil.stop-debt-bytes", "1000000000"), 0);
+}

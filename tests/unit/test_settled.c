@@ -34,7 +34,8 @@ static void rig_close(struct rig *r)
 }
 static void rig_init(struct rig *r, const char *schema, const char *key, int format, const char *filter_bits)
 {
-    const char *const names[] = {"frazil.publish-interval-ms", "write.target-file-size-bytes", "frazil.filter-bits-per-key"}, *const values[] = {"0", "65536", filter_bits};
+    const char *const names[] = {"frazil.publish-interval-ms", "write.target-file-size-bytes", "frazil.filter-bits-per-key"};
+    const char *const values[] = {"0", "65536", filter_bits};
     frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
     r->o.create = true;
@@ -184,7 +185,8 @@ static struct seen get(struct rig *r, frz_row *row, frz_row *out, int64_t n, boo
         assert_int_equal(len, value_of(n, generation_of(n), text));
         assert_memory_equal(got, text, len);
     }
-    return (struct seen){after.key_pages - before.key_pages, after.values - before.values, after.checks - before.checks, after.false_positives - before.false_positives, after.probed - before.probed};
+    return (struct seen){after.key_pages - before.key_pages, after.values - before.values, after.checks - before.checks,
+                         after.false_positives - before.false_positives, after.probed - before.probed};
 }
 
 static void gets(struct rig *r, bool filter)

@@ -305,3 +305,55 @@ TEST(row_conv, takes_every_value_through_every_pair_that_may_be)
             frz__schema_release(to);
         }
 }
+
+/* ── to a schema that is given as a whole ── */
+
+static frz_schema *evolve_to(const struct evolve_base *b, const char *text, const int32_t *ids, int32_t schema_id, const char *refused)
+{
+    frz_schema *parsed, *to, *out = NULL;
+    OK(frz_schema_parse(text, "id", &parsed, &e), &e);
+    OK(frz__schema_new(NULL, &to, &e), &e);
+    for (size_t i = 0; i < parsed->count; i++) {
+        frz_column c = FRZ_INIT(frz_column);
+        OK(frz_schema_column(parsed, i, &c), NULL);
+        c.field_id = ids[i];
+        c.key_index = -1;
+        OK(frz__schema_add(to, &c, &e), &e);
+    }
+    uint32_t key = 0;
+    OK(frz__schema_set_key(to, &key, 1, &e), &e);
+    to->schema_id = schema_id;
+    OK(frz__schema_seal(to, true, &e), &e);
+    int rc = frz__evolve_to(NULL, b, to, &out, &e);
+    RC(rc, refused ? FRZ_UNSUPPORTED : FRZ_OK, &e);
+    if (refused) MESSAGE_HAS(&e, refused);
+    if (out) assert_true(frz__schema_same_rows(out, to) && out->last_column_id >= b->last_column_id);
+    frz_schema_free(parsed);
+    frz__schema_release(to);
+    return out;
+}
+TEST(evolve_to, follows_what_rows_can_follow_and_keeps_ids_that_are_free)
+{
+    frz_schema *base, *s;
+    OK(frz_schema_parse("id long, a int, b string?", "id", &base, &e), &e);
+    OK(frz__schema_seal(base, true, &e), &e);
+    const int32_t id0 = 0;
+    const struct evolve_base b = {
+        .schema = base, .last_column_id = 9, .format_version = 2, .schemas = &base, .ids = &id0, .schema_count = 1};
+    assert_null(evolve_to(&b, "id long, a int, b string?", (const int32_t[]){1, 2, 3}, 0, NULL)); /* nothing changes */
+    s = evolve_to(&b, "id long, renamed long, b string?, c string?", (const int32_t[]){1, 2, 3, 7}, 4, NULL);
+    assert_int_equal(s->schema_id, 4); /* as it was given */
+    assert_int_equal(s->last_column_id, 9);
+    frz__schema_release(s);
+    s = evolve_to(&b, "id long, b string?", (const int32_t[]){1, 3}, 0, NULL);
+    assert_int_equal(s->schema_id, 1); /* 0 is another's */
+    frz__schema_release(s);
+    s = evolve_to(&b, "id long, a int?, b string?", (const int32_t[]){1, 2, 3}, 2, NULL);
+    frz__schema_release(s);
+    assert_null(evolve_to(&b, "id long, a int, b string", (const int32_t[]){1, 2, 3}, 2, "became required"));
+    assert_null(evolve_to(&b, "id long, a string, b string?", (const int32_t[]){1, 2, 3}, 2, "may not fit"));
+    assert_null(evolve_to(&b, "id long, a int, b string?, c int", (const int32_t[]){1, 2, 3, 4}, 2, "no default"));
+    assert_null(evolve_to(&b, "id string, a int, b string?", (const int32_t[]){1, 2, 3}, 2, "primary key"));
+    assert_null(evolve_to(&b, "id long, a int, b string?", (const int32_t[]){5, 2, 3}, 2, "primary key"));
+    frz__schema_release(base);
+}

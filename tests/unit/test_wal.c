@@ -119,6 +119,66 @@ static void book_new(void)
     book.seq_next = 1;
 }
 
+/* ── when ── */
+
+struct moments {
+    size_t count, lines, drops;
+    uint64_t base[8];
+    int64_t time_us[8];
+    size_t lines_before[8], drops_before[8]; /* so many had come */
+};
+static int on_moment(void *ctx, uint64_t base_seq, int64_t time_us, const uint8_t *counts, uint32_t n, frz_error *err)
+{
+    struct moments *m = (struct moments *)ctx;
+    (void)counts, (void)err;
+    assert_true(m->count < FRZ_ARRAY_LEN(m->base) && n == 0);
+    m->base[m->count] = base_seq;
+    m->time_us[m->count] = time_us;
+    m->lines_before[m->count] = m->lines;
+    m->drops_before[m->count++] = m->drops;
+    return FRZ_OK;
+}
+static int count_line(void *ctx, const struct wal_table *t, frz_error *err)
+{
+    (void)t, (void)err;
+    ((struct moments *)ctx)->lines++;
+    return FRZ_OK;
+}
+static int count_drop(void *ctx, uint64_t table_no, frz_error *err)
+{
+    (void)table_no, (void)err;
+    ((struct moments *)ctx)->drops++;
+    return FRZ_OK;
+}
+TEST(wal, says_when_lines_and_drops_were_and_its_times_do_not_go_back)
+{
+    frz_error e;
+    struct fs *fs = NULL;
+    struct wal *w = NULL;
+    struct wal_report rep = {0};
+    struct moments m = {0};
+    struct wal_options o = {.dir = DIR, .writer_epoch = 1, .segment_bytes = SEGMENT, .recycle_max = 1, .time_us = 1000};
+    memset(o.log_uuid, 0x5A, 16);
+    book_new();
+    OK(frz__fs_mem_new(NULL, &fs, &e), &e);
+    struct wal_table one = table_line(1, 1), two = table_line(2, 1);
+    OK(frz__wal_open(fs, &o, &rep, 1, &one, 1, &w, &e), &e);
+    OK(frz__wal_add_table_at(w, &two, 2000, &e), &e);
+    OK(append(w, &book, 100, &e), &e);
+    OK(frz__wal_add_table(w, &one, &e), &e); /* of no time */
+    OK(frz__wal_append_drop(w, 2, 1500, &e), &e); /* the clock was set back */
+    OK(frz__wal_sync(w, &e), &e);
+    OK(frz__wal_close(w, &e), &e);
+    const struct wal_visitor v = {.ctx = &m, .table = count_line, .drop = count_drop, .moment = on_moment};
+    OK(frz__wal_read(NULL, NULL, fs, DIR, &v, &rep, &e), &e);
+    assert_int_equal(m.count, 3);
+    assert_true(m.time_us[0] == 1000 && m.lines_before[0] == 0 && m.base[0] == 1);
+    assert_true(m.time_us[1] == 2000 && m.lines_before[1] == 1 && m.base[1] == 1);
+    assert_true(m.time_us[2] == 2000 && m.lines_before[2] == 3 && m.drops_before[2] == 0 && m.base[2] == book.seq_next);
+    assert_true(m.drops == 1 && rep.time_us == 2000);
+    frz__fs_free(fs);
+}
+
 /* ── round trips ── */
 
 TEST(wal, gives_back_what_was_appended_over_segments_and_reopenings)
