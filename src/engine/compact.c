@@ -84,13 +84,14 @@ static bool made_by(const struct compact_watch *w, uint64_t file_no)
     return false;
 }
 
-void frz__compact_describe(const struct view *v, const struct compact_watch *watch, struct plan_file *files)
+void frz__compact_describe(const struct table *t, const struct view *v, const struct compact_watch *watch, struct plan_file *files)
 {
+    uint64_t left = watch ? 0 : atomic_load(&t->manual_end);
     for (size_t i = 0; i < v->file_count; i++) {
         const struct vfile *f = v->files[i];
         bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && made_by(watch, f->sst->file_no);
         files[i] = (struct plan_file){.bytes = (uint64_t)f->file_size, .rows = f->sst->rows, .dead = frz__mask_count(f->mask), .first = f->sst->first_key, .last = f->sst->last_key, .level = f->sst->level_hint,
-                                      .busy = atomic_load(&f->sst->claimed), .foreign = !f->sst->sorted || (later && !made)};
+                                      .busy = atomic_load(&f->sst->claimed) || f->sst->file_no < left, .foreign = !f->sst->sorted || (later && !made)};
         if (made) files[i].dead = 0;
     }
 }
@@ -108,9 +109,10 @@ static int plan(struct compaction *c, const struct plan_options *o, frz_error *e
     rc = frz__view_new(t->a, v->schema, NULL, 0, v->files, v->file_count, v->flushed_seq, v->snapshot_id, &c->view, err); /* its files alone: memtables would stay as long as this runs */
     files = rc < 0 ? NULL : (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
     if (rc >= 0 && !files) rc = frz__err_no_memory(err, c->view->file_count * sizeof *files);
-    if (rc >= 0) frz__compact_describe(c->view, c->watch, files);
+    if (rc >= 0) frz__compact_describe(t, c->view, c->watch, files);
     if (rc >= 0) rc = frz__plan_pick(t->jobs_a, files, c->view->file_count, o, &c->plan, err);
     for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
+    t->claimers += c->plan.count > 0;
     if (c->watch) {
         c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
         c->watch->releases = t->claims_released;
@@ -125,6 +127,7 @@ static void unclaim(struct compaction *c)
     frz__mutex_lock(&c->t->view_mu);
     for (size_t i = 0; i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, false);
     c->t->claims_released++;
+    c->t->claimers--;
     frz__cond_broadcast(&c->t->room); /* who waits for these files */
     frz__mutex_unlock(&c->t->view_mu);
 }

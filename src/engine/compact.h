@@ -31,6 +31,6 @@ FRZ_NODISCARD int frz__compact_run(struct compaction *c, struct compact_result *
 void frz__compact_end(struct compaction *c); /* NULL is fine */
 /* All three. FRZ_DONE: there is nothing to do. */
 FRZ_NODISCARD int frz__compact(struct table *t, const struct plan_options *o, struct compact_result *out, frz_error *err);
-/* The files of V as the planner sees them; view_mu held, or what is claimed does not matter. */
-void frz__compact_describe(const struct view *v, const struct compact_watch *watch, struct plan_file *files);
+/* The files of V, one of T's, as the planner sees them; view_mu held, or what is claimed does not matter. Without a WATCH, those that the host's own compactions began with are busy. */
+void frz__compact_describe(const struct table *t, const struct view *v, const struct compact_watch *watch, struct plan_file *files);
 #endif

@@ -1,6 +1,6 @@
 /* compact_manual.c — the host's own compaction.
  *
- *   1  publish what is visible, so that it is in
+ *   1  publish what is visible, so that it is in; let those that run come to their end: what they make of it is in, too. No other one takes these files from then on
  *   2  plan and run one job (compact.c) of the files that were there by then, and of what this one made of them, until there is none
  *   3  where all that is left is in the hands of another job: wait until that one lets go, then 2
  * Writers may go on for ever, and it ends all the same: what they flush meanwhile is none of its business. Close waits until all of these are gone. */
@@ -121,7 +121,7 @@ static int survey(struct manual *m, frz_error *err)
     int rc = files && why && order ? FRZ_OK : frz__err_no_memory(err, v->file_count * sizeof *files);
     uint64_t rows = 0, bytes = 0, count = 0;
     if (rc >= 0) {
-        frz__compact_describe(v, &m->watch, files);
+        frz__compact_describe(t, v, &m->watch, files);
         rc = frz__plan_scope(t->jobs_a, files, v->file_count, &m->plan, why, order, &count, err);
     }
     for (size_t i = 0; rc >= 0 && i < count; i++) {
@@ -181,6 +181,38 @@ static int run_jobs(struct manual *m, frz_error *err)
     }
 }
 
+/* Nobody begins another one while those that run are waited for. */
+static int begin_alone(struct manual *m, frz_error *err)
+{
+    struct table *t = m->t;
+    for (;;) {
+        frz__mutex_lock(&t->view_mu);
+        bool alone = t->claimers == 0;
+        m->watch.file_no_end = atomic_load(&t->db->next_file_no);
+        m->watch.releases = t->claims_released;
+        atomic_store(&t->manual_end, alone ? m->watch.file_no_end : UINT64_MAX);
+        frz__mutex_unlock(&t->view_mu);
+        if (alone) return FRZ_OK;
+        MUST(wait_for_others(m, err));
+    }
+}
+
+static int rewrite(struct manual *m, frz_error *err)
+{
+    struct table *t = m->t;
+    frz__mutex_lock(&t->view_mu);
+    t->manuals++;
+    frz__mutex_unlock(&t->view_mu);
+    int rc = begin_alone(m, err);
+    if (rc == FRZ_OK) rc = run_jobs(m, err);
+    frz__mutex_lock(&t->view_mu);
+    t->manuals--;
+    atomic_store(&t->manual_end, t->manuals ? atomic_load(&t->db->next_file_no) : 0);
+    frz__mutex_unlock(&t->view_mu);
+    frz__compact_schedule(t); /* what was left to this one */
+    return rc;
+}
+
 static int whole(struct manual *m, frz_error *err)
 {
     struct table *t = m->t;
@@ -188,8 +220,9 @@ static int whole(struct manual *m, frz_error *err)
         MUST(tell(m, FRZ_COMPACT_FLUSH, 0, 0, true, err));
         MUST(frz__flush(t, err));
     }
+    if (!m->o->dry_run) return rewrite(m, err);
     m->watch.file_no_end = atomic_load(&t->db->next_file_no);
-    return m->o->dry_run ? survey(m, err) : run_jobs(m, err);
+    return survey(m, err);
 }
 
 int frz__compact_manual(struct table *t, slice from, slice to, const frz_compact_options *o, frz_compact_result *out, frz_error *err)

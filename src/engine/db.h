@@ -129,6 +129,8 @@ struct table {
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
     int64_t retry_at_ns;   /* view_mu */
     uint64_t claims_released; /* view_mu: by compactions that ended; who waits for one waits on `room` */
+    unsigned claimers, manuals; /* view_mu: compactions that have claims; the host's own that are going on: */
+    _Atomic uint64_t manual_end; /* changes under view_mu: … to them alone are left the files with smaller numbers; UINT64_MAX = all, 0 = none */
     struct pool_job flush_job;
     bool compact_queued;   /* view_mu; whoever sets it owns compact_job until the job runs, which clears it */
     int64_t compact_retry_at_ns; /* view_mu: after a failure; 0 = the last one went well */

@@ -36,7 +36,7 @@ static int weigh(struct table *t, struct plan_debt *out, frz_error *err)
     struct plan_file *files = (struct plan_file *)frz__alloc_array(t->jobs_a, v->file_count + 1, sizeof *files);
     int rc = FRZ_NO_MEMORY;
     if (files) {
-        frz__compact_describe(v, NULL, files);
+        frz__compact_describe(t, v, NULL, files);
         rc = frz__plan_debt(t->jobs_a, files, v->file_count, &o, out, err);
     }
     frz__free(t->jobs_a, files);
