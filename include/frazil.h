@@ -277,7 +277,7 @@ typedef struct frz_db_options {
     int32_t durability;       /* frz_durability; 0 = FRZ_SYNC_FULL */
     uint32_t sync_interval_ms; /* FRZ_SYNC_INTERVAL; 0 = 100 */
     uint64_t memory_bytes;    /* the database's one budget: memtables of all tables 40 %, cache 30, jobs 20, metadata 10 (docs/memory.md); 0 = 256 MiB; at least 8 MiB */
-    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = from memory_bytes: a sixth below 128 MiB, an eighth from there on, at most 64 MiB */
+    uint64_t memtable_bytes;  /* of one table's memtable before it is rotated and flushed; 0 = from memory_bytes: a ninth, at most 64 MiB */
     uint64_t log_segment_bytes; /* 0 = 16 MiB */
     const frz_allocator *allocator; /* copied; NULL = malloc */
     frz_log_fn log;

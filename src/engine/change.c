@@ -7,7 +7,7 @@
 #include "engine/paths.h"
 
 #define MEMORY_PER_FILE_ROW 64             /* a row of a file being written has eight bytes until it is done: of the memory an eighth in all, */
-#define MEMORY_PER_FILE_ROW_SMALL 128      /* and a sixteenth where there is little */
+#define MEMORY_PER_FILE_ROW_SMALL 256      /* and a thirty-second where there is little */
 
 uint64_t frz__change_file_rows(const struct table *t)
 {

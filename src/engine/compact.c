@@ -9,7 +9,8 @@
 #include "engine/flow.h"
 
 #define TRIES_MAX 5
-#define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares: */
+#define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares; */
+#define JOBS_MEMORY_SMALL 8      /* where there is little, an eighth: */
 #define ROW_BYTES ((uint64_t)2)  /* of an input row: where it went, in a buffer that doubles */
 #define ROWS_READ_AHEAD 1024     /* of each input, decoded */
 #define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
@@ -18,7 +19,11 @@
 #define DICT_BYTES_MAX ((uint64_t)1 << 20)
 #define PAGE_BYTES_MIN ((uint64_t)4096)
 
-static uint64_t memory_share(const struct table *t) { return t->db->set.memory_bytes / JOBS_MEMORY / t->db->set.compaction_threads; }
+static uint64_t memory_share(const struct table *t)
+{
+    uint64_t memory = t->db->set.memory_bytes;
+    return memory / (memory < FLOW_SMALL_BYTES ? JOBS_MEMORY_SMALL : JOBS_MEMORY) / t->db->set.compaction_threads;
+}
 static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 

@@ -382,10 +382,10 @@ void frz__flow_flush_end(struct table *t, uint64_t bytes)
     frz__mutex_unlock(&db->flow_mu);
 }
 
-/* Two jobs beside each other hold half of the share in row groups, the other half is for dictionaries, pages being made, inputs; small ones are alone. */
+/* Two jobs beside each other hold half of the share in row groups, a quarter where there is little; the rest is for dictionaries, pages being made, inputs. */
 uint64_t frz__flow_row_group_bytes(const struct db *db, uint64_t setting)
 {
-    uint64_t share = frz__flow_shares(db->set.memory_bytes).jobs / 4;
+    uint64_t memory = db->set.memory_bytes, share = frz__flow_shares(memory).jobs / (memory < FLOW_SMALL_BYTES ? 8 : 4);
     return setting < share ? setting : share;
 }
 

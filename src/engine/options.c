@@ -121,9 +121,9 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
     TRY(bound("snapshot_memory_max", o.snapshot_memory_max, &out->snapshot_memory_max, err));
     TRY(bound("log_archive_wait_max", o.log_archive_wait_max, &out->log_archive_wait_max, err));
     if (!out->log_bytes_max) out->log_bytes_max = out->memory_bytes * 4;
-    if (!out->memtable_bytes) { /* an active one and those that wait by default: two, or one (flow.h) */
+    if (!out->memtable_bytes) { /* an active one and those that wait by default: two; or one, and one that a snapshot pins (flow.h) */
         uint64_t limit = out->memory_bytes / 100 * 40 / 8 * 7;
-        out->memtable_bytes = limit / (out->memory_bytes < ((uint64_t)128 << 20) ? 2 : 3);
+        out->memtable_bytes = limit / 3;
         if (out->memtable_bytes > ((uint64_t)64 << 20)) out->memtable_bytes = (uint64_t)64 << 20;
     }
     if (!out->snapshot_memory_max) out->snapshot_memory_max = default_snapshot_memory(out);
