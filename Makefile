@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build/$(1) --output-on-failure -j$(JOBS) --timeout 900 $(2)
 # What starts a thread, for ThreadSanitizer; but hostile_sizes, crash_sync, crash_snapshots and crash_backup, which take minutes there and have no thread that others have not
-THREADS = crash\.test_(crash_[^bs]|kill|readers)|torture\.|model\.|test_(api|backup_threads|cache|compact|durable|engine|epoch|event|evolve_threads|failpoint|flow|fs|gc|health|hostile_(disk|handles|values)|lease|mem|merge|options|pool|rate|sst_corrupt|sync|wal|watch)
+THREADS = crash\.test_(crash_[^bs]|kill|readers)|torture\.|model\.|test_(api|backup_threads|cache|compact|durable|engine|epoch|event|evolve_threads|failpoint|flow|fs|gc|health|hostile_(disk|handles|values)|lease|mem|merge|options|pool|rate|sst_corrupt|sync|tidy|wal|watch)
 .PHONY: help setup setup-python build check test demo interop soak bench fuzz docs install lint coverage tidy clean
 
 help:

@@ -3,6 +3,7 @@
 #define CRASH_RIG_H
 #include "frz_test.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +23,22 @@ struct rig {
     int format;       /* of the table */
     char said[8192];  /* through the log callback */
 };
+static pthread_mutex_t rig_said_mu = PTHREAD_MUTEX_INITIALIZER; /* workers speak too */
 static inline void rig_hear(void *ctx, int level, const char *message)
 {
     struct rig *r = (struct rig *)ctx;
     (void)level;
+    pthread_mutex_lock(&rig_said_mu);
     size_t n = strlen(r->said);
     snprintf(r->said + n, sizeof r->said - n, "%s\n", message);
+    pthread_mutex_unlock(&rig_said_mu);
 }
 static inline void rig_said(const struct rig *r, const char *what)
 {
-    if (!strstr(r->said, what)) fail_msg("the log callback was not told of \"%s\"; it was told: %s", what, r->said);
+    pthread_mutex_lock(&rig_said_mu);
+    bool told = strstr(r->said, what) != NULL;
+    pthread_mutex_unlock(&rig_said_mu);
+    if (!told) fail_msg("the log callback was not told of \"%s\"; it was told: %s", what, r->said);
 }
 
 static inline void rig_open(struct rig *r)
