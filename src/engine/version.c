@@ -120,37 +120,34 @@ static bool outrun(struct table *t, int64_t n, int rc)
     return rc == FRZ_CORRUPT && newest(t, &now, NULL) == FRZ_OK && now != n;
 }
 
-static int read_newest(struct table *t, struct arena *ar, int64_t *n, struct ice_meta **out, size_t *bytes, frz_error *err)
+static int read_metadata(struct table *t, struct arena *ar, int64_t n, struct ice_meta **out, size_t *bytes, frz_error *err)
 {
     char path[PATH_BYTES];
     slice json;
-    int rc = newest(t, n, err);
-    if (rc != FRZ_OK) return rc;
     FAILPOINT("version.found", err);
-    TRY(version_path(t, *n, path, err));
+    TRY(version_path(t, n, path, err));
     TRY(read_into(t, ar, path, &json, err));
     *bytes = json.len;
-    rc = frz__ice_meta_parse(t->a, ar, json, out, err);
+    int rc = frz__ice_meta_parse(t->a, ar, json, out, err);
     return rc < 0 ? frz__err_context(err, "%s: %s", t->name, path), rc : FRZ_OK;
 }
 
 int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err)
 {
     struct arena ar = ARENA_INIT(t->a);
-    struct ice_meta *now = NULL;
-    int64_t n = 0;
+    struct ice_meta *other = NULL;
+    int64_t n;
     size_t bytes;
-    int rc = newest(t, &n, err);
-    if (rc == FRZ_OK && n == v->number) {
-        *out = frz__ice_snapshot(v->meta, id) != NULL;
-        return FRZ_OK;
-    }
+    int rc;
     do {
         frz__arena_clear(&ar);
-        rc = read_newest(t, &ar, &n, &now, &bytes, err);
+        other = NULL;
+        rc = newest(t, &n, err);
+        if (rc == FRZ_OK && n != v->number) rc = read_metadata(t, &ar, n, &other, &bytes, err);
     } while (outrun(t, n, rc));
+    const struct ice_meta *now = other ? other : v->meta;
     *out = rc == FRZ_OK && strcmp(now->uuid, v->meta->uuid) == 0 && frz__ice_snapshot(now, id);
-    frz__ice_meta_release(now);
+    frz__ice_meta_release(other);
     frz__arena_clear(&ar);
     return rc < 0 ? rc : FRZ_OK;
 }
@@ -182,8 +179,10 @@ int frz__version_tree(struct table *t, struct arena *ar, const struct ice_meta *
 
 static int load_newest(struct table *t, struct version *v, frz_error *err)
 {
-    int rc = read_newest(t, &v->ar, &v->number, &v->meta, &v->metadata_bytes, err);
-    if (rc != FRZ_OK || v->meta->current_snapshot_id < 0) return rc;
+    int rc = newest(t, &v->number, err);
+    if (rc != FRZ_OK) return rc;
+    TRY(read_metadata(t, &v->ar, v->number, &v->meta, &v->metadata_bytes, err));
+    if (v->meta->current_snapshot_id < 0) return FRZ_OK;
     const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
     if (!s) return frz__err_corrupt(err, "%s: v%" PRId64 ".metadata.json: current-snapshot-id %" PRId64 " is not among the snapshots", t->name, v->number, v->meta->current_snapshot_id);
     return frz__version_tree(t, &v->ar, v->meta, s, &v->tree, err);
