@@ -136,30 +136,31 @@ void frz__health_read(struct table *t, int rc, const frz_error *err)
     if (rc == FRZ_CORRUPT) (void)frz__health_fail(t->db, t, HEALTH_READ, err ? err : &silent);
 }
 
+/* What S failed with; h->mu held. */
+static int error_locked(const struct health_state *s, frz_error *err)
+{
+    if (s->code && err) {
+        *err = (frz_error){.code = s->code, .os_errno = s->os_errno};
+        snprintf(err->message, sizeof err->message, "%s", s->message);
+    }
+    return s->code;
+}
+
 static int stopped_by(struct health *h, frz_error *err)
 {
     int code = FRZ_OK;
     frz__mutex_lock(&h->mu);
     for (size_t i = 0; i < HEALTH_PARTS_MAX && !code; i++)
-        if (atomic_load(&h->stopped) && h->parts[i].code && h->parts[i].retry_at_ns == INT64_MAX) {
-            code = h->parts[i].code;
-            if (err) *err = (frz_error){.code = code, .os_errno = h->parts[i].os_errno};
-            if (err) snprintf(err->message, sizeof err->message, "%s", h->parts[i].message);
-        }
+        if (atomic_load(&h->stopped) && h->parts[i].retry_at_ns == INT64_MAX) code = error_locked(&h->parts[i], err);
     frz__mutex_unlock(&h->mu);
     return code;
 }
 
 int frz__health_error(struct table *t, enum health_part part, frz_error *err)
 {
-    const struct health_state *s = &t->health.parts[slot(part)];
     if (!frz__health_bad(t->db, t, part)) return FRZ_OK;
     frz__mutex_lock(&t->health.mu);
-    int code = s->code;
-    if (code && err) {
-        *err = (frz_error){.code = code, .os_errno = s->os_errno};
-        snprintf(err->message, sizeof err->message, "%s", s->message);
-    }
+    int code = error_locked(&t->health.parts[slot(part)], err);
     frz__mutex_unlock(&t->health.mu);
     return code;
 }
@@ -205,20 +206,21 @@ static void take_broken(struct table *t, frz_health *out)
     snprintf(out->message, sizeof out->message, "%s", why.message);
 }
 
-/* Writers find no room, and what would make it fails. What writers wait for is asked, not a setting: a small memory_bytes lets fewer memtables wait than frazil.immutable-memtables-max says. */
-static bool no_room(struct table *t)
+static bool flush_fails(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);
     bool fails = t->flush_error.code != 0;
     frz__mutex_unlock(&t->view_mu);
-    return fails && frz__flow_stops(t) && !flow_of_files(frz__flow_stopped_by(t));
+    return fails;
 }
 
 static void of_table(struct table *t, frz_health *out)
 {
     take_broken(t, out);
     if (!atomic_load(&t->health.bad)) return;
-    bool full = no_room(t), behind = flow_of_files(frz__flow_stopped_by(t)), stopped = atomic_load(&t->health.stopped);
+    /* what writers wait for is asked, not a setting: a small memory_bytes lets fewer memtables wait than frazil.immutable-memtables-max says */
+    enum flow_reason why = frz__flow_stopped_by(t);
+    bool behind = flow_of_files(why), full = why != FLOW_NONE && !behind && flush_fails(t), stopped = atomic_load(&t->health.stopped);
     frz__mutex_lock(&t->health.mu);
     take_state(&t->health, HEALTH_FLUSH, full || stopped ? FRZ_HEALTH_WRITES_STOPPED : FRZ_HEALTH_DEGRADED, t->name, out);
     take_state(&t->health, HEALTH_READ, FRZ_HEALTH_DEGRADED, t->name, out);
