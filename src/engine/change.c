@@ -12,16 +12,15 @@
 uint64_t frz__change_file_rows(const struct table *t)
 {
     uint64_t memory = t->db->set.memory_bytes;
-    return memory / (memory < FLOW_SMALL_BYTES ? MEMORY_PER_FILE_ROW_SMALL : MEMORY_PER_FILE_ROW);
+    return memory / (flow_is_small(memory) ? MEMORY_PER_FILE_ROW_SMALL : MEMORY_PER_FILE_ROW);
 }
 
 #define PAGE_BYTES_MIN ((uint64_t)4096)
 #define DICT_BYTES_MAX ((uint64_t)1 << 20)
 
-/* Each column gathers a page, and a dictionary on trial: an eighth of the jobs' share for all of them, however many there are. */
-static void bound_by_memory(const struct table *t, struct sst_writer_options *o)
+void frz__change_bound(struct sst_writer_options *o, uint64_t share)
 {
-    uint64_t share = frz__flow_shares(t->db->set.memory_bytes).jobs, page = share / 8 / o->schema->count, batch = share / 16;
+    uint64_t page = share / 8 / o->schema->count, batch = share / 16;
     if (page < PAGE_BYTES_MIN) page = PAGE_BYTES_MIN;
     if (o->page_bytes > page) o->page_bytes = (uint32_t)page;
     o->dict_bytes = (uint32_t)(page < DICT_BYTES_MAX ? page : DICT_BYTES_MAX);
@@ -41,7 +40,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
         .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
         .uuid_hash = frz__hash64(slice_str(t->uuid))};
     frz__mutex_unlock(&t->view_mu);
-    bound_by_memory(t, &c->writer_options);
+    frz__change_bound(&c->writer_options, frz__flow_shares(t->db->set.memory_bytes).jobs);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
     return c->by_file ? FRZ_OK : frz__err_no_memory(err, base->file_count * sizeof *c->by_file);
 }

@@ -60,6 +60,8 @@ void frz__change_drop_dead(struct change *c);
 /* A writer with room: the open one, unless it has reached its size, else a new file's. */
 FRZ_NODISCARD int frz__change_room(struct change *c, frz_error *err);
 uint64_t frz__change_file_rows(const struct table *t); /* that a data file has at most */
+/* A writer with O holds no more of pages, dictionaries and batches than a part of SHARE, bytes: each column gathers a page, and a dictionary on trial, an eighth for all of them, however many there are. */
+void frz__change_bound(struct sst_writer_options *o, uint64_t share);
 FRZ_NODISCARD int frz__change_end(struct change *c, frz_error *err); /* the open file, if any */
 /* FROM's outputs come behind C's; FROM is cleared after C. */
 FRZ_NODISCARD int frz__change_take(struct change *c, struct change *from, frz_error *err);

@@ -16,13 +16,11 @@
 #define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
 #define INPUTS_MIN 2             /* fewer make no progress */
 #define ROW_GROUP_BYTES_MIN ((uint64_t)1 << 20)
-#define DICT_BYTES_MAX ((uint64_t)1 << 20)
-#define PAGE_BYTES_MIN ((uint64_t)4096)
 
 static uint64_t memory_share(const struct table *t)
 {
     uint64_t memory = t->db->set.memory_bytes;
-    return memory / (memory < FLOW_SMALL_BYTES ? JOBS_MEMORY_SMALL : JOBS_MEMORY) / t->db->set.compaction_threads;
+    return memory / (flow_is_small(memory) ? JOBS_MEMORY_SMALL : JOBS_MEMORY) / t->db->set.compaction_threads;
 }
 static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
@@ -65,19 +63,17 @@ uint64_t frz__compact_input_memory(const struct compaction *c) { return memory_s
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o)
 {
     struct table *t = c->t;
-    uint64_t share = memory_share(t), page = at_least(share / 8 / c->view->schema->count, PAGE_BYTES_MIN); /* each column gathers one, */
+    uint64_t share = memory_share(t);
     o->lineage = compaction_lineage(c);
     o->level_hint = c->plan.level;
-    o->row_group_bytes = at_most(o->row_group_bytes, at_least(share / 8, ROW_GROUP_BYTES_MIN)); /* and a row group is held until it ends */
-    o->dict_bytes = (uint32_t)at_most(page, DICT_BYTES_MAX);
-    o->batch_bytes = (size_t)at_least(share / 16, PAGE_BYTES_MIN);
+    o->row_group_bytes = at_most(o->row_group_bytes, at_least(share / 8, ROW_GROUP_BYTES_MIN)); /* it is held until it ends */
     frz__mutex_lock(&t->view_mu);
     if (c->plan.last) {
         o->page_bytes = (uint32_t)t->settings.write_parquet_page_size_bytes;
         o->level = (int)t->settings.write_parquet_compression_level;
     }
     frz__mutex_unlock(&t->view_mu);
-    o->page_bytes = (uint32_t)at_most(o->page_bytes, page);
+    frz__change_bound(o, share);
 }
 
 /* ── 1 ── */

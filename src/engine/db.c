@@ -317,7 +317,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     db->set.restoring = (flags & DB_RESTORING) != 0;
     db->reserve.a = budget_of(budget, MEM_MEMTABLES);
     uint64_t spare = frz__flow_shares(set.memory_bytes).memtables / 8; /* what flow.c leaves of the share */
-    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : spare < set.memtable_bytes ? spare : set.memtable_bytes, (size_t)(set.memtable_bytes / (set.memory_bytes < FLOW_SMALL_BYTES ? 32 : 8)));
+    frz__arena_spares_init(&db->spares, budget_of(budget, MEM_MEMTABLES), set.read_only ? 0 : spare < set.memtable_bytes ? spare : set.memtable_bytes, (size_t)(set.memtable_bytes / (flow_is_small(set.memory_bytes) ? 32 : 8)));
     if (o && o->struct_size >= offsetof(frz_db_options, log_level) + sizeof o->log_level) db->log = (struct logger){o->log, o->log_ctx, o->log_level ? o->log_level : FRZ_LOG_WARN};
     db->next_table_no = 1;
     atomic_store(&db->next_file_no, 1);

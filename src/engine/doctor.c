@@ -74,7 +74,7 @@ static void disk(struct out *o, const struct doctor_facts *f)
 
 static void memory(struct out *o, const struct doctor_facts *f)
 {
-    uint64_t busy = 0, cache = f->memory_bytes * 3 / 10;
+    uint64_t busy = 0;
     struct flow_shares share = frz__flow_shares(f->memory_bytes);
     for (size_t i = 0; i < f->table_count; i++) busy += f->tables[i].s.memtable_bytes > 0;
     if (f->live && busy > 1 && busy * f->memtable_bytes > f->memory_bytes)
@@ -86,7 +86,7 @@ static void memory(struct out *o, const struct doctor_facts *f)
              "raise memory_bytes, or compact tables with many files",
              "%" PRIu64 " KiB, their share is %" PRIu64 " KiB; the cache has %" PRIu64 " KiB, memory_bytes is %" PRIu64 " MiB",
              f->s.memory_metadata >> 10, share.metadata >> 10, f->s.cache_bytes >> 10, f->memory_bytes >> 20);
-    if (f->s.cache_misses > CACHE_MISSES_MIN && f->s.cache_hit_ratio < 0.5 && f->s.cache_bytes > cache / 10 * 8)
+    if (f->s.cache_misses > CACHE_MISSES_MIN && f->s.cache_hit_ratio < 0.5 && f->s.cache_bytes > share.cache / 10 * 8)
         find(o, FRZ_FINDING_WARNING, "cache-small", NULL, "the page cache is full and finds less than half of what is asked", "raise memory_bytes: three tenths of it are the cache", "%.0f%% hits of %" PRIu64 ", %" PRIu64 " MiB in use",
              100 * f->s.cache_hit_ratio, f->s.cache_hits + f->s.cache_misses, f->s.cache_bytes >> 20);
 }
@@ -144,7 +144,7 @@ static void stalls(struct out *o, const struct doctor_facts *f, const struct doc
     uint64_t others = s->stalls_memory + s->stalls_runs + s->stalls_debt;
     if (s->stalls > others)
         find(o, FRZ_FINDING_WARNING, "stalls", t->name, "writers had to wait for flushes",
-             f->memory_bytes && f->memory_bytes < FLOW_SMALL_BYTES
+             f->memory_bytes && flow_is_small(f->memory_bytes)
                  ? "raise memory_bytes to 128 MiB or more, so that more than one memtable may wait; or write less at once"
                  : "raise frazil.immutable-memtables-max or memtable_bytes, or write less at once",
              "%" PRIu64 " writes waited %" PRIu64 " ms in sum", s->stalls - others, own_us / 1000);

@@ -79,7 +79,7 @@ void frz__flow_balance(struct db *db)
 static uint64_t immutables_max(const struct table *t)
 {
     uint64_t max = atomic_load_explicit(&t->flow_immutables_max, memory_order_relaxed);
-    return max > 1 && t->db->set.memory_bytes < FLOW_SMALL_BYTES ? 1 : max;
+    return max > 1 && flow_is_small(t->db->set.memory_bytes) ? 1 : max;
 }
 
 bool frz__flow_full(struct table *t) { return atomic_load_explicit(&t->flow_immutables, memory_order_relaxed) >= immutables_max(t); }
@@ -109,7 +109,6 @@ enum flow_reason frz__flow_stopped_by(struct table *t)
     struct flow_verdict v = verdict_of(t);
     return v.stop ? v.reason : FLOW_NONE;
 }
-bool frz__flow_stops(struct table *t) { return frz__flow_stopped_by(t) != FLOW_NONE; }
 
 /* ── waiting ── */
 
@@ -366,7 +365,7 @@ void frz__flow_flush_begin(struct table *t, uint64_t *bytes)
     struct db *db = t->db;
     *bytes = atomic_load(&t->flow_waiting);
     frz__mutex_lock(&db->flow_mu);
-    while (db->flushes_running && db->set.memory_bytes < FLOW_SMALL_BYTES && db->flushing_bytes + *bytes > memory_limit(db) / 4) frz__cond_wait(&db->flow_room, &db->flow_mu);
+    while (db->flushes_running && flow_is_small(db->set.memory_bytes) && db->flushing_bytes + *bytes > memory_limit(db) / 4) frz__cond_wait(&db->flow_room, &db->flow_mu);
     db->flushes_running++;
     db->flushing_bytes += *bytes;
     frz__mutex_unlock(&db->flow_mu);
@@ -385,7 +384,7 @@ void frz__flow_flush_end(struct table *t, uint64_t bytes)
 /* Two jobs beside each other hold half of the share in row groups, a quarter where there is little; the rest is for dictionaries, pages being made, inputs. */
 uint64_t frz__flow_row_group_bytes(const struct db *db, uint64_t setting)
 {
-    uint64_t memory = db->set.memory_bytes, share = frz__flow_shares(memory).jobs / (memory < FLOW_SMALL_BYTES ? 8 : 4);
+    uint64_t memory = db->set.memory_bytes, share = frz__flow_shares(memory).jobs / (flow_is_small(memory) ? 8 : 4);
     return setting < share ? setting : share;
 }
 

@@ -46,6 +46,7 @@ struct flow_shares frz__flow_shares(uint64_t memory_bytes);
 /* What the cache may have when memtables, jobs and metadata TAKE so much. */
 uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flow_shares *take);
 #define FLOW_SMALL_BYTES ((uint64_t)128 << 20) /* a budget below it: one immutable memtable, one job */
+static inline bool flow_is_small(uint64_t memory_bytes) { return memory_bytes < FLOW_SMALL_BYTES; }
 
 /* ── running ── */
 /* Waits as the debt of the TABLES asks before BYTES more are written to them. WAIT_MAX_NS: FRZ_BUSY, naming the reason, rather than to wait longer; < 0 = as long as it takes. */
@@ -78,9 +79,7 @@ void frz__flow_count(struct table *t);
 struct table *frz__flow_largest(struct db *db);
 /* More immutables would be more than T may have: a full memtable is not rotated yet. */
 bool frz__flow_full(struct table *t);
-/* T's writers would stop now. */
-bool frz__flow_stops(struct table *t);
-/* The same: for what; FLOW_NONE = they would not. */
+/* What T's writers would stop for now; FLOW_NONE = they would not. */
 enum flow_reason frz__flow_stopped_by(struct table *t);
 /* Bytes of memtables that are in no table's view any more: snapshots and cursors have them. */
 uint64_t frz__flow_pinned(struct db *db);

@@ -6,8 +6,8 @@
 
 #include "base/sized.h"
 #include "codec/codec.h"
+#include "engine/flow.h"
 
-#define SMALL_MEMORY_BYTES ((uint64_t)128 << 20)
 #define COMPACTION_THREADS_DEFAULT_MAX 4
 
 struct option_row {
@@ -85,7 +85,7 @@ static uint64_t default_compaction_threads(uint64_t memory_bytes)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t n = cores > 3 ? (uint64_t)cores / 2 : 1;
-    return memory_bytes < SMALL_MEMORY_BYTES ? 1 : n < COMPACTION_THREADS_DEFAULT_MAX ? n : COMPACTION_THREADS_DEFAULT_MAX;
+    return flow_is_small(memory_bytes) ? 1 : n < COMPACTION_THREADS_DEFAULT_MAX ? n : COMPACTION_THREADS_DEFAULT_MAX;
 }
 
 /* A snapshot lives through one flush at least, where that is not too much. */
