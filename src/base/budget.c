@@ -10,7 +10,7 @@ struct head { /* before a block, where there is one */
     size_t bytes; /* with this */
     struct mem_account *account;
 };
-#define MAP_BYTES_MIN ((size_t)16 << 10)
+#define MAP_BYTES_MIN ((size_t)8 << 10)
 #define MAP_BYTES_MAX ((size_t)256 << 10)
 static_assert(sizeof(struct head) == 16, "a block behind it is aligned for any type");
 
@@ -179,7 +179,7 @@ void frz__budget_outside_add(const allocator *a, int64_t bytes)
 
 static size_t map_bytes(uint64_t memory_bytes)
 {
-    uint64_t n = memory_bytes / 4096;
+    uint64_t n = memory_bytes / (memory_bytes < ((uint64_t)128 << 20) ? 8192 : 4096); /* with little, stripes of the cache too, of 8 KiB: they are what holes are between */
     return n < MAP_BYTES_MIN ? MAP_BYTES_MIN : n > MAP_BYTES_MAX ? MAP_BYTES_MAX : (size_t)n;
 }
 

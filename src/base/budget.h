@@ -2,7 +2,7 @@
  *
  * Design      what is charged by whom follows from the allocator that an object is given when it is made; nothing is charged by hand but what libraries take past it (zstd's contexts: `outside`). A block's
  *             size is what malloc says that it holds; with a host's allocator, and in debug builds, sixteen bytes before the block say it, and are counted too. Over malloc, large blocks are mapped
- *             (mapped.h), so that what is given back here is given back to the system: the process holds what the classes say, and little beyond. Large is a 4,096th of the budget, 16 to 256 KiB: malloc's
+ *             (mapped.h), so that what is given back here is given back to the system: the process holds what the classes say, and little beyond. Large is a 4,096th of the budget (an 8,192th below 128 MiB), 8 to 256 KiB: malloc's
  *             heaps are left with holes by the thousand, and a call of the system costs as much as packing a few KiB. Not the calls' class: what it has comes and goes with every batch of a scan, and is
  *             the caller's.
  * Invariants  (1) the sum over all classes, less `outside`, is what is live of the allocator below  (2) a block is given back to the class that it was taken from (debug builds check it)

@@ -338,8 +338,11 @@ int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error
     frz__running_begin(t->db, &c->job, t, "compaction", frz__plan_reason_name(c->plan.reason));
     atomic_store(&c->job.bytes_in, c->plan.input_bytes);
     atomic_store(&c->job.rows_total, c->rows_in);
+    uint64_t needs = memory_share(t) / 2 * 3; /* and what a file's filter and the account of rows take beside it */
+    frz__flow_job_begin(t->db, needs);
     frz__flow_digest_begin(t);
     int rc = run(c, &own);
+    frz__flow_job_end(t->db, needs);
     frz__flow_digest_end(t, rc == FRZ_OK ? level0_bytes(c) : 0);
     frz__running_end(t->db, &c->job);
     tell_end(c, rc, since, &own);

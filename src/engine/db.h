@@ -217,11 +217,12 @@ struct db {
     struct keep *pins_first, **pins_end; /* pins_mu */
     uint64_t pin_round; /* pins_mu */
     uint64_t log_segment_seen; /* place: the last that rows went to */
-    uint64_t cache_bytes_now, metadata_told; /* the clock's job's alone: frz__flow_balance */
+    uint64_t metadata_told; /* the clock's job's alone: frz__flow_balance */
     struct mutex flow_mu; /* flow.h */
     struct cond flow_room; /* flow_mu: debt may have fallen */
     unsigned flushes_running; /* flow_mu, and the bytes of memtables that they flush */
     uint64_t flushing_bytes;
+    uint64_t jobs_expected, cache_bytes_now; /* flow_mu: what jobs that run may come to hold; what the cache may have */
     _Atomic uint64_t active_bytes, waiting_bytes; /* of the memtables in the tables' views: active ones; those that wait for a flush */
     _Atomic uint64_t drain;  /* bytes of memtables a second that flushes take away; 0 = not known */
     _Atomic int64_t turn_ns; /* until when the last of the writers that are slowed waits */

@@ -62,12 +62,22 @@ uint64_t frz__flow_cache_bytes(const struct flow_shares *share, const struct flo
 
 #define HEAP_SLACK 16 /* of the budget, so much may be holes in malloc's heaps */
 
-void frz__flow_balance(struct db *db)
+/* flow_mu held. */
+static void make_room(struct db *db)
 {
     struct flow_shares share = frz__flow_shares(db->set.memory_bytes);
     struct flow_shares take = {frz__budget_bytes(db->budget, MEM_MEMTABLES), 0, frz__budget_bytes(db->budget, MEM_JOBS), frz__budget_bytes(db->budget, MEM_METADATA)};
+    if (take.jobs < db->jobs_expected) take.jobs = db->jobs_expected;
     uint64_t cache = frz__flow_cache_bytes(&share, &take);
     if (cache != db->cache_bytes_now) frz__cache_resize(db->cache, (size_t)(db->cache_bytes_now = cache));
+}
+
+void frz__flow_balance(struct db *db)
+{
+    struct flow_shares share = frz__flow_shares(db->set.memory_bytes), take = {.metadata = frz__budget_bytes(db->budget, MEM_METADATA)};
+    frz__mutex_lock(&db->flow_mu);
+    make_room(db);
+    frz__mutex_unlock(&db->flow_mu);
     frz__budget_trim(db->budget, (size_t)(db->set.memory_bytes / HEAP_SLACK), (size_t)(db->set.memory_bytes * 2));
     if (take.metadata <= share.metadata || take.metadata <= db->metadata_told / 2 * 3) return;
     db->metadata_told = take.metadata;
@@ -360,6 +370,40 @@ int64_t frz__flow_publish_now(struct table *t)
 
 /* ── jobs ── */
 
+/* What jobs hold comes and goes within a second, which is too fast for the clock where there is little. */
+static void expect_locked(struct db *db, uint64_t bytes)
+{
+    if (!flow_is_small(db->set.memory_bytes)) return;
+    db->jobs_expected += bytes;
+    make_room(db);
+}
+
+static void forget_locked(struct db *db, uint64_t bytes)
+{
+    if (flow_is_small(db->set.memory_bytes)) db->jobs_expected -= bytes;
+}
+
+void frz__flow_job_begin(struct db *db, uint64_t bytes)
+{
+    frz__mutex_lock(&db->flow_mu);
+    expect_locked(db, bytes);
+    frz__mutex_unlock(&db->flow_mu);
+}
+
+void frz__flow_job_end(struct db *db, uint64_t bytes)
+{
+    frz__mutex_lock(&db->flow_mu);
+    forget_locked(db, bytes);
+    frz__mutex_unlock(&db->flow_mu);
+}
+
+/* Of a flush of BYTES of memtables. */
+static uint64_t flush_needs(const struct db *db, uint64_t bytes)
+{
+    uint64_t most = frz__flow_shares(db->set.memory_bytes).jobs / 4 * 3;
+    return bytes < most / 2 ? bytes * 2 : most;
+}
+
 void frz__flow_flush_begin(struct table *t, uint64_t *bytes)
 {
     struct db *db = t->db;
@@ -368,6 +412,7 @@ void frz__flow_flush_begin(struct table *t, uint64_t *bytes)
     while (db->flushes_running && flow_is_small(db->set.memory_bytes) && db->flushing_bytes + *bytes > memory_limit(db) / 4) frz__cond_wait(&db->flow_room, &db->flow_mu);
     db->flushes_running++;
     db->flushing_bytes += *bytes;
+    expect_locked(db, flush_needs(db, *bytes));
     frz__mutex_unlock(&db->flow_mu);
 }
 
@@ -377,6 +422,7 @@ void frz__flow_flush_end(struct table *t, uint64_t bytes)
     frz__mutex_lock(&db->flow_mu);
     db->flushes_running--;
     db->flushing_bytes -= bytes;
+    forget_locked(db, flush_needs(db, bytes));
     frz__cond_broadcast(&db->flow_room);
     frz__mutex_unlock(&db->flow_mu);
 }

@@ -4,7 +4,7 @@
  *               memtables   those of all tables together, but for what snapshots pin: at half of the share the largest active one, of whatever table, is rotated and flushed; at the whole share writers
  *                           stop until a flush ends. Below 128 MiB a table has one immutable memtable at most
  *               pinned      by snapshots and cursors: beyond snapshot_memory_max the oldest are given up (snapshot.c); writers never wait for them
- *               cache       evicts (cache.h); it gives up to three quarters of its share for what others take beyond theirs
+ *               cache       evicts (cache.h); it gives up to three quarters of its share for what others take beyond theirs; below 128 MiB, before jobs that begin do
  *               jobs        one at a time below 128 MiB, their buffers by the share: row groups are cut earlier
  *               metadata    is what the tables need: beyond its share the log says so once, and the cache makes room
  * Pace        debt has a level for each reason (flow_level): nothing below `slow`, all of it at `stop`. The fraction between, the highest of all reasons, sets the price of a byte: at a half, writers get what
@@ -90,6 +90,9 @@ int64_t frz__flow_publish_now(struct table *t);
 /* Before a flush of T takes memory for what it does, which goes by what it flushes; *BYTES: that. Below FLOW_SMALL_BYTES several at a time only if they are small. And after. */
 void frz__flow_flush_begin(struct table *t, uint64_t *bytes);
 void frz__flow_flush_end(struct table *t, uint64_t bytes);
+/* The same of another job, which may come to hold BYTES: below FLOW_SMALL_BYTES the cache makes room for them first. */
+void frz__flow_job_begin(struct db *db, uint64_t bytes);
+void frz__flow_job_end(struct db *db, uint64_t bytes);
 /* Encoded bytes of a row group that a job may hold. */
 uint64_t frz__flow_row_group_bytes(const struct db *db, uint64_t setting);
 /* Bytes that a walk through FILES files may read ahead and decode of each: of a reader, a sixteenth of the budget in all; of a job, a quarter of the jobs' share. */

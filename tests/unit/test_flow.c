@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/handle.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "engine/flow.h"
 
@@ -229,6 +231,42 @@ TEST(budget, the_sum_of_the_classes_is_what_is_live)
     assert_true(atomic_load(&live.bytes) > 0); /* the array, and what counts it */
     array.release(&array);
     assert_int_equal(atomic_load(&live.bytes), 0);
+}
+
+static uint64_t cache_may_have(struct rig *r)
+{
+    struct db *db = r->db->db;
+    frz__mutex_lock(&db->flow_mu);
+    uint64_t n = db->cache_bytes_now;
+    frz__mutex_unlock(&db->flow_mu);
+    return n;
+}
+TEST(budget, in_a_small_one_the_cache_makes_room_before_a_job_does_what_it_does)
+{
+    for (int small = 0; small < 2; small++) {
+        struct rig r;
+        frz_db_options o = FRZ_DB_OPTIONS_INIT;
+        frz__test_clock_rounds_off(true);
+        o.memory_bytes = small ? 32 << 20 : 256 << 20;
+        o.no_compaction = true;
+        rig_init(&r, &o);
+        for (int64_t id = 0; id < 3000; id++) OK(put(&r, id, 1000, NULL), &r.e);
+        OK(frz_table_flush(r.t, &r.e), &r.e);
+        frz__flow_balance(r.db->db);
+        struct flow_shares share = frz__flow_shares(o.memory_bytes);
+        uint64_t more = share.cache / 2, before = cache_may_have(&r);
+        assert_int_equal(before, share.cache);
+        frz__flow_job_begin(r.db->db, share.jobs + more);
+        assert_int_equal(cache_may_have(&r), small ? share.cache - more : share.cache);
+        frz__flow_job_begin(r.db->db, share.cache * 2);
+        assert_int_equal(cache_may_have(&r), small ? share.cache / 4 : share.cache); /* that is left to it */
+        frz__flow_job_end(r.db->db, share.cache * 2);
+        frz__flow_job_end(r.db->db, share.jobs + more);
+        frz__flow_balance(r.db->db);
+        assert_int_equal(cache_may_have(&r), share.cache);
+        rig_clear(&r);
+        frz__test_clock_rounds_off(false);
+    }
 }
 
 TEST(budget, many_tables_share_one_and_the_largest_is_flushed)
