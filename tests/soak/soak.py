@@ -162,6 +162,14 @@ class Soak:
         r |= {"ops": last["ops"], "ops_per_second": round(last["ops"] / last["sample"]), "gets": last["gets"], "states_scanned": last["scans"], "peak_mb": round(peak / 1e6, 1),
               "write_amplification": round(last["written_bytes"] / last["user_bytes"], 2), "files_max": max(s["data_files"] for s in self.samples), "delete_files_max": max(s["delete_files"] for s in self.samples),
               "disk_mb_max": round(max(s["disk_bytes"] for s in self.samples) / 1e6, 1)}
+        stats = last["stats"]
+        r["memory_max"] = {k[7:-4]: v for k, v in stats.items() if k.startswith("memory_") and k.endswith("_max")}
+        r["stalls"] = {k: v for k, v in stats.items() if k.startswith(("stall", "slowdown")) and v}
+        r["peak_mb_by_minute"] = [round(max(s["peak_bytes"] for s in self.samples if s["sample"] // 60 == m) / 1e6, 1) for m in sorted({s["sample"] // 60 for s in self.samples})]
+        r["write_amplification_at"] = {}  # so many operations: to be set beside another store's after as many
+        for ops in (10_000_000, 30_000_000, 100_000_000, 300_000_000):
+            if s := next((s for s in self.samples if s["ops"] >= ops), None):
+                r["write_amplification_at"][ops] = round(s["written_bytes"] / s["user_bytes"], 2)
         if self.end["findings"]:
             self.faults.append(f"verify: {self.end['findings']} findings")
         if peak > (self.o.memory + self.o.slack) << 20:
