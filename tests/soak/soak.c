@@ -3,7 +3,8 @@
  *
  *     soak DIR [--seconds N] [--ops N] [--rows N] [--writers N] [--batch N] [--format 2|3] [--memory MIB] [--seed N] [--property K=V]…
  *
- * Says     a JSON object a line: "sample" each second; "exact" when a line comes in on standard input: writers paused, published, what the table must hold; "end". Wrong rows end it at once, with 1
+ * Says     a JSON object a line: "sample" each second; "slow" for a write that took half of the limit, with what the database did until it ended; "exact" when a line comes in on standard input: writers paused,
+ *          published, what the table must hold; "end". Wrong rows end it at once, with 1
  * Readers  one gets single rows: what it finds lies between what was done before and begun after; one takes whole states: ids ascend, marks fit, balances add up to 0 */
 #include <frazil.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 
 enum { ID, GEN, BALANCE, MARK, NOTE };
 #define WRITERS_MAX 16
+#define SLOW_NS UINT64_C(500000000)
 
 struct soak {
     frz_db *db;
@@ -60,6 +62,28 @@ static void add(frz_batch *batch, frz_table *t, frz_row *row, const struct churn
     MUST(frz_batch_put(batch, t, row, &e));
 }
 
+struct told { int64_t since_us; char text[4096]; size_t len; };
+static int tell(void *ctx, const frz_event *e)
+{
+    struct told *t = (struct told *)ctx;
+    if (e->timestamp_us >= t->since_us && t->len < sizeof t->text - 200)
+        t->len += (size_t)snprintf(t->text + t->len, 200, "%s[%.3f,%d,\"%.30s\",%.3f]", t->len ? "," : "", (double)(e->timestamp_us - t->since_us) / 1e6, (int)e->kind, e->reason, (double)e->duration_us / 1e6);
+    return 0;
+}
+
+/* The events since two seconds before it began: [seconds, kind, reason, how long what ended took]. */
+static void say_slow(struct soak *s, uint64_t ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct told t = {.since_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)(ns / 1000) - 2000000};
+    MUST(frz_db_events(s->db, 0, tell, &t, &e));
+    flockfile(stdout);
+    printf("{\"slow\":%.3f,\"ops\":%" PRIu64 ",\"events\":[%s]}\n", (double)ns / 1e9, atomic_load(&s->ops), t.text);
+    fflush(stdout);
+    funlockfile(stdout);
+}
+
 static void *write_rows(void *arg)
 {
     struct worker *w = (struct worker *)arg;
@@ -81,6 +105,7 @@ static void *write_rows(void *arg)
         pthread_rwlock_unlock(&s->pause);
         hist_add(&w->hist, ns);
         if (ns > w->slowest_ns) w->slowest_ns = ns;
+        if (ns >= SLOW_NS) say_slow(s, ns);
         atomic_fetch_add(&s->batches, 1);
         atomic_fetch_add(&s->ops, w->churn.count);
         atomic_fetch_add(&s->user_bytes, churn_bytes(&w->churn));
@@ -184,6 +209,7 @@ static void say_sample(struct soak *s, double second, const char *dir)
 {
     struct weight w = {0};
     MUST(frz_table_files(s->table, NULL, weigh, &w, &e));
+    flockfile(stdout);
     printf("{\"sample\":%.1f,\"batches\":%" PRIu64 ",\"ops\":%" PRIu64 ",\"user_bytes\":%" PRIu64 ",\"gets\":%" PRIu64 ",\"scans\":%" PRIu64 ",\"scanned\":%" PRIu64 ",\"data_files\":%" PRIu64
            ",\"delete_files\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"disk_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64 ",\"peak_bytes\":%" PRIu64,
            second, atomic_load(&s->batches), atomic_load(&s->ops), atomic_load(&s->user_bytes), atomic_load(&s->gets), atomic_load(&s->scans), atomic_load(&s->scanned), w.data_files, w.delete_files, w.bytes,
@@ -191,6 +217,7 @@ static void say_sample(struct soak *s, double second, const char *dir)
     say_stats(s);
     printf("}\n");
     fflush(stdout);
+    funlockfile(stdout);
 }
 
 /* Writers are paused, all is published: what every engine must find. */

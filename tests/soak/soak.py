@@ -83,7 +83,7 @@ def wrong(answer, exact):
 class Soak:
     def __init__(self, o, where):
         self.o, self.where = o, where
-        self.samples, self.exacts, self.end, self.moments, self.faults = [], [], None, [], []
+        self.samples, self.exacts, self.slow, self.end, self.moments, self.faults = [], [], [], None, [], []
         self.heard = threading.Condition()
         command = [str(ROOT / o.build / "tests/frazil_soak"), str(where)]
         for name in ("seconds", "rows", "writers", "batch", "format", "memory", "seed"):
@@ -100,6 +100,9 @@ class Soak:
             with self.heard:
                 if "sample" in said:
                     self.samples.append(said)
+                elif "slow" in said:
+                    self.slow.append(said | {"at": self.samples[-1]["sample"] if self.samples else 0})
+                    print(f"SLOW {json.dumps(self.slow[-1])}", flush=True)
                 elif "exact" in said:
                     self.exacts.append(said)
                 else:
@@ -153,7 +156,7 @@ class Soak:
             self.read(engine, self.exacts[-1], self.o.seconds)
 
     def judge(self):
-        r = {"moments": self.moments, "faults": self.faults}
+        r = {"moments": self.moments, "faults": self.faults, "slow": self.slow}
         if not self.end:
             return r
         last = self.samples[-1]
