@@ -399,7 +399,7 @@ typedef struct frz_stats {
     uint64_t stalls_memory, stall_memory_us_total, stall_memory_us_max, slowdowns_memory, slowdown_memory_us_total, slowdown_memory_us_max; /* those of all tables take their share */
     uint64_t stalls_runs, stall_runs_us_total, stall_runs_us_max, slowdowns_runs, slowdown_runs_us_total, slowdown_runs_us_max; /* sorted runs of files wait to be merged */
     uint64_t stalls_debt, stall_debt_us_total, stall_debt_us_max, slowdowns_debt, slowdown_debt_us_total, slowdown_debt_us_max; /* bytes wait to be compacted */
-    uint64_t drain_bytes_per_second;  /* of memtables, as flushes were seen to take them away lately */
+    uint64_t drain_bytes_per_second;  /* of keys and rows, as flushes were seen to take them away lately */
     uint64_t log_flushes_forced;      /* of tables that held the log's oldest segment beyond log_bytes_max */
     uint64_t snapshots_given_up;      /* snapshots and cursors that pinned more than snapshot_memory_max */
     uint64_t publishes_stretched;     /* publishes by age that waited beyond their interval for what they cost */

@@ -146,7 +146,8 @@ struct table {
     uint64_t reserve_round; /* place: the last round that counted this table, */
     size_t reserve_ops;     /* place: and how many operations that has on it */
     _Atomic uint32_t flow_immutables;      /* of the view, and what they take; change under view_mu */
-    _Atomic uint64_t flow_waiting;
+    _Atomic uint64_t flow_waiting, flow_waiting_rows; /* the latter: keys and rows as given */
+    _Atomic int64_t flow_waiting_since;    /* mono: since when something waits, and none of it went; 0 = nothing waits. Changes with them */
     _Atomic uint64_t flow_immutables_max;  /* the setting; changes under view_mu */
     _Atomic uint64_t flow_active_used;     /* of the active memtable; the place's, and 0 at a rotation */
     _Atomic uint64_t flow_runs, flow_debt, flow_debt_beyond; /* of the view's files: plan_debt; the last beyond the live bytes. Change under flush_mu, or at open */
@@ -224,7 +225,8 @@ struct db {
     uint64_t flushing_bytes;
     uint64_t jobs_expected, cache_bytes_now; /* flow_mu: what jobs that run may come to hold; what the cache may have */
     _Atomic uint64_t active_bytes, waiting_bytes; /* of the memtables in the tables' views: active ones; those that wait for a flush */
-    _Atomic uint64_t drain;  /* bytes of memtables a second that flushes take away; 0 = not known */
+    _Atomic int64_t waiting_since; /* as a table's flow_waiting_since; two tables' changes at once may blur it */
+    _Atomic uint64_t drain;  /* bytes of keys and rows a second that flushes take away; 0 = not known */
     _Atomic int64_t turn_ns; /* until when the last of the writers that are slowed waits */
 
     struct cache *cache; /* const, as epochs and the pools; their own locks */

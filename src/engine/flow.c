@@ -30,6 +30,14 @@ uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain)
     return (uint64_t)(2.02 * fraction * fraction / (1.01 - fraction) * 1.01 * (double)bytes * 1e9 / (double)(drain ? drain : FLOW_DRAIN_UNKNOWN));
 }
 
+uint64_t frz__flow_drain_now(uint64_t drain, uint64_t bytes, int64_t elapsed)
+{
+    if (elapsed <= 0) return drain;
+    double most = (double)bytes * 1e9 / (double)elapsed;
+    if (most >= (double)(drain ? drain : FLOW_DRAIN_UNKNOWN)) return drain;
+    return most > (double)FLOW_DRAIN_MIN ? (uint64_t)most : FLOW_DRAIN_MIN;
+}
+
 int64_t frz__flow_publish_ns(int64_t interval, int64_t lasted, uint64_t row_bytes, uint64_t cost, uint64_t percent)
 {
     if (percent == 0 || cost <= FLOW_PUBLISH_FREE_BYTES || lasted <= 0 || interval >= FLOW_PUBLISH_MAX_NS) return interval;
@@ -227,6 +235,17 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
     return rc;
 }
 
+/* Not of a flush that failed: writers are to come to the stop, and learn of it. */
+static uint64_t drain_now(struct table *t, enum flow_reason reason, int64_t now)
+{
+    struct db *db = t->db;
+    uint64_t drain = frz__flow_drain_of(t, reason);
+    if (flow_of_files(reason) || frz__health_bad(db, t, HEALTH_FLUSH)) return drain;
+    bool own = reason == FLOW_MEMTABLES;
+    int64_t since = atomic_load_explicit(own ? &t->flow_waiting_since : &db->waiting_since, memory_order_relaxed);
+    return since ? frz__flow_drain_now(drain, atomic_load_explicit(own ? &t->flow_waiting_rows : &db->waiting_bytes, memory_order_relaxed), now - since) : drain;
+}
+
 #define WAIT_MIN_NS ((int64_t)1000000) /* less is owed, and paid by a later write: a thread that sleeps wakes late */
 #define CREDIT_NS ((int64_t)20000000)  /* for which the next ones get credit */
 
@@ -234,7 +253,7 @@ static int wait_stopped(struct table *t, int64_t deadline, frz_error *err)
 static int wait_slowed(struct table *t, const struct flow_verdict *v, uint64_t bytes, int64_t deadline, frz_error *err)
 {
     struct db *db = t->db;
-    int64_t now = frz__clock_mono_ns(), price = (int64_t)frz__flow_price_ns(v->fraction, bytes, frz__flow_drain_of(t, v->reason));
+    int64_t now = frz__clock_mono_ns(), price = (int64_t)frz__flow_price_ns(v->fraction, bytes, drain_now(t, v->reason, now));
     _Atomic int64_t *clock = flow_of_files(v->reason) ? &t->turn_ns : &db->turn_ns;
     int64_t turn = atomic_load(clock), until;
     if (price > FLOW_DELAY_MAX_NS) price = FLOW_DELAY_MAX_NS;
@@ -281,7 +300,7 @@ void frz__flow_drained(struct db *db, uint64_t bytes, int64_t ns)
 {
     if (ns <= 0 || bytes < (64 << 10)) return; /* too small to tell */
     uint64_t seen = (uint64_t)((double)bytes * 1e9 / (double)ns), before = atomic_load(&db->drain);
-    if (seen < (1 << 20)) seen = 1 << 20; /* however slow, writers get on */
+    if (seen < FLOW_DRAIN_MIN) seen = FLOW_DRAIN_MIN;
     atomic_store(&db->drain, before ? (before * 3 + seen) / 4 : seen);
 }
 
@@ -301,6 +320,7 @@ void frz__flow_count(struct table *t)
 void frz__flow_view_changes(struct table *t, const struct view *old, const struct view *v)
 {
     struct db *db = t->db;
+    bool drained = false;
     for (size_t i = 0; old && i < old->mem_count; i++) {
         struct mem *m = old->mems[i];
         bool was_active = i == 0, stays = false, is_active = v && v->mem_count && v->mems[0] == m;
@@ -309,6 +329,7 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
         if (!stays) {
             size_t bytes = atomic_exchange(&m->counted, MEM_UNCOUNTED);
             if (bytes != MEM_UNCOUNTED) atomic_fetch_sub(from, bytes);
+            drained = drained || !was_active;
         } else if (was_active && !is_active) {
             size_t bytes = atomic_load(&m->counted);
             if (bytes == MEM_UNCOUNTED) continue;
@@ -317,9 +338,18 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
             atomic_store(&t->flow_active_used, 0);
         }
     }
-    uint64_t waiting = 0;
-    for (size_t i = 1; v && i < v->mem_count; i++) waiting += mem_bytes(v->mems[i]);
+    uint64_t waiting = 0, rows = 0;
+    for (size_t i = 1; v && i < v->mem_count; i++) {
+        waiting += mem_bytes(v->mems[i]);
+        rows += atomic_load(&v->mems[i]->row_bytes);
+    }
+    int64_t now = frz__clock_mono_ns();
+    if (drained || !atomic_load(&t->flow_waiting_since)) atomic_store(&t->flow_waiting_since, now);
+    if (!waiting) atomic_store(&t->flow_waiting_since, 0);
+    if (drained || !atomic_load(&db->waiting_since)) atomic_store(&db->waiting_since, now);
+    if (!atomic_load(&db->waiting_bytes)) atomic_store(&db->waiting_since, 0);
     atomic_store(&t->flow_waiting, waiting);
+    atomic_store(&t->flow_waiting_rows, rows);
     atomic_store(&t->flow_immutables, v && v->mem_count ? (uint32_t)(v->mem_count - 1) : 0);
 }
 

@@ -8,8 +8,8 @@
  *               jobs        one at a time below 128 MiB, their buffers by the share: row groups are cut earlier
  *               metadata    is what the tables need: beyond its share the log says so once, and the cache makes room
  * Pace        debt has a level for each reason (flow_level): nothing below `slow`, all of it at `stop`. The fraction between, the highest of all reasons, sets the price of a byte: at a half, writers get what
- *             flushes were seen to take away; at all, a two-hundredth of it. So debt settles between, and a put waits milliseconds often instead of seconds at times. Where it does not settle, a hard stop waits
- *             for the condition itself.
+ *             flushes were seen to take away; at all, a two-hundredth of it. So debt settles between, and a put waits milliseconds often instead of seconds at times. A flush that takes longer than those before it
+ *             makes the price rise while it does, so that one of thirty times their length meets no stop. Where it does not settle, a hard stop waits for the condition itself. Bytes are those of keys and rows.
  * Invariants  (1) the price is continuous and never falls as debt grows; nothing at no debt  (2) waits are outside of all locks but flow_mu, which the condition gives back, and before the writer joins
  *             the queue  (3) who waits was registered (holds flow_mu) before he looked at the debt that he waits for, and who lowers it takes flow_mu: no wake is lost
  *             (4) a slow-down is at most FLOW_DELAY_MAX_NS; a stop ends with its reason, with close, with drop, with a failed flush (the flush's error), with the write's own limit (FRZ_BUSY, the reason)
@@ -31,6 +31,9 @@ struct flow_verdict frz__flow_judge(const struct flow_level levels[FLOW_REASONS]
 #define FLOW_DRAIN_UNKNOWN ((uint64_t)64 << 20)
 /* What BYTES cost at FRACTION of the debt, where flushes take DRAIN bytes a second away (0 = not known). */
 uint64_t frz__flow_price_ns(double fraction, uint64_t bytes, uint64_t drain);
+/* DRAIN, as was seen before, where BYTES wait and none of them went for ELAPSED ns: a flush that takes longer than the last ones is believed at once. */
+#define FLOW_DRAIN_MIN ((uint64_t)1 << 20) /* however slow, writers get on */
+uint64_t frz__flow_drain_now(uint64_t drain, uint64_t bytes, int64_t elapsed);
 /* When the next publish by age is due after the last one, ns: INTERVAL, stretched until the rows of as long a time would weigh COST, the bytes of masks and metadata that the last publish wrote beside
  * ROW_BYTES of rows after LASTED, at PERCENT of them. The first FLOW_PUBLISH_FREE_BYTES of a publish count nothing; it is never stretched beyond FLOW_PUBLISH_MAX_NS. PERCENT 0 = not at all. */
 #define FLOW_PUBLISH_FREE_BYTES ((uint64_t)64 << 10)

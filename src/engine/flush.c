@@ -37,13 +37,6 @@ static void count(const struct flush *f)
     stat_add(&t->flush_bytes, c->bytes);
 }
 
-static uint64_t mems_bytes(const struct flush *f)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < f->mem_count; i++) n += mem_bytes(f->mems[i]);
-    return n;
-}
-
 static uint64_t rows_bytes(const struct flush *f)
 {
     uint64_t n = 0;
@@ -96,7 +89,7 @@ static int flush_once(struct table *t, struct lane *lane, frz_error *err)
     FAILPOINT_VOID("flush.after_commit");
     count(&f);
     frz__flow_published(t, rows_bytes(&f), f.change.beside_bytes);
-    frz__flow_drained(t->db, mems_bytes(&f), frz__clock_mono_ns() - since);
+    frz__flow_drained(t->db, rows_bytes(&f), frz__clock_mono_ns() - since);
     lane->end = numbers(&f);
     rc = frz__change_install(&f.change, f.mem_count, f.flushed_seq, err);
     lane->did = true;

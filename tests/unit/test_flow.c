@@ -13,6 +13,8 @@
 #include "base/failpoint.h"
 #include "engine/flow.h"
 
+#define S ((int64_t)1000000000)
+
 /* ── pure ── */
 
 TEST(flow, fraction_is_a_line_between_slow_and_stop)
@@ -42,6 +44,36 @@ TEST(flow, price_is_nothing_without_debt_continuous_and_never_falls)
     assert_true(frz__flow_price_ns(0.5, bytes * 2, drain) >= 2 * frz__flow_price_ns(0.5, bytes, drain) - 1);
 }
 
+TEST(flow, a_flush_that_takes_longer_is_believed_at_once)
+{
+    const uint64_t bytes = 10 << 20, drain = 20 << 20;
+    assert_int_equal(frz__flow_drain_now(drain, bytes, 0), drain);
+    assert_int_equal(frz__flow_drain_now(drain, bytes, -1), drain);
+    assert_int_equal(frz__flow_drain_now(drain, bytes, S / 2), drain); /* just as long as it should */
+    assert_int_equal(frz__flow_drain_now(drain, bytes, S), drain / 2);
+    assert_int_equal(frz__flow_drain_now(drain, bytes, 100 * S), FLOW_DRAIN_MIN);
+    assert_int_equal(frz__flow_drain_now(drain, 0, S), FLOW_DRAIN_MIN);
+    assert_int_equal(frz__flow_drain_now(0, bytes, S / 100), 0); /* not known, and as fast as is taken for granted */
+    assert_int_equal(frz__flow_drain_now(0, bytes, S), bytes);
+}
+
+/* Writers that take all they get, one memtable that waits and one that fills: they are not at the stop before a flush took MORE times as long as the last one. */
+TEST(flow, no_stop_before_a_flush_takes_thirty_times_as_long)
+{
+    const double one = 8 << 20, step = 1e-3;
+    for (double drain = 10 << 20; drain <= 160 << 20; drain *= 2) {
+        double usual = one / drain, active = 0, t = 0;
+        while (active < one && t < 1000 * usual) {
+            struct flow_level l = {(uint64_t)(one + active), (uint64_t)one, (uint64_t)one * 2, true};
+            uint64_t now = frz__flow_drain_now((uint64_t)drain, (uint64_t)one, (int64_t)(t * 1e9)), price = frz__flow_price_ns(frz__flow_fraction(&l), 1 << 20, now);
+            double rate = price ? (1 << 20) * 1e9 / (double)price : 400e6;
+            active += (rate < 400e6 ? rate : 400e6) * step * usual;
+            t += step * usual;
+        }
+        if (t < 30 * usual) fail_msg("at %.0f bytes a second after %.1f times as long", drain, t / usual);
+    }
+}
+
 TEST(flow, the_worst_reason_is_named_and_a_stop_goes_before_it)
 {
     struct flow_level l[FLOW_REASONS] = {{0, 0, 0, false}};
@@ -63,7 +95,6 @@ TEST(flow, the_worst_reason_is_named_and_a_stop_goes_before_it)
     for (int r = 0; r < FLOW_REASONS; r++) assert_true(strlen(frz__flow_reason_name((enum flow_reason)r)) > 3);
 }
 
-#define S ((int64_t)1000000000)
 TEST(flow, publishes_are_stretched_by_what_they_cost)
 {
     static const struct { int64_t interval, lasted; uint64_t rows, cost, percent; int64_t want; } t[] = {
@@ -357,6 +388,45 @@ TEST(flow, a_stop_says_why_ends_with_the_flush_and_whoever_may_not_wait_is_told)
     assert_int_equal(stats(&r).stall_us_total, stats(&r).stall_memtables_us_total + stats(&r).stall_memory_us_total);
     frz_value key = {.type = FRZ_LONG, .as.i64 = -1};
     RC(frz_get(r.t, NULL, &key, 1, r.row, &r.e), FRZ_NOT_FOUND, &r.e); /* what was refused was not written */
+    frz_row_free(wr.row);
+    rig_clear(&r);
+}
+
+TEST(flow, a_flush_that_takes_longer_than_usual_stops_nobody)
+{
+    struct rig r;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    pthread_t thread;
+    o.memory_bytes = 64 << 20; /* one memtable may wait */
+    o.memtable_bytes = 1 << 20;
+    o.no_compaction = true;
+    rig_init(&r, &o);
+    if (!frz__test_failpoint("flush.begin", "off")) { /* not compiled in */
+        rig_clear(&r);
+        return;
+    }
+    struct writer wr = {.r = &r};
+    OK(frz_row_new(r.t, &wr.row, &r.e), &r.e);
+    assert_int_equal(pthread_create(&thread, NULL, write_on, &wr), 0);
+    for (int i = 0; i < 24000 && stats(&r).flushes < 3; i++) usleep(5000);
+    assert_true(stats(&r).drain_bytes_per_second > 0);
+    uint64_t stalls = stats(&r).stalls;
+    assert_true(frz__test_failpoint("flush.begin", "pause"));
+    assert_true(frz__test_failpoint_wait_paused("flush.begin", 60000));
+    uint64_t now = stats(&r).stalls;
+    for (int64_t begin = frz__clock_mono_ns(), end = begin; end - begin < S / 10 * 6 && now == stalls; end = frz__clock_mono_ns()) {
+        usleep(5000);
+        uint64_t seen = stats(&r).stalls;
+        if (frz__clock_mono_ns() - begin < 2 * S) now = seen; /* else this thread had no turn for long */
+    }
+    assert_int_equal(now, stalls);
+    uint64_t before = atomic_load(&wr.done);
+    for (int i = 0; i < 24000 && atomic_load(&wr.done) < before + 3; i++) usleep(5000); /* and they get on */
+    assert_true(atomic_load(&wr.done) >= before + 3);
+    frz__test_failpoint_resume("flush.begin");
+    atomic_store(&wr.stop, true);
+    pthread_join(thread, NULL);
+    OK(wr.rc, &wr.e);
     frz_row_free(wr.row);
     rig_clear(&r);
 }
