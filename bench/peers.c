@@ -332,28 +332,35 @@ static void read_all(bool missing)
     if (missing) b.result.bytes = 0;
 }
 
+static void scan_timed(const char *what, uint64_t rows_expected, uint64_t sum_expected)
+{
+    uint64_t sum = 0;
+    char *err = NULL;
+    settle(true);
+    engine->scan(b.db, &sum, &err); /* warm */
+    sum = 0;
+    uint64_t begin = bench_ns();
+    double cpu = bench_cpu_seconds();
+    uint64_t rows = engine->scan(b.db, &sum, &err);
+    b.result.seconds = (double)(bench_ns() - begin) / 1e9;
+    b.result.cpu_seconds = bench_cpu_seconds() - cpu;
+    check_error(what, err);
+    if (rows != rows_expected || sum != sum_expected) die(what, "other rows than were put");
+    b.result.ops = rows;
+}
+
 static void scan_all(void)
 {
-    uint64_t sum = 0, expected = 0, rows = 0;
-    char *value = (char *)malloc(b.value_bytes + 8), *err = NULL;
+    uint64_t expected = 0;
+    char *value = (char *)malloc(b.value_bytes + 8);
     if (!value) die("scan", "out of memory");
     for (uint64_t i = 0; i < b.present; i++) {
         gen_value(i, b.generation, b.seed, value, b.value_bytes);
         expected += gen_head(value, b.value_bytes);
     }
     free(value);
-    settle(true);
-    engine->scan(b.db, &sum, &err); /* warm */
-    sum = 0;
-    uint64_t begin = bench_ns();
-    double cpu = bench_cpu_seconds();
-    rows = engine->scan(b.db, &sum, &err);
-    b.result.seconds = (double)(bench_ns() - begin) / 1e9;
-    b.result.cpu_seconds = bench_cpu_seconds() - cpu;
-    check_error("scan", err);
-    if (rows != b.present || sum != expected) die("scan", "other rows than were put");
-    b.result.ops = rows;
-    b.result.bytes = rows * (BENCH_KEY_BYTES + b.value_bytes);
+    scan_timed("scan", b.present, expected);
+    b.result.bytes = b.present * (BENCH_KEY_BYTES + b.value_bytes);
 }
 
 static size_t pack_typed(uint64_t index, char key[8], char value[64])
@@ -409,8 +416,7 @@ static void ingest(bool publish, uint64_t per_batch)
 
 static void scan_typed(void)
 {
-    uint64_t sum = 0, expected = 0, rows = 0;
-    char *err = NULL;
+    uint64_t expected = 0;
     if (!b.typed) die("scantyped", "there are no rows: name ingest before it");
     for (uint64_t i = 0; i < b.typed; i++) {
         struct gen_typed r;
@@ -418,17 +424,7 @@ static void scan_typed(void)
         expected += (uint64_t)r.ts;
         b.result.bytes += 29 + r.symbol_len + r.note_len;
     }
-    settle(true);
-    engine->scan(b.db, &sum, &err); /* warm */
-    sum = 0;
-    uint64_t begin = bench_ns();
-    double cpu = bench_cpu_seconds();
-    rows = engine->scan(b.db, &sum, &err);
-    b.result.seconds = (double)(bench_ns() - begin) / 1e9;
-    b.result.cpu_seconds = bench_cpu_seconds() - cpu;
-    check_error("scan", err);
-    if (rows != b.typed || sum != expected) die("scantyped", "other rows than were put");
-    b.result.ops = rows;
+    scan_timed("scantyped", b.typed, expected);
 }
 
 static void settle_timed(void)

@@ -37,6 +37,8 @@ int bench_metadata(struct bench *b, frz_error *e);             /* num flushes of
 int bench_open(struct bench *b, frz_error *e);                 /* the database in b->dir */
 
 int bench_need_rows(struct bench *b, frz_error *e); /* kv is open and has `num` rows */
+/* Every array of STREAM by FN; lets it go. */
+int bench_each_array(struct ArrowArrayStream *stream, void (*fn)(void *ctx, const struct ArrowArray *a), void *ctx, frz_error *e);
 /* Adds STREAM up, and lets it go. */
 typedef int bench_sum_fn(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e);
 int bench_kv_sum(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e);

@@ -285,31 +285,49 @@ static uint64_t sum_binary(const struct ArrowArray *a, int64_t first, int64_t co
     return sum;
 }
 
-int bench_kv_sum(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e)
+int bench_each_array(struct ArrowArrayStream *stream, void (*fn)(void *ctx, const struct ArrowArray *a), void *ctx, frz_error *e)
 {
-    struct ArrowSchema schema = {0};
-    int rc = FRZ_OK, os = 0;
-    bool large = false, known = false;
-    if ((os = stream->get_schema(stream, &schema)) == 0) {
-        const char *f = schema.n_children >= 2 ? schema.children[1]->format : "";
-        large = strcmp(f, "Z") == 0;
-        known = large || strcmp(f, "z") == 0;
-        schema.release(&schema);
-    }
-    if (os == 0 && !known) rc = bench_say(e, FRZ_UNSUPPORTED, "the stream's second column is no binary");
-    while (rc == FRZ_OK && os == 0) {
-        struct ArrowArray a = {0};
-        os = stream->get_next(stream, &a);
-        if (os || !a.release) break;
-        *rows += (uint64_t)a.length;
-        *sum += sum_binary(a.children[1], a.offset, a.length, large);
+    struct ArrowArray a = {0};
+    int os;
+    while ((os = stream->get_next(stream, &a)) == 0 && a.release) {
+        fn(ctx, &a);
         a.release(&a);
+        a = (struct ArrowArray){0};
     }
     if (os) {
         const char *why = stream->get_last_error(stream);
-        rc = bench_say(e, FRZ_IO, "%s", why ? why : "the stream failed");
+        bench_say(e, FRZ_IO, "%s", why ? why : "the stream failed");
     }
     stream->release(stream);
+    return os ? FRZ_IO : FRZ_OK;
+}
+
+struct kv_sum { uint64_t rows, sum; bool large; };
+static void add_kv(void *ctx, const struct ArrowArray *a)
+{
+    struct kv_sum *s = (struct kv_sum *)ctx;
+    s->rows += (uint64_t)a->length;
+    s->sum += sum_binary(a->children[1], a->offset, a->length, s->large);
+}
+
+int bench_kv_sum(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e)
+{
+    struct ArrowSchema schema = {0};
+    struct kv_sum s = {0};
+    bool known = false;
+    if (stream->get_schema(stream, &schema) == 0) {
+        const char *f = schema.n_children >= 2 ? schema.children[1]->format : "";
+        s.large = strcmp(f, "Z") == 0;
+        known = s.large || strcmp(f, "z") == 0;
+        schema.release(&schema);
+    }
+    if (!known) {
+        stream->release(stream);
+        return bench_say(e, FRZ_UNSUPPORTED, "the stream's second column is no binary");
+    }
+    int rc = bench_each_array(stream, add_kv, &s, e);
+    *rows += s.rows;
+    *sum += s.sum;
     return rc;
 }
 

@@ -160,26 +160,25 @@ int bench_decode_files(struct bench *b, frz_table *t, bench_sum_fn *fn, uint64_t
 
 /* ── the typed table ── */
 
+struct typed_sum { uint64_t rows, sum; };
 /* Ids, and how long the notes are. */
+static void add_typed(void *ctx, const struct ArrowArray *a)
+{
+    struct typed_sum *s = (struct typed_sum *)ctx;
+    const int64_t *id = (const int64_t *)a->children[0]->buffers[1] + a->children[0]->offset + a->offset;
+    const int32_t *at = (const int32_t *)a->children[5]->buffers[1] + a->children[5]->offset + a->offset;
+    for (int64_t i = 0; i < a->length; i++) s->sum += (uint64_t)id[i];
+    s->sum += (uint64_t)(at[a->length] - at[0]);
+    s->rows += (uint64_t)a->length;
+}
+
 static int typed_sum(struct ArrowArrayStream *stream, uint64_t *rows, uint64_t *sum, frz_error *e)
 {
-    struct ArrowArray a = {0};
-    int os;
-    while ((os = stream->get_next(stream, &a)) == 0 && a.release) {
-        const int64_t *id = (const int64_t *)a.children[0]->buffers[1] + a.children[0]->offset + a.offset;
-        const int32_t *at = (const int32_t *)a.children[5]->buffers[1] + a.children[5]->offset + a.offset;
-        for (int64_t i = 0; i < a.length; i++) *sum += (uint64_t)id[i];
-        *sum += (uint64_t)(at[a.length] - at[0]);
-        *rows += (uint64_t)a.length;
-        a.release(&a);
-        a = (struct ArrowArray){0};
-    }
-    if (os) {
-        const char *why = stream->get_last_error(stream);
-        bench_say(e, FRZ_IO, "%s", why ? why : "the stream failed");
-    }
-    stream->release(stream);
-    return os ? FRZ_IO : FRZ_OK;
+    struct typed_sum s = {0};
+    int rc = bench_each_array(stream, add_typed, &s, e);
+    *rows += s.rows;
+    *sum += s.sum;
+    return rc;
 }
 
 static int typed_once(struct bench *b, bool decode, uint64_t *rows, uint64_t *sum, frz_error *e)

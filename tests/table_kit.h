@@ -1,12 +1,26 @@
-/* table_kit.h — the words for a table `id long, v string?`: the table, one row in, one row looked at. */
+/* table_kit.h — the words for a small database on a file system of the test's, and for a table `id long, v string?` in it: the table, one row in, one row looked at. */
 #ifndef TABLE_KIT_H
 #define TABLE_KIT_H
 #include "frz_test.h"
 
 #include <string.h>
 
-/* Published when asked for alone; what nobody needs goes at once. */
-static inline void table_create(frz_db *db, const char *name, int format, frz_table **out, frz_error *e)
+#include "api/handle.h"
+
+static inline frz_db *table_db_open(struct fs *fs, bool read_only, frz_error *e)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_db *db = NULL;
+    o.create = !read_only;
+    o.read_only = read_only;
+    o.no_compaction = true;
+    o.memory_bytes = 8 << 20;
+    o.durability = FRZ_SYNC_OFF;
+    OK(frz__test_db_open(fs, &o, &db, e), e);
+    return db;
+}
+/* Published when asked for alone; what nobody needs goes at once. COLUMNS: as frz_schema_parse has them, with a key `id`. */
+static inline void table_create_of(frz_db *db, const char *name, const char *columns, int format, frz_table **out, frz_error *e)
 {
     static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"};
     static const char *const values[] = {"0", "0"};
@@ -16,9 +30,13 @@ static inline void table_create(frz_db *db, const char *name, int format, frz_ta
     to.property_keys = keys;
     to.property_values = values;
     to.property_count = 2;
-    OK(frz_schema_parse("id long, v string?", "id", &s, e), e);
+    OK(frz_schema_parse(columns, "id", &s, e), e);
     OK(frz_table_create(db, name, s, &to, out, e), e);
     frz_schema_free(s);
+}
+static inline void table_create(frz_db *db, const char *name, int format, frz_table **out, frz_error *e)
+{
+    table_create_of(db, name, "id long, v string?", format, out, e);
 }
 /* The put's result; E: its error. */
 static inline int table_put(frz_table *t, int64_t id, const char *v, frz_error *e)

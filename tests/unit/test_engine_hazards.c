@@ -1,6 +1,6 @@
 /* Goal    what hazards.md says of views, sequences and memtables (1 to 4, 35), where rotations and flushes race with writers and readers.
  * Method  one writer whose nth write has the value n: what a reader finds tells the sequence that he reads at, exactly. Threads end by rounds, not by a clock. */
-#include "frz_test.h"
+#include "table_kit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,19 +28,6 @@ struct rig {
     _Atomic uint64_t rounds, wrong, given_up;
 };
 
-static void table_new(struct rig *r, const char *name, int format, frz_table **out)
-{
-    static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms"}, *const values[] = {"0", "0"};
-    frz_table_options to = FRZ_TABLE_OPTIONS_INIT;
-    frz_schema *s;
-    to.format_version = format;
-    to.property_keys = keys;
-    to.property_values = values;
-    to.property_count = 2;
-    OK(frz_schema_parse("id long, v long, pad string?", "id", &s, &r->e), &r->e);
-    OK(frz_table_create(r->db, name, s, &to, out, &r->e), &r->e);
-    frz_schema_free(s);
-}
 static void rig_init(struct rig *r, int format, int durability, uint64_t snapshot_memory)
 {
     *r = (struct rig){.o = FRZ_DB_OPTIONS_INIT};
@@ -53,8 +40,8 @@ static void rig_init(struct rig *r, int format, int durability, uint64_t snapsho
     r->o.snapshot_memory_max = snapshot_memory;
     OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
-    table_new(r, "t", format, &r->t);
-    table_new(r, "u", format, &r->u);
+    table_create_of(r->db, "t", "id long, v long, pad string?", format, &r->t, &r->e);
+    table_create_of(r->db, "u", "id long, v long, pad string?", format, &r->u, &r->e);
 }
 static void verify(struct rig *r)
 {

@@ -23,13 +23,7 @@ static struct bed b;
 
 static void open_db(bool read_only)
 {
-    frz_db_options o = FRZ_DB_OPTIONS_INIT;
-    o.create = !read_only;
-    o.read_only = read_only;
-    o.no_compaction = true;
-    o.memory_bytes = 8 << 20;
-    o.durability = FRZ_SYNC_OFF;
-    OK(frz__test_db_open(b.fs, &o, &b.db, &b.e), &b.e);
+    b.db = table_db_open(b.fs, read_only, &b.e);
     if (!read_only) wait_tidy(b.db);
     if (frz_table_open(b.db, "t", &b.t, &b.e) != FRZ_OK) b.t = NULL;
 }

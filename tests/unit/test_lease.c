@@ -21,19 +21,6 @@ struct bed {
 };
 static struct bed b;
 
-static frz_db *open_db(bool read_only)
-{
-    frz_db_options o = FRZ_DB_OPTIONS_INIT;
-    frz_db *db = NULL;
-    o.create = !read_only;
-    o.read_only = read_only;
-    o.no_compaction = true;
-    o.memory_bytes = 8 << 20;
-    o.durability = FRZ_SYNC_OFF;
-    OK(frz__test_db_open(b.fs, &o, &db, &b.e), &b.e);
-    return db;
-}
-
 static void bed_init(const char *grace, const char *snapshots, int format)
 {
     static const char *const keys[] = {"frazil.publish-interval-ms", "frazil.foreign-reader-grace-ms", "frazil.snapshots-max", "write.metadata.previous-versions-max"};
@@ -42,7 +29,7 @@ static void bed_init(const char *grace, const char *snapshots, int format)
     frz_schema *s;
     b = (struct bed){0};
     OK(frz__fs_mem_new(NULL, &b.fs, &b.e), &b.e);
-    b.db = open_db(false);
+    b.db = table_db_open(b.fs, false, &b.e);
     OK(frz_schema_parse("id long, v string?", "id", &s, &b.e), &b.e);
     to.format_version = format;
     to.property_keys = keys;
@@ -53,7 +40,7 @@ static void bed_init(const char *grace, const char *snapshots, int format)
 }
 static void open_reader(void)
 {
-    b.reader = open_db(true);
+    b.reader = table_db_open(b.fs, true, &b.e);
     OK(frz_table_open(b.reader, "t", &b.rt, &b.e), &b.e);
 }
 static void bed_clear(void)
@@ -274,7 +261,7 @@ TEST(hazard_20, a_dead_readers_lease_is_ignored_and_removed)
     lay("00000000-1-2", buf_slice(&bytes), false);
     lay(".tmp-00000000-1-3", buf_slice(&bytes), false);
     OK(frz_db_close(b.db, &b.e), &b.e);
-    b.db = open_db(false); /* an open clears them away, hidden ones too */
+    b.db = table_db_open(b.fs, false, &b.e); /* an open clears them away, hidden ones too */
     assert_int_equal(files_in(".frazil/readers"), 0);
     buf_clear(&bytes);
     bed_clear();
