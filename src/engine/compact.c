@@ -234,9 +234,9 @@ static int publish(struct compaction *c, frz_error *err)
     int rc = tell_made(c, err);
     if (rc != FRZ_OK) return rc;
     frz__mutex_lock(&t->flush_mu);
-    for (int tries = 0; tries < TRIES_MAX; tries++) {
+    for (int tries = 0;; tries++) {
         rc = publish_once(c, err);
-        if (rc != FRZ_CONFLICT || c->change.committed) break;
+        if (rc != FRZ_CONFLICT || c->change.committed || tries == TRIES_MAX) break;
         rc = frz__table_reload(t, err);
         if (rc < 0) break;
     }

@@ -6,6 +6,7 @@
  * Writers may go on for ever, and it ends all the same: what they flush meanwhile is none of its business. Close waits until all of these are gone. */
 #include "engine/compact_manual.h"
 
+#define CONFLICTS_MAX 5 /* one after the other: somebody commits all the time */
 #define TELL_NS ((int64_t)20 * 1000000)
 #define WAIT_NS ((int64_t)100 * 1000000) /* between looks at the host's wish while another job is waited for */
 
@@ -157,7 +158,7 @@ static int wait_for_others(struct manual *m, frz_error *err)
 static int run_jobs(struct manual *m, frz_error *err)
 {
     m->rewriting_since_ns = frz__clock_mono_ns();
-    for (;;) {
+    for (int conflicts = 0;;) {
         struct compact_result r;
         TRY(survey(m, err));
         int rc = frz__compact(m->t, &m->plan, &r, err);
@@ -166,7 +167,9 @@ static int run_jobs(struct manual *m, frz_error *err)
             MUST(wait_for_others(m, err));
             continue;
         }
+        if (rc == FRZ_CONFLICT && ++conflicts < CONFLICTS_MAX) continue; /* by what the table is now */
         if (rc != FRZ_OK) return rc;
+        conflicts = 0;
         m->out->jobs = ++m->progress.jobs;
         m->out->files_in = m->files_done += r.files_in;
         m->out->files_out += r.files_out;

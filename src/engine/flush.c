@@ -127,9 +127,9 @@ static int flush_lane(struct table *t, bool asked, frz_error *err)
     }
     uint64_t flushing;
     frz__flow_flush_begin(t, &flushing);
-    for (int tries = 0; tries < TRIES_MAX; tries++) {
+    for (int tries = 0;; tries++) {
         rc = flush_once(t, &lane, &own);
-        if (rc != FRZ_CONFLICT) break;
+        if (rc != FRZ_CONFLICT || tries == TRIES_MAX) break;
         rc = frz__table_reload(t, &own);
         if (rc < 0) break;
     }

@@ -2,11 +2,14 @@
  * Method  a database in memory. A neighbour's version is ours with its text edited, linked where ours would go; a neighbour's files are written here and committed with whatever a manifest can say. */
 #include "frz_test.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/handle.h"
+#include "base/clock.h"
+#include "base/failpoint.h"
 #include "codec/codec.h"
 #include "iceberg/ice_posdel.h"
 #include "io/fs.h"
@@ -112,6 +115,17 @@ static void neighbour(int64_t version, const char *mark, const char *from, const
     buf_clear(&text);
     buf_clear(&out);
 }
+/* Version + 1 has THEN as its current snapshot, where VERSION has NOW, as after another engine's rollback. */
+static void neighbour_turns(int64_t version, int64_t now, int64_t then)
+{
+    char from[64], to[64];
+    snprintf(from, sizeof from, "\"current-snapshot-id\":%lld", (long long)now);
+    snprintf(to, sizeof to, "\"current-snapshot-id\":%lld", (long long)then);
+    neighbour(version, NULL, from, to, false);
+    snprintf(from, sizeof from, "\"snapshot-id\":%lld", (long long)now);
+    snprintf(to, sizeof to, "\"snapshot-id\":%lld", (long long)then);
+    neighbour(version + 1, "\"refs\"", from, to, true);
+}
 static int64_t version_now(void) { return b.t->t->version->number; }
 static uint64_t conflicts(void)
 {
@@ -151,18 +165,12 @@ TEST(neighbour, whose_commit_made_no_snapshot_is_built_upon)
 
 TEST(neighbour, who_rolled_back_is_believed_and_the_flush_begins_anew)
 {
-    char from[64], to[64];
     bed_init(2);
     int64_t v = version_now();
     const struct ice_meta *m = b.t->t->version->meta;
     assert_int_equal(m->snapshot_count, 2);
     int64_t first = m->snapshots[0].id == m->current_snapshot_id ? m->snapshots[1].id : m->snapshots[0].id;
-    snprintf(from, sizeof from, "\"current-snapshot-id\":%lld", (long long)m->current_snapshot_id);
-    snprintf(to, sizeof to, "\"current-snapshot-id\":%lld", (long long)first);
-    neighbour(v, NULL, from, to, false);
-    snprintf(from, sizeof from, "\"snapshot-id\":%lld", (long long)m->current_snapshot_id);
-    snprintf(to, sizeof to, "\"snapshot-id\":%lld", (long long)first);
-    neighbour(v + 1, "\"refs\"", from, to, true);
+    neighbour_turns(v, m->current_snapshot_id, first);
     put(100);
     put(3); /* masks a row of the file that stays */
     OK(frz_table_flush(b.t, &b.e), &b.e);
@@ -179,23 +187,127 @@ TEST(neighbour, who_rolled_back_is_believed_and_the_flush_begins_anew)
 
 TEST(neighbour, who_commits_beside_a_change_of_properties_loses_nothing)
 {
-    char from[64], to[64];
     bed_init(2);
     const struct ice_meta *m = b.t->t->version->meta;
     int64_t first = m->snapshots[0].id == m->current_snapshot_id ? m->snapshots[1].id : m->snapshots[0].id;
     int64_t v = version_now();
-    snprintf(from, sizeof from, "\"current-snapshot-id\":%lld", (long long)m->current_snapshot_id);
-    snprintf(to, sizeof to, "\"current-snapshot-id\":%lld", (long long)first);
-    neighbour(v, NULL, from, to, false);
-    snprintf(from, sizeof from, "\"snapshot-id\":%lld", (long long)m->current_snapshot_id);
-    snprintf(to, sizeof to, "\"snapshot-id\":%lld", (long long)first);
-    neighbour(v + 1, "\"refs\"", from, to, true);
+    neighbour_turns(v, m->current_snapshot_id, first);
     neighbour(v + 1, "\"properties\"", "{", "{\"theirs\":\"kept\",", true);
     OK(frz_table_set_property(b.t, "ours", "too", &b.e), &b.e);
     assert_int_equal(version_now(), v + 2);
     assert_true(theirs_is_kept());
     assert_int_equal(count(), ROWS);
     bed_clear();
+}
+
+/* ── a neighbour who always commits first ── */
+
+#define TRIES 6 /* of a flush, of a compaction's commit */
+static void *flush_it(void *arg)
+{
+    static frz_error e;
+    int *rc = (int *)arg;
+    *rc = frz_table_flush(b.t, &e);
+    return &e;
+}
+/* The other of two schemas is the current one: a column is renamed. */
+static void neighbour_renames(int64_t version, int64_t now, int64_t then)
+{
+    char from[64], to[64];
+    snprintf(from, sizeof from, "\"current-schema-id\":%lld", (long long)now);
+    snprintf(to, sizeof to, "\"current-schema-id\":%lld", (long long)then);
+    neighbour(version, NULL, from, to, false);
+}
+static frz_compact_result compacted;
+static void *compact_it(void *arg)
+{
+    static frz_error e;
+    frz_compact_options o = FRZ_COMPACT_OPTIONS_INIT;
+    int *rc = (int *)arg;
+    o.no_flush = true;
+    compacted = (frz_compact_result){.struct_size = sizeof compacted};
+    *rc = frz_table_compact(b.t, &o, &compacted, &e);
+    return &e;
+}
+/* FN's result, where each commit of its first TRIES finds one that came before it, by TURN from NOW to THEN or back. False: fail points are not compiled in. */
+static bool in_a_storm(void *(*fn)(void *), void (*turn)(int64_t version, int64_t now, int64_t then), int64_t now, int64_t then, int *rc, frz_error *e)
+{
+    int64_t v = version_now();
+    pthread_t thread;
+    void *why;
+    if (!frz__test_failpoint("commit.before_link", "pause")) return false;
+    assert_int_equal(pthread_create(&thread, NULL, fn, rc), 0);
+    for (int i = 0; i < TRIES; i++) {
+        assert_true(frz__test_failpoint_wait_paused("commit.before_link", 120000));
+        assert_true(frz__test_failpoint("version.found", "pause"));
+        turn(v++, i % 2 ? then : now, i % 2 ? now : then);
+        frz__test_failpoint_resume("commit.before_link");
+        assert_true(frz__test_failpoint_wait_paused("version.found", 120000));
+        if (i + 1 < TRIES) assert_true(frz__test_failpoint("commit.before_link", "pause"));
+        frz__test_failpoint_resume("version.found");
+    }
+    pthread_join(thread, &why);
+    *e = *(frz_error *)why;
+    return true;
+}
+
+TEST(neighbour, who_always_commits_first_makes_a_flush_fail_until_he_lets_it)
+{
+    frz_error e;
+    frz_health h = FRZ_INIT(frz_health);
+    int rc = FRZ_OK;
+    frz__test_clock_rounds_off(true);
+    bed_init(2);
+    put(100);
+    const struct ice_meta *m = b.t->t->version->meta;
+    int64_t second = m->current_snapshot_id, first = m->snapshots[0].id == second ? m->snapshots[1].id : m->snapshots[0].id;
+    if (in_a_storm(flush_it, neighbour_turns, second, first, &rc, &e)) {
+        RC(rc, FRZ_CONFLICT, &e);
+        MESSAGE_HAS(&e, "was committed meanwhile");
+        OK(frz_db_health(b.db, NULL, &h, &b.e), &b.e);
+        assert_int_equal(h.error_class, FRZ_CLASS_CONFLICT);
+        assert_string_equal(h.part, "flush");
+        has(100, true);
+        put(101); /* writers go on */
+        OK(frz_db_resume(b.db, &b.e), &b.e);
+        h = (frz_health)FRZ_INIT(frz_health);
+        OK(frz_db_health(b.db, NULL, &h, &b.e), &b.e);
+        assert_int_equal(h.severity, FRZ_HEALTH_OK);
+        OK(frz_table_flush(b.t, &b.e), &b.e);
+    }
+    bed_close();
+    b.o.read_only = true;
+    b.o.create = false;
+    bed_open();
+    assert_int_equal(count(), 2 * ROWS + (rc == FRZ_CONFLICT ? 2 : 1));
+    bed_clear();
+    frz__test_clock_rounds_off(false);
+}
+
+TEST(neighbour, who_commits_before_a_compaction_again_and_again_has_it_planned_anew)
+{
+    frz_error e;
+    int rc = FRZ_OK;
+    frz__test_clock_rounds_off(true);
+    bed_init(2);
+    frz_alter rename = FRZ_ALTER_INIT;
+    rename.kind = FRZ_ALTER_RENAME;
+    rename.column = "v";
+    rename.name = "w";
+    OK(frz_table_alter(b.t, &rename, 1, &b.e), &b.e);
+    if (in_a_storm(compact_it, neighbour_renames, 1, 0, &rc, &e)) {
+        OK(rc, &e);
+        assert_int_equal(compacted.jobs, 1); /* what came to nothing is none */
+        assert_int_equal(compacted.files_out, 1);
+        assert_int_equal(compacted.rows_out, 2 * ROWS);
+        frz_stats st = {.struct_size = sizeof st};
+        OK(frz_db_stats(b.db, b.t, &st, &b.e), &b.e);
+        assert_int_equal(st.data_files, 1);
+        assert_int_equal(st.compactions, 1);
+    }
+    assert_int_equal(count(), 2 * ROWS);
+    bed_clear();
+    frz__test_clock_rounds_off(false);
 }
 
 TEST(neighbour, who_put_another_table_in_its_place_is_a_conflict_and_the_rows_stay)
