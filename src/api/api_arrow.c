@@ -61,9 +61,9 @@ int frz_scan_arrow(frz_table *table, const frz_scan_options *o, struct ArrowArra
     *out = (struct ArrowArrayStream){0};
     TRY(frz__shell_table(table, &t, err));
     TRY(frz__table_usable(t, false, err));
-    if (o && o->struct_size > offsetof(frz_scan_options, column_count) && o->columns && o->column_count == 0) return frz__err(err, FRZ_INVALID, "a scan of no columns: frz_count counts rows");
-    if (o && o->struct_size > offsetof(frz_scan_options, snapshot)) TRY(frz__shell_snapshot(o->snapshot, &snapshot, err));
-    size_t rows = o && o->struct_size > offsetof(frz_scan_options, batch_rows) ? o->batch_rows : 0;
+    if (o && o->struct_size >= offsetof(frz_scan_options, column_count) + sizeof o->column_count && o->columns && o->column_count == 0) return frz__err(err, FRZ_INVALID, "a scan of no columns: frz_count counts rows");
+    if (o && o->struct_size >= offsetof(frz_scan_options, snapshot) + sizeof o->snapshot) TRY(frz__shell_snapshot(o->snapshot, &snapshot, err));
+    size_t rows = o && o->struct_size >= offsetof(frz_scan_options, batch_rows) + sizeof o->batch_rows ? o->batch_rows : 0;
     MUST(frz__batch_scan_new(t, snapshot, o, &scan, err));
     return stream_of(scan, rows ? rows : SCAN_BATCH_ROWS, out, err);
 }

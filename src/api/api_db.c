@@ -62,9 +62,11 @@ int frz_db_close(frz_db *h, frz_error *err)
     int rc = frz__shell_db(h, &db, err);
     if (rc < 0) return rc;
     if (frz__events_inside(db->events)) return frz__err(err, FRZ_MISUSE, "%s can't be closed from its own event callback", db->root);
+    frz__events_pause(db->events); /* what is in a callback has handles of ours; those that come later find them dead */
     frz__mutex_lock(&db->tables_mu);
     size_t pins = db->pins;
     frz__mutex_unlock(&db->tables_mu);
+    if (pins) frz__events_go_on(db->events);
     if (pins) return frz__err(err, FRZ_BUSY, "%s: %zu of its snapshots, cursors and Arrow streams are still open", db->root, pins);
     while (h->tables) {
         frz_table *t = h->tables;
@@ -77,6 +79,7 @@ int frz_db_close(frz_db *h, frz_error *err)
         frz__write_batch_clear(&b->b);
     }
     atomic_store(&h->kind, SHELL_DEAD);
+    frz__events_go_on(db->events);
     rc = frz__db_close(db, err);
     h->db = NULL;
     frz__mutex_clear(&h->mu);

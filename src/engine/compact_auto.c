@@ -40,6 +40,16 @@ static void succeeded(struct table *t)
     frz__log_release(t->db);
 }
 
+void frz__compact_nothing_left(struct table *t)
+{
+    frz__mutex_lock(&t->view_mu);
+    bool alone = t->claimers == 0;
+    frz__mutex_unlock(&t->view_mu);
+    if (!alone || !frz__health_bad(t->db, t, HEALTH_COMPACTION)) return;
+    frz__health_ok(t->db, t, HEALTH_COMPACTION);
+    succeeded(t);
+}
+
 static int compact_next(struct table *t, frz_error *err)
 {
     struct plan_options o;
@@ -48,6 +58,7 @@ static int compact_next(struct table *t, frz_error *err)
     frz__compact_options(t, &o);
     int rc = frz__compact_begin(t, &o, &c, err);
     if (rc < 0 && wanted(t)) failed(t, err);
+    if (rc == FRZ_DONE) frz__compact_nothing_left(t);
     if (rc != FRZ_OK) return rc;
     frz__compact_schedule(t); /* what there is beside this */
     rc = frz__compact_run(c, &r, err);
@@ -106,6 +117,10 @@ int64_t frz__compact_tend(struct table *t, int64_t now)
         retry = now;
     }
     if (!retry || retry > now) return retry ? retry : INT64_MAX;
-    frz__compact_schedule(t);
+    frz__mutex_lock(&t->view_mu);
+    bool on = t->settings.frazil_compaction_enabled;
+    frz__mutex_unlock(&t->view_mu);
+    if (on) frz__compact_schedule(t);
+    else frz__compact_nothing_left(t); /* it was turned off meanwhile */
     return INT64_MAX;
 }

@@ -223,7 +223,11 @@ static int whole(struct manual *m, frz_error *err)
         MUST(tell(m, FRZ_COMPACT_FLUSH, 0, 0, true, err));
         MUST(frz__flush(t, err));
     }
-    if (!m->o->dry_run) return rewrite(m, err);
+    if (!m->o->dry_run) {
+        MUST(rewrite(m, err));
+        if (m->plan.from.data == NULL && m->plan.to.data == NULL) frz__compact_nothing_left(t);
+        return FRZ_OK;
+    }
     m->watch.file_no_end = atomic_load(&t->db->next_file_no);
     return survey(m, err);
 }

@@ -304,7 +304,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     struct db_settings set;
     struct db *db = NULL;
     struct budget *budget = NULL;
-    const frz_allocator *host = o && o->struct_size > offsetof(frz_db_options, allocator) ? o->allocator : NULL;
+    const frz_allocator *host = o && o->struct_size >= offsetof(frz_db_options, allocator) + sizeof o->allocator ? o->allocator : NULL;
     TRY(frz__db_settings(o, &set, err));
     TRY(frz__budget_new(host, set.memory_bytes, &budget, err));
     if (ALLOC_NEW(&db, budget_of(budget, MEM_CALLS), struct db, err) < 0) {
@@ -402,7 +402,9 @@ static void take_over(struct table *old, struct table *fresh)
     frz__mutex_lock(&old->view_mu);
     old->settings = fresh->settings;
     if (view) {
-        (void)!frz__table_keep_schema_locked(old, view->schema, NULL); /* no more than rows of it being filled by later states hangs on it */
+        const frz_schema *kept = old->schema_count ? old->schemas[old->schema_count - 1] : NULL;
+        if (!kept || kept->schema_id != view->schema->schema_id || !frz__schema_same(kept, view->schema))
+            (void)!frz__table_keep_schema_locked(old, view->schema, NULL); /* no more than rows of it being filled by later states hangs on it */
         old->active = fresh->active;
         old->rot_seq = fresh->rot_seq;
         frz__view_install_locked(old, view);

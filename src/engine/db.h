@@ -109,6 +109,7 @@ struct table {
     _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
     _Atomic bool dropped;  /* no use to anybody; or not yet */
+    _Atomic bool removing; /* one, a drop or a table made under its name, takes its files and its place in the list away */
     _Atomic bool drop_logged; /* the log holds its DROP: it only remains to be removed */
     _Atomic bool gone;     /* its folder is in the trash: another table may be in its place */
     _Atomic int broken_code; /* a table that can't be used: why; FRZ_OK = it has a version and a view. Changes under view_mu, after those */
@@ -225,7 +226,7 @@ struct db {
     uint64_t flushing_bytes;
     uint64_t jobs_expected, cache_bytes_now; /* flow_mu: what jobs that run may come to hold; what the cache may have */
     _Atomic uint64_t active_bytes, waiting_bytes; /* of the memtables in the tables' views: active ones; those that wait for a flush */
-    _Atomic int64_t waiting_since; /* as a table's flow_waiting_since; two tables' changes at once may blur it */
+    _Atomic int64_t flushing_since; /* mono: since when flushes run, and none of them ended; 0 = none runs. Changes under flow_mu */
     _Atomic uint64_t drain;  /* bytes of keys and rows a second that flushes take away; 0 = not known */
     _Atomic int64_t turn_ns; /* until when the last of the writers that are slowed waits */
 
@@ -408,7 +409,8 @@ void frz__sched_stop(struct db *db);
 void frz__sched_wake(struct db *db);
 void frz__sched_sync_soon(struct db *db); /* within sync_interval_ms, whatever the database's policy */
 /* ── compact_auto.c ── */
-void frz__compact_schedule(struct table *t); /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
+void frz__compact_schedule(struct table *t);
+void frz__compact_nothing_left(struct table *t); /* the planner, or the host, has no work: what failed is no failure any more */ /* a look at whether there is something to do, by a compactor; holding view_mu of no table */
 int64_t frz__compact_tend(struct table *t, int64_t now); /* tries again what failed; when it wants to be asked again */
 /* ── compact_manual.c ── */
 void frz__compact_manual_stop(struct db *db); /* for good: those at work are cancelled, and gone when it returns */

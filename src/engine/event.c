@@ -18,9 +18,9 @@ struct events {
     void *ctx;
     uint32_t kept;
     struct mutex mu; /* a leaf: all below, but pool and job */
-    struct cond news;
+    struct cond news; /* or one of the two below changed */
     uint64_t last;  /* number of the newest */
-    bool stopping;
+    bool stopping, paused, calling;
     struct pool *pool; /* one thread; NULL = nobody listens */
     struct pool_job job;
     struct record ring[];
@@ -54,11 +54,14 @@ static void deliver(void *arg)
     inside = e;
     frz__mutex_lock(&e->mu);
     for (;;) {
-        if (take_locked(e, next, &r)) {
+        if (!e->paused && take_locked(e, next, &r)) {
+            e->calling = true;
             frz__mutex_unlock(&e->mu);
             e->fn(e->ctx, show(&r));
             next = r.event.number + 1;
             frz__mutex_lock(&e->mu);
+            e->calling = false;
+            frz__cond_broadcast(&e->news);
         } else if (e->stopping) break;
         else frz__cond_wait(&e->news, &e->mu);
     }
@@ -94,12 +97,30 @@ void frz__events_free(struct events *e)
     if (!e) return;
     frz__mutex_lock(&e->mu);
     e->stopping = true;
-    frz__cond_signal(&e->news);
+    frz__cond_broadcast(&e->news);
     frz__mutex_unlock(&e->mu);
     frz__pool_stop(e->pool);
     frz__cond_clear(&e->news);
     frz__mutex_clear(&e->mu);
     frz__free(e->a, e);
+}
+
+void frz__events_pause(struct events *e)
+{
+    if (!e) return;
+    frz__mutex_lock(&e->mu);
+    e->paused = true;
+    while (e->calling) frz__cond_wait(&e->news, &e->mu);
+    frz__mutex_unlock(&e->mu);
+}
+
+void frz__events_go_on(struct events *e)
+{
+    if (!e) return;
+    frz__mutex_lock(&e->mu);
+    e->paused = false;
+    frz__cond_broadcast(&e->news);
+    frz__mutex_unlock(&e->mu);
 }
 
 /* As much of S as OUT, of BYTES, has room for, cut between code points. */
@@ -125,7 +146,7 @@ void frz__event(struct db *db, struct table *t, int kind, const struct event_inf
     copy_text(r->table, sizeof r->table, t ? t->name : NULL);
     copy_text(r->reason, sizeof r->reason, i->reason);
     copy_text(r->message, sizeof r->message, i->message);
-    if (e->pool) frz__cond_signal(&e->news);
+    if (e->pool) frz__cond_broadcast(&e->news);
     frz__mutex_unlock(&e->mu);
 }
 

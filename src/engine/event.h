@@ -33,6 +33,9 @@ FRZ_NODISCARD int frz__events_new(const allocator *a, uint32_t kept, frz_event_f
 void frz__events_free(struct events *e); /* NULL is fine; not from the callback */
 /* Each event with a number above SINCE that is still there, oldest first; FN is called with no lock held; a result of it other than 0 stops and is returned. */
 FRZ_NODISCARD int frz__events_read(struct events *e, uint64_t since, int (*fn)(void *ctx, const frz_event *event), void *ctx);
+/* Waits for the callback that runs, and lets none begin until it goes on. E NULL is fine; not from the callback. */
+void frz__events_pause(struct events *e);
+void frz__events_go_on(struct events *e);
 bool frz__events_inside(const struct events *e); /* this thread is in the callback */
 uint64_t frz__events_last(struct events *e);     /* the newest's number; 0 = none yet */
 #endif

@@ -242,7 +242,7 @@ static uint64_t drain_now(struct table *t, enum flow_reason reason, int64_t now)
     uint64_t drain = frz__flow_drain_of(t, reason);
     if (flow_of_files(reason) || frz__health_bad(db, t, HEALTH_FLUSH)) return drain;
     bool own = reason == FLOW_MEMTABLES;
-    int64_t since = atomic_load_explicit(own ? &t->flow_waiting_since : &db->waiting_since, memory_order_relaxed);
+    int64_t since = atomic_load_explicit(own ? &t->flow_waiting_since : &db->flushing_since, memory_order_relaxed);
     return since ? frz__flow_drain_now(drain, atomic_load_explicit(own ? &t->flow_waiting_rows : &db->waiting_bytes, memory_order_relaxed), now - since) : drain;
 }
 
@@ -343,11 +343,8 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
         waiting += mem_bytes(v->mems[i]);
         rows += atomic_load(&v->mems[i]->row_bytes);
     }
-    int64_t now = frz__clock_mono_ns();
-    if (drained || !atomic_load(&t->flow_waiting_since)) atomic_store(&t->flow_waiting_since, now);
+    if (drained || !atomic_load(&t->flow_waiting_since)) atomic_store(&t->flow_waiting_since, frz__clock_mono_ns());
     if (!waiting) atomic_store(&t->flow_waiting_since, 0);
-    if (drained || !atomic_load(&db->waiting_since)) atomic_store(&db->waiting_since, now);
-    if (!atomic_load(&db->waiting_bytes)) atomic_store(&db->waiting_since, 0);
     atomic_store(&t->flow_waiting, waiting);
     atomic_store(&t->flow_waiting_rows, rows);
     atomic_store(&t->flow_immutables, v && v->mem_count ? (uint32_t)(v->mem_count - 1) : 0);
@@ -361,7 +358,7 @@ struct table *frz__flow_largest(struct db *db)
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
-        if (table_is_broken(t) || !t->active || mem_versions(t->active) == 0) continue;
+        if (table_is_broken(t) || atomic_load(&t->dropped) || !t->active || mem_versions(t->active) == 0) continue;
         size_t bytes = mem_bytes(t->active);
         if (bytes <= most) continue;
         most = bytes;
@@ -440,7 +437,7 @@ void frz__flow_flush_begin(struct table *t, uint64_t *bytes)
     *bytes = atomic_load(&t->flow_waiting);
     frz__mutex_lock(&db->flow_mu);
     while (db->flushes_running && flow_is_small(db->set.memory_bytes) && db->flushing_bytes + *bytes > memory_limit(db) / 4) frz__cond_wait(&db->flow_room, &db->flow_mu);
-    db->flushes_running++;
+    if (db->flushes_running++ == 0) atomic_store(&db->flushing_since, frz__clock_mono_ns());
     db->flushing_bytes += *bytes;
     expect_locked(db, flush_needs(db, *bytes));
     frz__mutex_unlock(&db->flow_mu);
@@ -450,7 +447,7 @@ void frz__flow_flush_end(struct table *t, uint64_t bytes)
 {
     struct db *db = t->db;
     frz__mutex_lock(&db->flow_mu);
-    db->flushes_running--;
+    atomic_store(&db->flushing_since, --db->flushes_running ? frz__clock_mono_ns() : 0);
     db->flushing_bytes -= bytes;
     forget_locked(db, flush_needs(db, bytes));
     frz__cond_broadcast(&db->flow_room);

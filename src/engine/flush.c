@@ -170,6 +170,12 @@ static bool has_immutables(struct table *t)
     return has;
 }
 
+/* What failed once is published, or gone with a table that was read again. */
+static void nothing_left(struct table *t)
+{
+    if (frz__health_bad(t->db, t, HEALTH_FLUSH)) settle(t, FRZ_OK, NULL);
+}
+
 int frz__flush(struct table *t, frz_error *err)
 {
     MUST(frz__table_usable(t, true, err));
@@ -180,7 +186,7 @@ int frz__flush(struct table *t, frz_error *err)
         return rotated;
     }
     if (has_immutables(t)) return flush_lane(t, true, err);
-    if (frz__health_bad(t->db, t, HEALTH_FLUSH)) settle(t, FRZ_OK, NULL); /* what failed once is published, or gone with a table that was read again */
+    nothing_left(t);
     return FRZ_OK;
 }
 
@@ -200,6 +206,7 @@ static void flush_job(void *arg)
     FAILPOINT_VOID("flush.background");
     take_from_queue(t);
     if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, false, &err);
+    else nothing_left(t);
     frz__table_release(t);
 }
 

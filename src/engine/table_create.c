@@ -81,8 +81,13 @@ static int clear_name_locked(struct db *db, const char *name, frz_error *err)
         if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
     if (!t) return FRZ_OK;
     if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
-    TRY(frz__fs_exists(db->fs, t->dir, &there, err));
-    if (there) TRY(frz__table_to_trash(t, err));
+    if (atomic_exchange(&t->removing, true)) return frz__err(err, FRZ_EXISTS, "there is a table %s already, which is being dropped", name);
+    int rc = frz__fs_exists(db->fs, t->dir, &there, err);
+    if (rc == FRZ_OK && there) rc = frz__table_to_trash(t, err);
+    if (rc < 0) {
+        atomic_store(&t->removing, false);
+        return rc;
+    }
     t->gone = true;
     frz__table_unlist_locked(db, t);
     frz__table_release(t);

@@ -64,6 +64,15 @@ done:
 
 /* ── drop ── */
 
+/* Its rows wait for no flush any more. */
+static void let_writers_on(struct table *t)
+{
+    frz__mutex_lock(&t->view_mu);
+    frz__flow_view_changes(t, atomic_load(&t->view), NULL);
+    frz__mutex_unlock(&t->view_mu);
+    frz__flow_wake(t->db);
+}
+
 /* The log first, then the name, then the files: a crash between leaves the table whole, or trash (hazards 24). Once the log has it there is no way back: a later failure leaves the table unusable, to be
  * removed by the next call or the next open. */
 int frz__table_drop(struct db *db, const char *name, frz_error *err)
@@ -78,20 +87,25 @@ int frz__table_drop(struct db *db, const char *name, frz_error *err)
         rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
         goto done;
     }
+    if (atomic_exchange(&t->removing, true)) { /* by a table being made under its name */
+        rc = frz__err(err, FRZ_NOT_FOUND, "there is no table %s in %s", t->name, db->root);
+        goto done;
+    }
     frz__mutex_lock(&t->view_mu);
     frz__cond_broadcast(&t->room);
     frz__mutex_unlock(&t->view_mu);
     frz__flow_wake(db);
     rc = frz__log_drop(db, t, err);
     if (!t->drop_logged) atomic_store(&t->dropped, false);
-    if (rc < 0) goto done;
-    CHECK(frz__fs_exists(db->fs, t->dir, &there, err));
-    if (there) CHECK(frz__table_to_trash(t, err));
+    else let_writers_on(t);
+    if (rc == FRZ_OK) rc = frz__fs_exists(db->fs, t->dir, &there, err);
+    if (rc == FRZ_OK && there) rc = frz__table_to_trash(t, err);
+    if (rc < 0) {
+        atomic_store(&t->removing, false);
+        goto done;
+    }
     t->gone = true;
     frz__mutex_unlock(&t->flush_mu);
-    frz__mutex_lock(&t->view_mu);
-    frz__flow_view_changes(t, atomic_load(&t->view), NULL);
-    frz__mutex_unlock(&t->view_mu);
     frz__table_unlist(db, t);
     frz__event(db, t, FRZ_EVENT_TABLE_DROPPED, NULL);
     frz_error later;

@@ -22,6 +22,7 @@ int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_e
 void frz__table_take_settings(struct table *t, const struct table_settings *s)
 {
     frz__mutex_lock(&t->view_mu);
+    if (t->settings.frazil_publish_interval_ms != s->frazil_publish_interval_ms || t->settings.frazil_publish_cost_percent != s->frazil_publish_cost_percent) atomic_store(&t->publish_ns, 0);
     t->settings = *s;
     frz__flow_take_limits(t);
     frz__tidy_interval(t);

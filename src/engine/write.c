@@ -310,6 +310,7 @@ void frz__log_release(struct db *db)
     frz__mutex_lock(&db->tables_mu);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
+        if (t->drop_logged) continue; /* it only remains to be removed */
         frz__mutex_lock(&t->view_mu);
         struct view *v = atomic_load(&t->view);
         if (v) {
