@@ -106,6 +106,7 @@ struct table {
     _Atomic int64_t publish_ns; /* the interval of publishes by age, as the last one stretched it; 0 = the setting */
     _Atomic int64_t published_ns; /* when the last publish ended, or the table was loaded */
     struct health health;  /* its own lock */
+    _Atomic uint32_t reloads; /* grows before and after the view becomes that of another engine's commit */
     _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
     _Atomic bool dropped;  /* no use to anybody; or not yet */
