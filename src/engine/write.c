@@ -318,7 +318,7 @@ void frz__log_release(struct db *db)
     if (rc < 0) {
         frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
         (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
-    } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
+    } else if (rc == FRZ_OK) frz__health_ok(db, NULL, HEALTH_RECYCLE); /* FRZ_DONE: who is at it will say */
     if (db->archive) frz__archive_tell_gap(db);
 }
 

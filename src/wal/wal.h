@@ -109,7 +109,8 @@ FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *e
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
 /* Segments older than OLDEST_NEEDED may go: the dictionary is written again first, where only they know what was published. By who appends. */
 FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err);
-/* Those that may are recycled or deleted, which takes the time of as many renames and unlinks: beside appends, from any thread. */
+/* Those that may are recycled or deleted, which takes the time of as many renames and unlinks: beside appends, from any thread.
+ * FRZ_DONE: another thread is at it, and takes what was released meanwhile, too. */
 FRZ_NODISCARD int frz__wal_recycle(struct wal *w, frz_error *err);
 /* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. */
 FRZ_NODISCARD int frz__wal_archive(struct wal *w, bool all, frz_error *err);

@@ -356,6 +356,7 @@ TEST(budget, a_reader_that_refreshes_for_ever_takes_no_more_memory)
 {
     struct rig r, reader = {0};
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.log_segment_bytes = 131072;
     rig_init(&r, &o);
     for (int64_t id = 0; id < 20; id++) OK(put(&r, id, 100, NULL), &r.e);
     OK(frz_table_flush(r.t, &r.e), &r.e);
