@@ -1,7 +1,7 @@
 /* db.h — the state that the verbs share: who may touch what, under which lock. No noun includes this.
  *
  * Locks, in the order in which they may be taken
- *   tables_mu   db: names, tables, pins; held across no reads and writes but a refresh's, of a database that nobody writes
+ *   tables_mu   db: names, tables, pins; held across no reads and writes, nor waits for a lock that is, but in a refresh, of a database that nobody writes: writers need it
  *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
  *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
  *   log_mu      db: the writers' queue

@@ -167,14 +167,27 @@ static void derive(struct gathered *g, bool whole)
     s->cache_hit_ratio = ratio(s->cache_hits, s->cache_hits + s->cache_misses);
 }
 
+/* Counted; the list is by name, and may change between two calls. LAST's count is given back. */
+static struct table *next_table(struct db *db, struct table *last)
+{
+    struct table *next = NULL;
+    frz__mutex_lock(&db->tables_mu);
+    for (size_t i = 0; i < db->table_count && !next; i++)
+        if (!last || strcmp(db->tables[i]->name, last->name) > 0) next = frz__table_acquire(db->tables[i]);
+    frz__mutex_unlock(&db->tables_mu);
+    frz__table_release(last);
+    return next;
+}
+
 void frz__stats(struct db *db, struct table *only, frz_stats *out)
 {
     struct gathered g = {.s.struct_size = sizeof g.s};
     add_db(db, &g.s);
     frz__mutex_lock(&db->tables_mu);
     add_pins_locked(db, &g.s);
-    for (size_t i = 0; !only && i < db->table_count; i++) add_table(db->tables[i], &g);
     frz__mutex_unlock(&db->tables_mu);
+    /* With no lock held: a table's version may be in a commit, and writers, who need the list, don't wait for that. */
+    for (struct table *t = only ? NULL : next_table(db, NULL); t; t = next_table(db, t)) add_table(t, &g);
     if (only) add_table(only, &g);
     derive(&g, !only);
     frz__sized_give(out, &g.s, sizeof g.s);
