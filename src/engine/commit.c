@@ -43,6 +43,17 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     return rc;
 }
 
+/* The version did not come about, and nobody names them: on a full disk each try would leave its own. */
+static void drop_small_files(struct table *t, const struct ice_result *res)
+{
+    for (size_t i = 0; i < res->file_count; i++) {
+        char path[PATH_BYTES];
+        frz_error why;
+        if (in_table(t, res->files[i].path, path, &why) < 0 || frz__fs_unlink(t->db->fs, path, &why) < 0)
+            frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %.*s is left to the next sweep: %s", t->name, (int)res->files[i].path.len, res->files[i].path.data, why.message);
+    }
+}
+
 static uint64_t bytes_of(const struct ice_result *res)
 {
     uint64_t bytes = res->metadata_json.len;
@@ -107,7 +118,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     struct ice_env env = {.now_ms = frz__clock_wall_us() / 1000, .base_version = base->number};
     struct ice_result res = {0};
     char token[64], temp[PATH_BYTES], name[PATH_BYTES];
-    bool unknown = false;
+    bool written = false, unknown = false;
     int rc = FRZ_OK;
     frz__db_token(db, base->number + 1, token);
     env.name_token = token;
@@ -119,7 +130,9 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     next->metadata_bytes = res.metadata_json.len;
     FAILPOINT_CHECK("commit.before_files", err);
     stat_add(&t->metadata_bytes_written, bytes_of(&res));
-    CHECK(write_small_files(t, &res, r, err));
+    CHECK(write_small_files(t, &res, r, err)); /* all of them or none; FRZ_EXISTS: the one that is there is not ours */
+    written = rc == FRZ_OK;
+    if (!written) goto done;
     FAILPOINT_CHECK("commit.before_link", err);
     CHECK(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, next->number));
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
@@ -141,6 +154,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     r->snapshot_id = r->edit.no_snapshot ? -1 : res.meta->current_snapshot_id;
     r->sequence = res.meta->last_sequence_number;
 done:
+    if (rc != FRZ_OK && written && !r->in_doubt) drop_small_files(t, &res);
     return rc;
 }
 
