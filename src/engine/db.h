@@ -383,6 +383,7 @@ struct commit_request {
     struct ice_edit edit;
     const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
+    bool strict;                    /* the caller looked at more of the version than the snapshot, schema and format: another's commit is FRZ_CONFLICT whatever it changed */
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
