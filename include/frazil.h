@@ -830,7 +830,7 @@ typedef struct frz_expire_options {
     bool by_time;                /* `older_than_ms` counts */
     int64_t older_than_ms;       /* snapshots from before this time, ms since 1970: in place of history.expire.max-snapshot-age-ms and of frazil.retention */
     int64_t keep_last;           /* so many of main are kept however old; 0 = history.expire.min-snapshots-to-keep */
-    const int64_t *snapshot_ids; /* these in any case. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
+    const int64_t *snapshot_ids; /* these in any case; and with neither `by_time` nor `keep_last`, these alone. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
     size_t snapshot_id_count;
 } frz_expire_options;
 #define FRZ_EXPIRE_OPTIONS_INIT FRZ_INIT(frz_expire_options)

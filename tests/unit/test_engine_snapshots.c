@@ -384,6 +384,33 @@ TEST(engine_snapshots, expiry_on_demand_goes_by_time_count_and_id_and_a_dry_run_
     rig_clear(&r);
 }
 
+TEST(engine_snapshots, those_that_are_named_go_alone_whatever_the_rules_would_take)
+{
+    struct rig r;
+    frz_expire_options o = FRZ_EXPIRE_OPTIONS_INIT;
+    int64_t ids[6];
+    rig_init(&r, 2, "history.expire.max-snapshot-age-ms", "86400000");
+    for (int i = 0; i < 6; i++) ids[i] = round_of(&r, i);
+    tag(&r, "soon", ids[4], 2 * MINUTE);
+    OK(frz_table_set_property(r.t, "history.expire.min-snapshots-to-keep", "1", &r.e), &r.e);
+    pass(3 * 86400000ll); /* by the rules the last one alone would stay, and the tag would go */
+    o.snapshot_ids = &ids[2];
+    o.snapshot_id_count = 1;
+    o.dry_run = true;
+    assert_string_equal(expire(&r, &o), "3");
+    o.dry_run = false;
+    assert_string_equal(expire(&r, &o), "3");
+    assert_string_equal(retained(&r), "1 2 4 5 6");
+    refs_are(&r, "branch main %lld 0, tag soon %lld 120000", (long long)ids[5], (long long)ids[4]);
+    o.snapshot_ids = ids;
+    o.snapshot_id_count = 2;
+    assert_string_equal(expire(&r, &o), "1 2");
+    assert_string_equal(expire(&r, NULL), "4 5");
+    refs_are(&r, "branch main %lld 0", (long long)ids[5]);
+    verify(&r);
+    rig_clear(&r);
+}
+
 /* How many of a snapshot's files there are by their names: a file that is open can be read without one, so rows alone do not tell. */
 struct names { struct fs *fs; int there, gone; };
 static int on_name(void *ctx, const frz_file_info *i)
