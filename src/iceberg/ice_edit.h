@@ -24,7 +24,7 @@ struct ice_tag {
     slice name;
     bool remove;             /* one that is not there: nothing happens */
     int64_t snapshot_id;     /* 0 = what is current after the edit; one that is not retained is FRZ_CONFLICT */
-    int64_t max_ref_age_ms;  /* 0 = the table's */
+    int64_t max_ref_age_ms;  /* 0 = the table's. FRZ_INVALID if the snapshot is older than that */
 };
 /* Expiry on demand, in place of the table's rules for this once: by a time or a count, or of `ids` alone. A snapshot that a ref points at is never expired by it: FRZ_INVALID where it is asked for by its id. */
 struct ice_expire_by {

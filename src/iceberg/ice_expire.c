@@ -259,6 +259,23 @@ int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, str
     return drop_snapshots(&x, a, ar, expired, expired_count, err);
 }
 
+int frz__ice_tags_last(const struct ice_meta *m, const struct ice_meta *base, int64_t now_ms, const struct ice_tag *tags, size_t count, frz_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tags[i].remove || frz__ice_ref(m, tags[i].name)) continue;
+        int64_t id = tags[i].snapshot_id ? tags[i].snapshot_id : m->current_snapshot_id, max = tags[i].max_ref_age_ms;
+        const struct ice_snapshot *s = frz__ice_snapshot(base, id);
+        if (!s) s = frz__ice_snapshot(m, id);
+        int64_t since = s ? s->timestamp_ms : 0, age = 0;
+        if (__builtin_sub_overflow(now_ms, since, &age)) age = INT64_MAX;
+        const char *whose = max ? "the tag's max-ref-age-ms" : "the table's history.expire.max-ref-age-ms";
+        if (!max) max = frz__ice_property_int(m, "history.expire.max-ref-age-ms", 1, INT64_MAX);
+        return frz__err(err, FRZ_INVALID, "tag %.*s would go at once: snapshot %" PRId64 " is %" PRId64 " ms old, and %s is %" PRId64, (int)tags[i].name.len, (const char *)tags[i].name.data, id, age, whose,
+                        max);
+    }
+    return FRZ_OK;
+}
+
 int frz__ice_expire_plan(const allocator *a, struct arena *ar, const struct ice_meta *base, int64_t now_ms, const struct ice_expire_by *by, int64_t **ids, size_t *count, frz_error *err)
 {
     struct arena tmp = ARENA_INIT(a);
