@@ -816,7 +816,7 @@ typedef struct frz_tag_options {
     bool remove;             /* FRZ_NOT_FOUND if there is no such tag; with none of the others */
     bool no_replace;         /* FRZ_EXISTS if there is a tag of this name; else it is set anew, with these options alone */
     int64_t snapshot_id;     /* 0 = the current one: flush before, to have in it what is visible. FRZ_NOT_FOUND if it is not retained */
-    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set */
+    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set. FRZ_INVALID if it is older already */
 } frz_tag_options;
 #define FRZ_TAG_OPTIONS_INIT FRZ_INIT(frz_tag_options)
 /* Names a snapshot: it is kept, beside frazil.snapshots-max, until the tag goes. OPTIONS NULL = the current one. Published when this returns; every engine that knows tags sees it. A branch of this name is
@@ -830,7 +830,7 @@ typedef struct frz_expire_options {
     bool by_time;                /* `older_than_ms` counts */
     int64_t older_than_ms;       /* snapshots from before this time, ms since 1970: in place of history.expire.max-snapshot-age-ms and of frazil.retention */
     int64_t keep_last;           /* so many of main are kept however old; 0 = history.expire.min-snapshots-to-keep */
-    const int64_t *snapshot_ids; /* these in any case. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
+    const int64_t *snapshot_ids; /* these in any case; and with neither `by_time` nor `keep_last`, these alone. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
     size_t snapshot_id_count;
 } frz_expire_options;
 #define FRZ_EXPIRE_OPTIONS_INIT FRZ_INIT(frz_expire_options)

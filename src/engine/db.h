@@ -144,6 +144,7 @@ struct table {
     struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
+    struct logged { uint8_t uuid[16]; int32_t schema_id; char *schema; } logged; /* const after open, of a table that can't be used: its last line in the log, of another writer; schema NULL = it has none */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table, */
     size_t reserve_ops;     /* place: and how many operations that has on it */
@@ -384,6 +385,7 @@ struct commit_request {
     struct ice_edit edit;
     const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
+    bool strict;                    /* the caller looked at more of the version than the snapshot, schema and format: another's commit is FRZ_CONFLICT whatever it changed */
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */

@@ -32,6 +32,25 @@ static struct bound_table *find_bound(struct replay *r, uint64_t table_no)
     return NULL;
 }
 
+/* A drop of a table whose metadata can't be read needs a line that says whose rows are dropped, and columns that can be parsed: the log's own. */
+static int keep_line(struct table *t, const struct wal_table *line, frz_error *err)
+{
+    char *schema = frz__strndup(t->a, (const char *)line->schema_json.data, line->schema_json.len);
+    if (!schema) return frz__err_no_memory(err, line->schema_json.len);
+    frz__free(t->a, t->logged.schema);
+    t->logged = (struct logged){.schema_id = line->schema_id, .schema = schema};
+    memcpy(t->logged.uuid, line->uuid, sizeof t->logged.uuid);
+    return FRZ_OK;
+}
+
+/* It was of a table of T's name, which is dropped. */
+static void forget_line(struct table *t, const uint8_t uuid[16])
+{
+    if (!t->logged.schema || memcmp(t->logged.uuid, uuid, sizeof t->logged.uuid) != 0) return;
+    frz__free(t->a, t->logged.schema);
+    t->logged = (struct logged){.schema = NULL};
+}
+
 static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
 {
     struct replay *r = (struct replay *)ctx;
@@ -63,7 +82,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
         if (err) err->code = rc;
     }
     frz__json_free(j);
-    return rc;
+    return rc >= 0 && b->t && table_is_broken(b->t) ? keep_line(b->t, line, err) : rc;
 }
 
 /* Another program changed the schema so that rows of B's, which only the log has, can't be read by it. The table stays as it is published, read-only; the log keeps them. Beside a writer it may be that his
@@ -173,6 +192,7 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     struct replay *r = (struct replay *)ctx;
     struct bound_table *b = find_bound(r, table_no);
     if (!b) return FRZ_OK;
+    if (b->t) forget_line(b->t, b->uuid);
     if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
     for (size_t i = 0; i < r->lost_count; i++) /* it was not lost */

@@ -64,6 +64,7 @@ void frz__table_release(struct table *t)
     frz__free(a, t->location);
     frz__free(a, t->broken);
     frz__free(a, t->lost_rows);
+    frz__free(a, t->logged.schema);
     frz__free(a, t->frozen);
     for (size_t i = 0; i < t->schema_count; i++) frz__schema_release(t->schemas[i]);
     frz__free(a, t->schemas);
