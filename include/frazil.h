@@ -703,7 +703,7 @@ typedef struct frz_scan_options {
     size_t prefix_count;
     const char *where;        /* "dep_delay > 60 AND carrier IN ('UA','AA')": docs/expressions.md; NULL = all rows */
     uint64_t limit;           /* 0 = none */
-    uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384 */
+    uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384. Fewer where rows are wide: a batch is bounded in bytes, too */
     const frz_schema *schema; /* what `columns` was made by. Where the state that is read has its columns elsewhere, or others, the scan is FRZ_CONFLICT instead of about other columns: get the schema again.
                                * NULL = the state's: the newest, or that of `snapshot` */
 } frz_scan_options;

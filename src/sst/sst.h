@@ -77,6 +77,7 @@ struct sst {
     uint64_t file_no;
     char *path;          /* relative to the warehouse */
     uint64_t bytes, rows;
+    uint64_t row_bytes;  /* of a row in memory, its columns of the table, on average: as the file says */
     slice first_key, last_key; /* exact; empty file: both empty, rows = 0 */
     uint64_t seq_first, seq_last;
     uint8_t level_hint;
