@@ -306,7 +306,6 @@ FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema 
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
 FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
-FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
 struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */

@@ -14,8 +14,7 @@ void frz__gc_list_clear(struct gc_list *l)
     *l = GC_LIST_INIT(l->a);
 }
 
-/* PATH is copied. */
-static int add(struct gc_list *l, const char *path, int32_t why, int32_t kept, uint64_t bytes, int64_t due_ms, frz_error *err)
+int frz__gc_add(struct gc_list *l, const char *path, int32_t why, int32_t kept, uint64_t bytes, int64_t due_ms, frz_error *err)
 {
     TRY(frz__grow(l->a, (void **)&l->at, l->count, &l->cap, sizeof *l->at, err));
     char *copy = frz__strdup(l->a, path);
@@ -151,7 +150,7 @@ static int list_pending(struct gc *g, bool remove, struct gc_list *out, frz_erro
             state = PENDING_DUE;
         }
         if (rc >= 0) rc = frz__fs_stat(t->db->fs, p->path, &st, err);
-        if (rc >= 0) rc = add(out, p->path, FRZ_GC_EXPIRED, kept_of(state), st.bytes, state == PENDING_GRACE ? wall_ms + (due - now) / 1000 : state == PENDING_DUE ? 0 : -1, err);
+        if (rc >= 0) rc = frz__gc_add(out, p->path, FRZ_GC_EXPIRED, kept_of(state), st.bytes, state == PENDING_GRACE ? wall_ms + (due - now) / 1000 : state == PENDING_DUE ? 0 : -1, err);
         if (rc >= 0) snprintf(out->at[out->count - 1].holder, sizeof out->at[0].holder, "%s", who);
         if (rc >= 0 && remove && state == PENDING_DUE && remove_item(t->db, &out->at[out->count - 1])) {
             if (out->at[out->count - 1].removed) stat_add(&t->files_removed, 1);
@@ -195,7 +194,7 @@ static int judge(struct gc *g, const struct found *f, int64_t age_ms, bool remov
         kept = FRZ_GC_BY_GRACE;
         old_at = now_ms + (int64_t)g->t->settings.frazil_foreign_reader_grace_ms;
     }
-    TRY(add(out, f->path, why, kept, f->st.bytes, kept == FRZ_GC_DUE ? 0 : kept == FRZ_GC_BY_WRITER ? -1 : old_at, err));
+    TRY(frz__gc_add(out, f->path, why, kept, f->st.bytes, kept == FRZ_GC_DUE ? 0 : kept == FRZ_GC_BY_WRITER ? -1 : old_at, err));
     if (remove && kept == FRZ_GC_DUE) (void)remove_item(db, &out->at[out->count - 1]);
     return FRZ_OK;
 }
@@ -274,79 +273,4 @@ int frz__gc_table(struct table *t, const frz_gc_options *o, struct gc_list *out,
 done:
     clear(&g);
     return rc;
-}
-
-/* ── of the database ── */
-
-static int trash_bytes(struct db *db, const char *dir, uint64_t *bytes, frz_error *err)
-{
-    static const char *const subs[] = {"", "/metadata", "/data"};
-    struct buf names = BUF_INIT(db->a, 0);
-    char sub[PATH_BYTES], path[PATH_BYTES];
-    const char *name;
-    int rc = FRZ_OK;
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
-        CHECK(frz__path(sub, err, "%s%s", dir, subs[i]));
-        CHECK(frz__names_list(db->fs, sub, false, &names, err));
-        if (rc == FRZ_NOT_FOUND) continue;
-        for (size_t at = 0; (name = frz__names_next(&names, &at));) {
-            struct fs_stat st = {0};
-            CHECK(frz__path(path, err, "%s/%s", sub, name));
-            CHECK(frz__fs_stat(db->fs, path, &st, err));
-            *bytes += st.bytes;
-        }
-    }
-done:
-    buf_clear(&names);
-    return rc < 0 ? rc : FRZ_OK;
-}
-
-static int gc_trash(struct db *db, bool remove, struct gc_list *out, frz_error *err)
-{
-    struct buf names = BUF_INIT(db->a, 0);
-    char path[PATH_BYTES];
-    const char *name;
-    size_t first = out->count;
-    int rc = frz__names_list(db->fs, ".frazil/trash", true, &names, err);
-    for (size_t at = 0; rc >= 0 && (name = frz__names_next(&names, &at));) {
-        uint64_t bytes = 0;
-        rc = frz__path(path, err, ".frazil/trash/%s", name);
-        if (rc >= 0) rc = trash_bytes(db, path, &bytes, err);
-        if (rc >= 0) rc = add(out, path, FRZ_GC_TRASH, FRZ_GC_DUE, bytes, 0, err);
-    }
-    buf_clear(&names);
-    if (rc >= 0 && remove && out->count > first) rc = frz__trash_empty(db, err);
-    for (size_t i = first; rc >= 0 && remove && i < out->count; i++) out->at[i].removed = true;
-    return rc < 0 ? rc : FRZ_OK;
-}
-
-static int gc_leases(struct db *db, bool remove, struct gc_list *out, frz_error *err)
-{
-    struct buf names = BUF_INIT(db->a, 0);
-    struct leases live = {0};
-    char path[PATH_BYTES];
-    const char *name;
-    int rc = FRZ_OK;
-    CHECK(frz__names_list(db->fs, LEASE_DIR, false, &names, err)); /* before: those that are not among the living after it */
-    CHECK(frz__leases_read(db, !remove, remove, &live, err));
-    for (size_t at = 0; !live.unknown && (name = frz__names_next(&names, &at));) {
-        bool lives = false, there = false;
-        for (size_t i = 0; i < live.count; i++) lives |= strcmp(live.at[i].name, name) == 0;
-        if (lives || (name[0] == '.' && !remove)) continue;
-        CHECK(frz__path(path, err, LEASE_DIR "/%s", name));
-        CHECK(frz__fs_exists(db->fs, path, &there, err));
-        CHECK(add(out, path, FRZ_GC_LEASE, FRZ_GC_DUE, 0, 0, err));
-        out->at[out->count - 1].removed = remove && !there;
-    }
-done:
-    buf_clear(&names);
-    frz__leases_clear(&live);
-    return rc < 0 ? rc : FRZ_OK;
-}
-
-int frz__gc_db(struct db *db, const frz_gc_options *o, struct gc_list *out, frz_error *err)
-{
-    bool remove = !o->dry_run && !db->set.read_only;
-    TRY(gc_leases(db, remove, out, err));
-    return gc_trash(db, remove, out, err);
 }

@@ -24,6 +24,8 @@ struct gc_list {
 #define GC_LIST_INIT(a_) ((struct gc_list){.a = (a_)})
 FRZ_NODISCARD int frz__gc_table(struct table *t, const frz_gc_options *o, struct gc_list *out, frz_error *err);
 FRZ_NODISCARD int frz__gc_db(struct db *db, const frz_gc_options *o, struct gc_list *out, frz_error *err); /* trash and leases */
+/* PATH is copied. */
+FRZ_NODISCARD int frz__gc_add(struct gc_list *l, const char *path, int32_t why, int32_t kept, uint64_t bytes, int64_t due_ms, frz_error *err);
 void frz__gc_list_clear(struct gc_list *l);
 /* Pure: what NAME, in folder data or (METADATA) metadata, is, where no metadata names it. 0 = nothing of ours to judge: it is left alone. */
 int32_t frz__gc_kind(const struct version *v, const char *name, bool metadata);

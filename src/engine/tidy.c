@@ -2,6 +2,7 @@
 
 #include "engine/gc.h"
 #include "engine/sweep.h"
+#include "engine/trash.h"
 
 #define RETRY_NS ((int64_t)60000000000)
 
@@ -87,7 +88,8 @@ static void empty_trash(struct db *db)
 {
     frz_error why;
     if (!atomic_exchange(&db->tidy_trash, false)) return;
-    if (frz__trash_empty(db, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "dropped tables stay in .frazil/trash: %s", why.message);
+    if (frz__trash_empty(db, &why) < 0)
+        frz__log(&db->log, FRZ_LOG_WARN, "of dropped tables something stays in " TRASH_DIR ": %s", why.message);
 }
 
 /* A table a time: what waits for the thread comes between. */
@@ -116,7 +118,9 @@ void frz__tidy_tend(struct db *db, int64_t now)
 
 int frz__tidy_now(struct db *db, frz_error *err)
 {
-    TRY(frz__trash_empty(db, err));
+    frz_error why;
+    if (frz__trash_empty(db, &why) < 0) /* what went is room all the same */
+        frz__log(&db->log, FRZ_LOG_WARN, "of dropped tables something stays in " TRASH_DIR ": %s", why.message);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         bool old;
