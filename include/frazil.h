@@ -914,7 +914,8 @@ typedef struct frz_verify_report {
     uint64_t tables, files, rows, pages, bytes, findings;
 } frz_verify_report;
 /* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
- * agrees, and every retained snapshot's summary recounted from its manifests. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
+ * agrees, and every retained snapshot's summary recounted from its manifests. Beside writers, flushes and readers: of each table what is published when its turn comes. TABLE NULL = all; a TABLE
+ * that is dropped meanwhile is FRZ_NOT_FOUND. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
 
 /* ── backups ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -336,6 +336,10 @@ FRZ_NODISCARD int frz__version_tree(struct table *t, struct arena *ar, const str
 struct version *frz__version_acquire(struct table *t); /* counted, current */
 /* Files of snapshot ID of V, and of none but it, stay until the hold goes. *OUT NULL where there is no such snapshot. */
 FRZ_NODISCARD int frz__version_hold(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err);
+/* The same of each snapshot of V. To be released, after a failure too. */
+struct version_holds { struct hold **at; size_t count; };
+FRZ_NODISCARD int frz__version_hold_all(struct table *t, const struct version *v, struct version_holds *out, frz_error *err);
+void frz__version_holds_release(struct table *t, struct version_holds *h);
 void frz__version_release(struct version *v);
 /* Whether the newest version on disk still has snapshot ID of V: after a hold of it was told (lease.h (2)), nobody takes its files away. */
 FRZ_NODISCARD int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err);
