@@ -115,16 +115,18 @@ struct table {
     _Atomic int broken_code; /* a table that can't be used: why; FRZ_OK = it has a version and a view. Changes under view_mu, after those */
     char *broken;          /* view_mu: in words; NULL where there was no memory for it */
 
+    struct change *changes; /* view_mu: those that make files: change.h */
     struct delfile *dels;  /* flush_mu, to pending_cap */
     size_t del_count, del_cap;
-    struct pending_file *pending;
+    struct pending_file *pending; /* as they came */
     size_t pending_count, pending_cap;
     struct sweep *sweep;    /* flush_mu, to opened_number: the look for leftovers that open owes; NULL = it was done */
-    bool foreign_since_open; /* another engine committed: what counting says is unsure */
+    uint64_t foreign_commits; /* of other engines, met since open: from the first on, what counting says is unsure */
     int64_t opened_number;  /* const after open: of the version; 0 = it was created since */
     _Atomic int64_t orphan_check_ms, tidy_at_ns; /* the setting; when leftovers are looked for next: 0 = open still owes it, INT64_MAX = never */
-    int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
+    int64_t marked_at_us;   /* flush_mu, mono: when all was marked for what is unsure; 0 = not since another engine committed */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
+    _Atomic bool expiry_goes_on; /* a round ended by its time, and not for want of files: the clock comes back at once. Changes under flush_mu */
 
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
@@ -285,6 +287,7 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
+bool frz__nobody_writes(struct fs *fs); /* no process has it open for writing, at this moment; false where that can't be told */
 bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
 /* ── archive.c: the log's archive ── */
 /* What the options say, or what is remembered. At open for writing. */
@@ -399,10 +402,15 @@ FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
 FRZ_NODISCARD int frz__expire_path(struct table *t, const char *path, int64_t added, int64_t removed, frz_error *err); /* of a copy */
-void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
+/* flush_mu held: unlinks what is due, for EXPIRE_ROUND_NS at most: writers wait for a flush, and that for the lane. Whether it ended by its time, and not for want of files. */
+#define EXPIRE_ROUND_NS ((int64_t)50000000)
+#define LANE_GAP_NS ((int64_t)5000000) /* between rounds: who waits for the lane wakes up and has it */
+bool frz__expire_run(struct table *t);
+/* The same for gc.c, by LEASES: GONE hears of each file that is not there any more; what is beyond frazil.foreign-reader-files-max is the clock's. */
+struct leases;
+bool frz__expire_round(struct table *t, const struct leases *leases, void (*gone)(void *ctx, const char *path), void *ctx);
 /* flush_mu held: somebody else committed between OLD and NOW: what was to go may be in use again, and what OLD had and NOW has not is to go. */
 void frz__expire_rebase(struct table *t, const struct version *old, const struct version *now);
-struct leases;
 /* flush_mu held. Who still needs P, and when its grace is over (mono, us). LEASES NULL: PENDING_LEASE is not looked at. */
 enum pending_state frz__expire_state(struct table *t, const struct version *v, struct pending_file *p, int64_t now_us, bool crowded, const struct leases *leases, const char **who, int64_t *due_us);
 size_t frz__expire_crowd(struct table *t, const struct version *v, int64_t now_us); /* how many, from the front, are more than are kept for foreign readers */

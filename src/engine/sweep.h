@@ -13,6 +13,8 @@
 FRZ_NODISCARD int frz__sweep_prepare(struct table *t, frz_error *err);
 /* What is left of it: with the table, which nobody has any more. */
 void frz__sweep_drop(struct table *t);
-/* flush_mu held. Nothing where it was done. *OLD: there are files of other engines that nothing names and that are as old as orphans. FRZ_BUSY: a backup is under way, or the database closes; later. */
-FRZ_NODISCARD int frz__sweep_run(struct table *t, bool *old, frz_error *err);
+/* What went at once: its reason, of enum frz_gc_why. */
+typedef int (*swept_fn)(void *ctx, const char *path, int32_t why, uint64_t bytes, frz_error *err);
+/* flush_mu held. Nothing where it was done. TOLD may be NULL. *OLD: there are files of other engines that nothing names and that are as old as orphans. FRZ_BUSY: a backup is under way, or the database closes; later. */
+FRZ_NODISCARD int frz__sweep_run(struct table *t, bool *old, swept_fn told, void *ctx, frz_error *err);
 #endif

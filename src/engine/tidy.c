@@ -5,6 +5,7 @@
 #include "engine/trash.h"
 
 #define RETRY_NS ((int64_t)60000000000)
+#define ROUNDS_AT_CLOSE 20 /* of expiry, a second: who opens and closes in a loop must not leave more and more */
 
 int frz__tidy_prepare(struct db *db, frz_error *err)
 {
@@ -50,7 +51,7 @@ static int look_at(struct table *t, frz_error *err)
     FAILPOINT("tidy.table", err);
     frz__mutex_lock(&t->flush_mu);
     first = t->sweep != NULL;
-    int rc = frz__sweep_run(t, &old, err);
+    int rc = frz__sweep_run(t, &old, NULL, NULL, err);
     frz__mutex_unlock(&t->flush_mu);
     if (rc < 0 || (first && !old) || atomic_load(&t->is_frozen)) return rc;
     return remove_orphans(t, err);
@@ -126,8 +127,8 @@ int frz__tidy_now(struct db *db, frz_error *err)
         bool old;
         if (table_is_broken(t)) continue;
         frz__mutex_lock(&t->flush_mu);
-        int rc = frz__sweep_run(t, &old, err);
-        frz__expire_run(t);
+        int rc = frz__sweep_run(t, &old, NULL, NULL, err);
+        while (frz__expire_run(t)) {}
         frz__mutex_unlock(&t->flush_mu);
         TRY(rc);
     }
@@ -146,8 +147,8 @@ void frz__tidy_rest(struct db *db)
         if (table_is_broken(t) || atomic_load(&t->dropped)) continue;
         frz__mutex_lock(&t->flush_mu);
         if (t->version->number != t->opened_number) {
-            if (frz__sweep_run(t, &old, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: leftovers stay for now: %s", t->name, why.message);
-            if (t->pending_count) frz__expire_run(t);
+            if (frz__sweep_run(t, &old, NULL, NULL, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: leftovers stay for now: %s", t->name, why.message);
+            for (int round = 0; round < ROUNDS_AT_CLOSE && t->pending_count && frz__expire_run(t); round++) {}
         }
         frz__mutex_unlock(&t->flush_mu);
     }
