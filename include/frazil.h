@@ -296,6 +296,7 @@ typedef struct frz_db_options {
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on, the log grows, and the health says so (part log-archive) */
     uint64_t log_archive_wait_max; /* bytes of the log that may wait for the archive, before the oldest segments are given up, and the archive has a gap: FRZ_EVENT_LOG_TROUBLE `archive-gap`. 0 = none is given up */
+    bool no_tidy;             /* remove nothing by itself of what nobody needs: what a crash left, what expired, dropped tables' folders: frz_db_gc does, when asked, and tells of all. For a process that is there for a moment */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 

@@ -74,7 +74,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__mutex_unlock(&db->tables_mu);
         if (!t) break;
         if (!atomic_load(&db->closing)) next = min64(next, tend(t, now));
-        more |= expire_due(t, second);
+        if (!db->set.no_tidy) more |= expire_due(t, second);
         frz__table_release(t);
     }
     if (second) {

@@ -3,7 +3,7 @@
  * Design      what open must know is the newest version and its files. What lies beside them is garbage, of which there may be much, and none of it is in anybody's way: names are never used twice. So open only takes
  *             down what it found (the version, each of its snapshots held), and a worker looks through the folders behind it, under the flush lane, by that version: whatever was committed or expired in the meantime.
  * Invariants  (1) a name of this process's epoch is left alone: it may be in use (gc.c takes it once it is as old as an orphan)  (2) until the folders were looked through, nothing goes that a snapshot of then needs
- *             (3) a process that commits looks through them before it closes: who opens and closes in a loop leaves no more than the next one finds
+ *             (3) a process that commits looks through them before it closes: who opens and closes in a loop leaves no more than the next one finds (unless `no_tidy` leaves it to gc)
  * Crash       a file that was not looked at is found by the next open: it does the same from the beginning                                       */
 #ifndef FRZ_ENGINE_SWEEP_H
 #define FRZ_ENGINE_SWEEP_H

@@ -107,7 +107,7 @@ static void job(void *arg)
 
 void frz__tidy_tend(struct db *db, int64_t now)
 {
-    if (atomic_load(&db->tidying) || atomic_load(&db->tidy_stop)) return;
+    if (db->set.no_tidy || atomic_load(&db->tidying) || atomic_load(&db->tidy_stop)) return;
     struct table *t = first_due(db, now);
     bool due = t || atomic_load(&db->tidy_trash);
     frz__table_release(t);
@@ -140,7 +140,7 @@ void frz__tidy_stop(struct db *db) { atomic_store(&db->tidy_stop, 1); }
 void frz__tidy_rest(struct db *db)
 {
     atomic_store(&db->tidy_stop, 2);
-    for (size_t i = 0; i < db->table_count; i++) {
+    for (size_t i = 0; i < db->table_count && !db->set.no_tidy; i++) {
         struct table *t = db->tables[i];
         bool old;
         frz_error why;

@@ -514,6 +514,65 @@ TEST(gc, removes_trash_and_leases_of_the_dead_and_reads_only_where_it_may_not_wr
     bed_clear();
 }
 
+static frz_db *open_untidy(void)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_db *db = NULL;
+    o.no_compaction = o.no_tidy = true;
+    o.durability = FRZ_SYNC_OFF;
+    OK(frz__test_db_open(b.fs, &o, &db, &b.e), &b.e);
+    return db;
+}
+
+/* Where nobody writes, a reader knows all that the next writer will: a dry run says what a run does, file by file, with the same reasons and times. */
+TEST(gc, a_dry_run_of_a_reader_says_what_the_next_run_does)
+{
+    static const char *const garbage[] = {"main/t/data/frz-1-9999-0-0123abcd-0.parquet", "main/t/metadata/.tmp-1-9999-0-0123abcd", "main/t/data/frz-1-1-5-0123abcd-0.parquet", "main/t/data/00000-1.parquet",
+        "main/t/data/00000-2.parquet", ".frazil/trash/a/data/day=1/x.parquet", ".frazil/readers/00000000-1-1"};
+    static const char *const dirs[] = {".frazil/trash", ".frazil/trash/a", ".frazil/trash/a/data", ".frazil/trash/a/data/day=1", ".frazil/readers"};
+    for (int format = 2; format <= 3; format++) {
+        for (int late = 0; late < 2; late++) { /* within the grace, and after it */
+            struct said dry;
+            size_t kept[8] = {0};
+            bed_init("600000", "3", format);
+            for (int i = 0; i < 6; i++) round_of(i % 2 ? "odd" : "even");
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(dirs); i++) assert_true(frz__fs_mkdir(b.fs, dirs[i], &b.e) >= 0);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) lay(garbage[i]);
+            if (late) frz__test_clock_advance_ns((int64_t)601 * 1000000000);
+            open_db(true);
+            gc(true, 300000);
+            dry = said;
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i]));
+            b.db = open_untidy();
+            tick_now(b.db);
+            tick_now(b.db);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i])); /* nothing goes by itself */
+            gc(false, 300000);
+            assert_int_equal(said.count, dry.count);
+            for (size_t i = 0; i < dry.count; i++) {
+                int k = find(dry.at[i].path);
+                if (k < 0) fail_msg("%s is not listed by the run", dry.at[i].path);
+                if (said.at[k].why != dry.at[i].why || said.at[k].kept != dry.at[i].kept)
+                    fail_msg("%s: why %d, kept %d; the dry run said %d, %d", dry.at[i].path, said.at[k].why, said.at[k].kept, dry.at[i].why, dry.at[i].kept);
+                assert_int_equal(said.at[k].removed, dry.at[i].kept == FRZ_GC_DUE);
+                assert_int_equal(there(dry.at[i].path), !said.at[k].removed);
+                if (dry.at[i].due_ms > 0) assert_in_range(said.at[k].due_ms, dry.at[i].due_ms - 5000, dry.at[i].due_ms + 5000);
+                else assert_int_equal(said.at[k].due_ms, dry.at[i].due_ms);
+                kept[dry.at[i].kept]++;
+            }
+            assert_int_equal(said.r.files_due, dry.r.files_due);
+            assert_int_equal(said.r.bytes, dry.r.bytes);
+            assert_true(kept[FRZ_GC_DUE] >= 4 && kept[FRZ_GC_BY_SNAPSHOT] > 0);
+            assert_int_equal(kept[FRZ_GC_BY_GRACE] > 0, !late);
+            OK(frz_table_open(b.db, "t", &b.t, &b.e), &b.e);
+            table_has(b.t, 1, "odd");
+            bed_clear();
+        }
+    }
+}
+
 TEST(gc, of_an_empty_table_and_an_empty_database_finds_nothing)
 {
     bed_init("0", "2", 3);
