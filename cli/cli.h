@@ -46,7 +46,7 @@ void when_print(int64_t ms, char out[40]); /* 2026-11-21T16:00:00.000Z */
 
 /* ── session.c: an open database and table ── */
 struct session { frz_db *db; frz_table *table; frz_schema *schema; };
-enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT }; /* files are compacted beside an import; what takes moments begins none of that */
+enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT, MODE_GC }; /* files are compacted beside an import; what takes moments begins none of that. gc removes all that goes itself, and tells of it */
 /* words[0] is the database, words[1] the table where NEED_TABLE. Exit code; 0 = open. */
 int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table);
 /* --snapshot, --tag or --as-of: *OUT, and the session's schema is that of its time; none of them: *OUT NULL. Exit code. */

@@ -62,7 +62,7 @@ int cmd_gc(struct args *a)
     int64_t age_ms = 0;
     if (age && (!duration_parse(age, &age_ms) || age_ms == 0)) return usage("--older-than %s: expected a number above 0 with ms, s, m, h, d or w: 12h, 3d", age);
     o.orphan_age_ms = (uint64_t)age_ms;
-    int code = session_open(&s, a, o.dry_run ? MODE_READ : MODE_WRITE, a->word_count > 1);
+    int code = session_open(&s, a, o.dry_run ? MODE_READ : MODE_GC, a->word_count > 1);
     if (code) return code;
     int rc = frz_db_gc(s.db, s.table, &o, print_file, &shown, &r, &e);
     if (rc != FRZ_OK) return session_close(&s, fail(&e, rc));

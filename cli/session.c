@@ -27,6 +27,7 @@ int session_open(struct session *s, const struct args *a, enum mode mode, bool n
     o.create = mode == MODE_CREATE || (mode == MODE_IMPORT && args_has(a, "create"));
     o.no_compaction = mode != MODE_IMPORT;
     o.read_only = mode == MODE_READ;
+    o.no_tidy = mode == MODE_GC;
     o.log = on_log;
     o.no_close_flush = args_has(a, "no-flush");
     int code = durability_of(a, &o.durability);

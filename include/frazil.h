@@ -296,6 +296,7 @@ typedef struct frz_db_options {
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on, the log grows, and the health says so (part log-archive) */
     uint64_t log_archive_wait_max; /* bytes of the log that may wait for the archive, before the oldest segments are given up, and the archive has a gap: FRZ_EVENT_LOG_TROUBLE `archive-gap`. 0 = none is given up */
+    bool no_tidy;             /* remove nothing by itself of what nobody needs: what a crash left, what expired, dropped tables' folders: frz_db_gc does, when asked, and tells of all. For a process that is there for a moment */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -868,8 +869,8 @@ enum frz_gc_kept {
     FRZ_GC_BY_VIEW = 2,     /* a snapshot, cursor or Arrow stream of this process reads it */
     FRZ_GC_BY_READER = 3,   /* another process does: `holder` is its lease in .frazil/readers, <boot>-<pid>-<n> */
     FRZ_GC_BY_GRACE = 4,    /* foreign readers may: until due_ms */
-    FRZ_GC_BY_AGE = 5,      /* it may be in flight: until due_ms */
-    FRZ_GC_BY_WRITER = 6    /* this handle only reads: the writing process knows */
+    FRZ_GC_BY_AGE = 5,      /* it may be in flight: until due_ms; -1: a job of this process that goes on may yet need it */
+    FRZ_GC_BY_WRITER = 6    /* this handle only reads, and another process writes: that one knows */
 };
 typedef struct frz_gc_file {
     uint32_t struct_size;
@@ -885,7 +886,7 @@ typedef struct frz_gc_file {
 } frz_gc_file;
 typedef struct frz_gc_options {
     uint32_t struct_size;
-    bool dry_run;               /* list, remove nothing. A read-only handle can do no more */
+    bool dry_run;               /* list, remove nothing. A read-only handle can do no more; where nobody has the database open for writing, it lists what the next one to do so would find */
     uint64_t orphan_age_ms;     /* of other engines' files and temporary names, by their time of change; 0 = the table's frazil.orphan-age-ms, 3 days by default */
 } frz_gc_options;
 #define FRZ_GC_OPTIONS_INIT FRZ_INIT(frz_gc_options)
@@ -899,7 +900,8 @@ typedef struct frz_gc_report {
 /* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second; soon after open, by a worker, what a crash left;
  * and then, and every frazil.orphan-check-interval-ms (a day), orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
  * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
- * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
+ * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers: files go in slices of about 50 ms,
+ * between which flushes are published. FRZ_CONFLICT: another process committed to a table meanwhile; what went until then was due. */
 FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);
 
 typedef struct frz_finding {
@@ -914,7 +916,8 @@ typedef struct frz_verify_report {
     uint64_t tables, files, rows, pages, bytes, findings;
 } frz_verify_report;
 /* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
- * agrees, and every retained snapshot's summary recounted from its manifests. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
+ * agrees, and every retained snapshot's summary recounted from its manifests. Beside writers, flushes and readers: of each table what is published when its turn comes. TABLE NULL = all; a TABLE
+ * that is dropped meanwhile is FRZ_NOT_FOUND. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
 
 /* ── backups ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */

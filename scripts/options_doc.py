@@ -14,7 +14,7 @@ Made by `scripts/options_doc.py` from `src/engine/options.def`. Each has a test 
 
 ## Of the database
 
-Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `no_compaction`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
+Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `no_compaction`, `no_tidy`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
 
 """
 MIDDLE = """

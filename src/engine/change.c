@@ -27,11 +27,50 @@ void frz__change_bound(struct sst_writer_options *o, uint64_t share)
     o->batch_bytes = (size_t)(batch < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : batch);
 }
 
+/* ── who makes files ── */
+
+/* Before its first file is made. */
+static void begin_making(struct change *c)
+{
+    struct table *t = c->t;
+    c->first_name = atomic_load(&t->db->name_counter);
+    frz__mutex_lock(&t->view_mu);
+    c->next = t->changes;
+    if (c->next) c->next->prev = &c->next;
+    c->prev = &t->changes;
+    t->changes = c;
+    frz__mutex_unlock(&t->view_mu);
+}
+
+/* After its last file was committed, or removed. */
+static void end_making(struct change *c)
+{
+    struct table *t = c->t;
+    if (!c->prev) return;
+    frz__mutex_lock(&t->view_mu);
+    *c->prev = c->next;
+    if (c->next) c->next->prev = c->prev;
+    frz__mutex_unlock(&t->view_mu);
+    c->prev = NULL;
+}
+
+uint64_t frz__change_oldest_name(struct table *t)
+{
+    uint64_t oldest = UINT64_MAX;
+    frz__mutex_lock(&t->view_mu);
+    for (const struct change *c = t->changes; c; c = c->next) oldest = c->first_name < oldest ? c->first_name : oldest;
+    frz__mutex_unlock(&t->view_mu);
+    return oldest;
+}
+
+/* ── its life ── */
+
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
     *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->jobs_a), .location = v->meta->location, .snapshot_id = -1};
     frz__deletes_init(&c->deletes, t);
+    begin_making(c);
     frz__db_token(t->db, v->number + 1, c->token);
     frz__mutex_lock(&t->view_mu);
     c->file_bytes_max = s->write_target_file_size_bytes < CHANGE_FILE_BYTES_MAX ? s->write_target_file_size_bytes : CHANGE_FILE_BYTES_MAX;
@@ -85,6 +124,7 @@ void frz__change_clear(struct change *c)
     frz__free(c->t->jobs_a, c->outputs);
     forget(c, keep);
     frz__arena_clear(&c->ar);
+    end_making(c);
 }
 
 int frz__change_rebase(struct change *c, struct view *base, frz_error *err)

@@ -183,7 +183,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__recover_tell_behind(db, &report, err));
-    TRY(frz__leases_sweep(db, err));
+    if (!db->set.no_tidy) TRY(frz__leases_sweep(db, err));
     TRY(frz__tidy_prepare(db, err));
     TRY(frz__archive_open(db, err));
     int rc = open_log(db, &report, err);

@@ -44,6 +44,17 @@ int frz__lock_take(struct db *db, frz_error *err)
     return frz__file_write(db->lock_file, 0, body, BODY_BYTES, err);
 }
 
+bool frz__nobody_writes(struct fs *fs)
+{
+    struct file *f = NULL;
+    frz_error ignored;
+    bool held = false;
+    int rc = frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, &f, &ignored); /* no such file: nobody ever did */
+    if (rc == FRZ_OK) rc = frz__file_is_locked(f, &held, &ignored);
+    (void)frz__file_close(f, NULL);
+    return rc >= 0 && !held;
+}
+
 bool frz__lock_holder_lives(struct fs *fs)
 {
     struct buf body = BUF_INIT(fs->a, BODY_BYTES + 1);

@@ -491,6 +491,51 @@ TEST(hazard_37, a_branch_that_another_engine_writes_keeps_what_main_let_go)
     bed_clear();
 }
 
+static struct fs_ops counting;
+static int (*real_open)(struct fs *, const char *, enum fs_open_mode, struct file **, frz_error *);
+static size_t lists_read;
+static int counted_open(struct fs *fs, const char *path, enum fs_open_mode mode, struct file **out, frz_error *err)
+{
+    lists_read += mode == FS_OPEN_READ && strstr(path, "/metadata/snap-") != NULL;
+    return real_open(fs, path, mode, out, err);
+}
+
+/* What metadata names again stays unsure: that is no reason to read all of it second by second, as the table goes on. */
+TEST(expiry, looks_through_all_metadata_once_a_foreign_commit_and_else_now_and_then)
+{
+    struct version *v;
+    size_t looks[8];
+    bed_init("0", "3", 2);
+    rows_of(20000, "first");
+    v = frz__version_acquire(b.t->t);
+    int64_t old = v->meta->current_snapshot_id;
+    frz__version_release(v);
+    rows_of(20000, "second"); /* the first file is to go */
+    v = frz__version_acquire(b.t->t);
+    roll_back(v, old); /* and is not */
+    frz__version_release(v);
+    frz__test_clock_rounds_off(true);
+    counting = *b.fs->ops;
+    real_open = counting.open;
+    counting.open = counted_open;
+    b.fs->ops = &counting;
+    for (int64_t i = 0; i < 8; i++) {
+        OK(table_put(b.t, 2000 + i, "more", &b.e), &b.e);
+        OK(frz_table_flush(b.t, &b.e), &b.e); /* the first meets the neighbour's version */
+        if (i == 6) frz__test_clock_advance_ns((int64_t)61 * 1000000000);
+        lists_read = 0;
+        expire();
+        looks[i] = lists_read;
+    }
+    size_t all = 0;
+    for (size_t i = 0; i < 8; i++) all += looks[i] > 0;
+    assert_int_equal(all, 2); /* once, and a minute later */
+    assert_true(looks[6] > 0 && looks[7] == 0);
+    table_has(b.t, 1, "first");
+    frz__test_clock_rounds_off(false);
+    bed_clear();
+}
+
 /* A version of another engine's names a file outside of the table, as one of a snapshot that expires. */
 TEST(hazard_23, what_lies_outside_of_the_table_is_never_removed)
 {
@@ -547,14 +592,80 @@ TEST(gc, removes_trash_and_leases_of_the_dead_and_reads_only_where_it_may_not_wr
     assert_false(there(".frazil/trash/1-0-0-00000000"));
     assert_false(there(".frazil/readers/00000000-1-1"));
     close_db();
+    open_db(false);
     lay("main/t/data/frz-1-9999-0-0123abcd-0.parquet");
-    open_db(true);
+    frz_db *writer = b.db;
     frz_gc_options o = FRZ_GC_OPTIONS_INIT;
-    FAILS(frz_db_gc(b.db, NULL, &o, NULL, NULL, NULL, &b.e), FRZ_READ_ONLY, &b.e);
-    gc(true, 0);
-    is("main/t/data/00000-1.parquet", FRZ_GC_FOREIGN_ORPHAN, FRZ_GC_BY_AGE, false);
-    is("main/t/data/frz-1-9999-0-0123abcd-0.parquet", FRZ_GC_ORPHAN, FRZ_GC_BY_WRITER, false);
+    for (int open = 1; open >= 0; open--) {
+        open_db(true);
+        FAILS(frz_db_gc(b.db, NULL, &o, NULL, NULL, NULL, &b.e), FRZ_READ_ONLY, &b.e);
+        gc(true, 0);
+        is("main/t/data/00000-1.parquet", FRZ_GC_FOREIGN_ORPHAN, FRZ_GC_BY_AGE, false);
+        is("main/t/data/frz-1-9999-0-0123abcd-0.parquet", FRZ_GC_ORPHAN, open ? FRZ_GC_BY_WRITER : FRZ_GC_DUE, false);
+        assert_int_equal(said.at[find("main/t/data/frz-1-9999-0-0123abcd-0.parquet")].due_ms, open ? -1 : 0);
+        close_db();
+        if (open) OK(frz_db_close(writer, &b.e), &b.e);
+    }
     bed_clear();
+}
+
+static frz_db *open_untidy(void)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_db *db = NULL;
+    o.no_compaction = o.no_tidy = true;
+    o.durability = FRZ_SYNC_OFF;
+    OK(frz__test_db_open(b.fs, &o, &db, &b.e), &b.e);
+    return db;
+}
+
+/* Where nobody writes, a reader knows all that the next writer will: a dry run says what a run does, file by file, with the same reasons and times. */
+TEST(gc, a_dry_run_of_a_reader_says_what_the_next_run_does)
+{
+    static const char *const garbage[] = {"main/t/data/frz-1-9999-0-0123abcd-0.parquet", "main/t/metadata/.tmp-1-9999-0-0123abcd", "main/t/data/frz-1-1-5-0123abcd-0.parquet", "main/t/data/00000-1.parquet",
+        "main/t/data/00000-2.parquet", ".frazil/trash/a/data/day=1/x.parquet", ".frazil/readers/00000000-1-1"};
+    static const char *const dirs[] = {".frazil/trash", ".frazil/trash/a", ".frazil/trash/a/data", ".frazil/trash/a/data/day=1", ".frazil/readers"};
+    for (int format = 2; format <= 3; format++) {
+        for (int late = 0; late < 2; late++) { /* within the grace, and after it */
+            struct said dry;
+            size_t kept[8] = {0};
+            bed_init("600000", "3", format);
+            for (int i = 0; i < 6; i++) round_of(i % 2 ? "odd" : "even");
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(dirs); i++) assert_true(frz__fs_mkdir(b.fs, dirs[i], &b.e) >= 0);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) lay(garbage[i]);
+            if (late) frz__test_clock_advance_ns((int64_t)601 * 1000000000);
+            open_db(true);
+            gc(true, 300000);
+            dry = said;
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i]));
+            b.db = open_untidy();
+            tick_now(b.db);
+            tick_now(b.db);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i])); /* nothing goes by itself */
+            gc(false, 300000);
+            assert_int_equal(said.count, dry.count);
+            for (size_t i = 0; i < dry.count; i++) {
+                int k = find(dry.at[i].path);
+                if (k < 0) fail_msg("%s is not listed by the run", dry.at[i].path);
+                if (said.at[k].why != dry.at[i].why || said.at[k].kept != dry.at[i].kept)
+                    fail_msg("%s: why %d, kept %d; the dry run said %d, %d", dry.at[i].path, said.at[k].why, said.at[k].kept, dry.at[i].why, dry.at[i].kept);
+                assert_int_equal(said.at[k].removed, dry.at[i].kept == FRZ_GC_DUE);
+                assert_int_equal(there(dry.at[i].path), !said.at[k].removed);
+                if (dry.at[i].due_ms > 0) assert_in_range(said.at[k].due_ms, dry.at[i].due_ms - 5000, dry.at[i].due_ms + 5000);
+                else assert_int_equal(said.at[k].due_ms, dry.at[i].due_ms);
+                kept[dry.at[i].kept]++;
+            }
+            assert_int_equal(said.r.files_due, dry.r.files_due);
+            assert_int_equal(said.r.bytes, dry.r.bytes);
+            assert_true(kept[FRZ_GC_DUE] >= 4 && kept[FRZ_GC_BY_SNAPSHOT] > 0);
+            assert_int_equal(kept[FRZ_GC_BY_GRACE] > 0, !late);
+            OK(frz_table_open(b.db, "t", &b.t, &b.e), &b.e);
+            table_has(b.t, 1, "odd");
+            bed_clear();
+        }
+    }
 }
 
 TEST(gc, of_an_empty_table_and_an_empty_database_finds_nothing)
@@ -568,7 +679,7 @@ TEST(gc, of_an_empty_table_and_an_empty_database_finds_nothing)
     bed_clear();
 }
 
-/* A file of ours, of the epoch that runs: a job is writing it. */
+/* A file of ours, of the epoch that runs: a job has left it, or is writing it. */
 TEST(gc, leaves_what_a_running_job_writes)
 {
     char path[160];
