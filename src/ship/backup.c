@@ -300,7 +300,7 @@ static int list_and_sum(struct job *j, frz_error *err)
             f->crc = known->crc;
         } else
             CHECK(frz__must_exist(frz__ship_sum(&j->c, j->fs, f->path, &f->bytes, &f->crc, err), err));
-        if (old && old->crc == f->crc && old->bytes == f->bytes && !j->r->copy) continue;
+        if (old && old->crc == f->crc && old->bytes == f->bytes && !j->r->copy && !(known && known->anew)) continue;
         j->m->files_new++;
         j->m->bytes_new += f->bytes;
     }
@@ -379,6 +379,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
     TRY(frz__db_check(db, err));
     frz__backup_manifest_init(&j.earlier, db->a);
     frz__ship_copier_init(&j.c, db->a, db->fs, NULL);
+    j.c.log = &db->log;
     j.c.copy = r->copy;
     j.c.progress = r->progress;
     j.c.ctx = r->ctx;
