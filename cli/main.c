@@ -37,7 +37,7 @@ static const struct option_def bench_options[] = {{"num", true, "rows (default 1
     {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
     {"seconds", true, "overwrite: for so long, over and over"}, {"reads", true, "readrandom, readmissing: so many (default: --num)"}, {"cache", true, "bytes, of a budget of ten thirds of it (default 1 GiB)"},
     {"memory", true, "the database's budget in bytes, with memtables as it sets them"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
-static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
+static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file, also of what an earlier backup has: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
     {"list", false, "of DIRECTORY alone: its backups"}, {"verify", false, "read every file and hold it against its checksum; of DIRECTORY alone: of a backup that is there"},
     {"purge", false, "of DIRECTORY alone: remove all but the --keep newest"}, {"backup", true, "with --verify: its number (default: the newest)"}, JSON, {0}};
 static const struct option_def archive_options[] = {{"off", false, "no longer"}, JSON, {0}};

@@ -932,7 +932,7 @@ typedef struct frz_backup_progress {
 
 typedef struct frz_backup_options {
     uint32_t struct_size;
-    bool copy; /* copy the bytes of every file, also where it could be linked or share its blocks; also of those that an earlier backup has */
+    bool copy; /* copy the bytes of every file, also where it could be linked or share its blocks; also of those that an earlier backup has: this backup shares nothing */
     uint64_t keep; /* afterwards only so many stay, the newest ones; 0 = all */
     int (*progress)(void *ctx, const frz_backup_progress *); /* from time to time, in the calling thread; a result other than 0 cancels: FRZ_CANCELLED */
     void *ctx;
@@ -944,22 +944,24 @@ typedef struct frz_backup_info {
     bool complete;       /* false: its process ended before it did, or it is being made: not to be used */
     uint64_t number;     /* in its destination, from 1 on */
     uint64_t sequence;   /* every write up to it is in, and none after */
-    int64_t time_us;     /* µs since 1970, UTC: when that was */
+    int64_t time_us;     /* µs since 1970, UTC: when that was; where the clock was set back, no earlier than the last write that is in */
     uint64_t tables, files, bytes;
     uint64_t files_new, bytes_new; /* what no earlier backup of the destination had */
     char log_uuid[40];   /* of the log whose sequence that is */
 } frz_backup_info;
 
 /* A consistent copy of the whole database in DIRECTORY/<number>, all tables at one sequence, unpublished rows included: a warehouse of its own, which any Iceberg engine reads where it is. Writers, flushes and
- * readers go on. Files are linked where DIRECTORY is on the same file system, else share blocks or are copied; those of an earlier backup there are linked from it. It is synced when this returns. DB may be
- * read-only. FRZ_INVALID inside the warehouse, FRZ_BUSY beside another backup to DIRECTORY. OUT and OPTIONS may be NULL. */
+ * readers go on. Files are linked where DIRECTORY is on the same file system, else share blocks or are copied; those that the newest earlier backup
+ * there has are linked from it, if they are the database's own by another name or their bytes, which are read, still have their checksum: one that is damaged is told by a warning in the log, and taken anew. It is
+ * synced when this returns. DB may be read-only. FRZ_INVALID inside a warehouse, FRZ_BUSY beside another backup to DIRECTORY. OUT and OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_db_backup(frz_db *, const char *directory, const frz_backup_options *, frz_backup_info *out, frz_error *);
-/* Each backup in DIRECTORY, oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
+/* Each backup in DIRECTORY, oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. FRZ_NOT_FOUND if there is none, not even one that was cut short. */
 FRZ_API FRZ_NODISCARD int frz_backup_list(const char *directory, int (*fn)(void *ctx, const frz_backup_info *info), void *ctx, frz_error *);
 /* Reads every file of backup NUMBER (0 = the newest) and holds it against its checksum; findings as in frz_verify, `table` empty. 0 with findings counted. FN, FINDINGS and OUT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_backup_verify(const char *directory, uint64_t number, int (*fn)(void *ctx, const frz_finding *), void *ctx, uint64_t *findings,
                                             frz_backup_info *out, frz_error *);
-/* Removes all but the KEEP newest (at least 1), and what was left of those that were cut short. What a younger backup shares stays with it. REMOVED may be NULL. */
+/* Removes all but the KEEP newest (at least 1), and what was left of those that were cut short. What a younger backup shares stays with it. A backup whose list can't be read just now may need all
+ * that the log's archive has: its error is returned, and nothing is removed. FRZ_NOT_FOUND as above. REMOVED may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_backup_purge(const char *directory, uint64_t keep, uint64_t *removed, frz_error *);
 
 typedef struct frz_restore_options {
@@ -984,7 +986,7 @@ typedef struct frz_restore_info {
     uint64_t tables, files, bytes, operations; /* operations: replayed from the archive */
 } frz_restore_info;
 
-/* From the backups in DIRECTORY to a database at DESTINATION, which must not be there, or be empty. Every file is held against its checksum. The database has a log of its own, whose sequences begin anew. What is cut short is
+/* From the backups in DIRECTORY to a database at DESTINATION, which must not be there, or be empty, and not be inside a warehouse (FRZ_INVALID). Every file is held against its checksum. The database has a log of its own, whose sequences begin anew. What is cut short is
  * refused by open, and to be removed. FRZ_NOT_FOUND without such a backup; FRZ_CORRUPT names the file, or the segment that the archive lacks. OUT and OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_restore(const char *directory, const char *destination, const frz_restore_options *, frz_restore_info *out, frz_error *);
 

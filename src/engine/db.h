@@ -207,6 +207,7 @@ struct db {
     bool writing; /* log_mu: a leader is at work */
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
+    _Atomic int64_t log_time_us; /* the last moment of the log, as it was last read; 0 = it has none */
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;

@@ -298,6 +298,7 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     if (known->found) {
         rc = frz__wal_read(db->a, &db->log, db->fs, ".frazil/wal", &v, &report, err);
         if (rc >= 0) *known = report;
+        if (rc >= 0 && report.time_us > atomic_load(&db->log_time_us)) atomic_store(&db->log_time_us, report.time_us);
         if (rc >= 0 && report.seq_last > last) last = report.seq_last;
         if (rc >= 0 && report.tail_cut) {
             frz__event(db, NULL, FRZ_EVENT_LOG_TROUBLE, &(struct event_info){.bytes_in = report.tail_bytes_dropped, .reason = "tail-cut", .message = "bytes that were never acknowledged as durable are cut"});

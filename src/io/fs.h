@@ -23,6 +23,8 @@ struct fs_stat {
     uint64_t bytes;
     int64_t mtime_us;
     bool is_dir;
+    uint64_t names;         /* of a file: so many lead to it */
+    uint64_t device, inode; /* of a file: the same for all its names, and for no other file while it is there */
 };
 enum fs_open_mode {
     FS_OPEN_READ,       /* FRZ_NOT_FOUND if absent */

@@ -360,7 +360,12 @@ static int px_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_err
     else if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) e = errno;
     if (dir >= 0) close(dir);
     if (e) return fail(err, e, "look at", path);
-    *out = (struct fs_stat){(uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000, S_ISDIR(st.st_mode)};
+    *out = (struct fs_stat){.bytes = (uint64_t)st.st_size,
+                            .mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
+                            .is_dir = S_ISDIR(st.st_mode),
+                            .names = (uint64_t)st.st_nlink,
+                            .device = (uint64_t)st.st_dev,
+                            .inode = (uint64_t)st.st_ino};
     return FRZ_OK;
 }
 
