@@ -445,8 +445,8 @@ FRZ_API FRZ_NODISCARD int frz_db_jobs(frz_db *, int (*fn)(void *ctx, const frz_j
 /* One JSON object of all that is to be seen at a glance: `stats`, `health`, `tables` (each with stats, health, levels), `jobs`, the last `events`. docs/operations.md has its fields. */
 FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
 /* The same of the process that writes the warehouse at PATH, whichever that is: asks it (by touching .frazil/watch; without the permission to do so, it is not asked) and gives what it said last. It says so within a
- * second or two of being asked, then every second, until nobody has asked for ten. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, it seems, and has not
- * answered yet. */
+ * second or two of being asked, then every second, until nobody has asked for ten. Only what the process that holds the warehouse's lock at this moment said in the last ten seconds is given out: not what a copy of
+ * the directory, or a writer that is gone, left there. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, and has not answered yet. */
 FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
 
 enum frz_finding_severity { FRZ_FINDING_ADVICE = 1, FRZ_FINDING_WARNING = 2, FRZ_FINDING_ERROR = 3 };
