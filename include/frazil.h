@@ -529,8 +529,8 @@ typedef struct frz_compact_result {
     uint32_t struct_size;
     uint32_t reserved;
     uint64_t jobs;
-    uint64_t files_in, files_out, bytes_in, bytes_out;
-    uint64_t rows_in, rows_out, rows_masked; /* rows_masked: dead rows, dropped */
+    uint64_t files_in, files_out, bytes_in, bytes_out; /* of the table: those that went, and those that stand for them. What large tables have between two passes is in neither */
+    uint64_t rows_in, rows_out, rows_masked; /* of these files; rows_masked: dead rows, dropped */
     uint64_t elapsed_us;
 } frz_compact_result;
 /* Returns when nothing is left to do for what was there when it began. OPTIONS NULL = the whole table; OUT, which begins with FRZ_INIT(frz_compact_result), may be NULL and is filled whatever the result.
