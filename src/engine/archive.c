@@ -122,11 +122,13 @@ void frz__archive_tell_gap(struct db *db)
 {
     struct wal_stats s;
     char text[200];
+    uint64_t told = atomic_load(&db->archive_given_up);
     frz__wal_stats(db->wal, &s);
-    if (s.archive_given_up == db->archive_given_up) return;
+    do { /* others may recycle beside this one: each gap is told once */
+        if (s.archive_given_up <= told) return;
+    } while (!atomic_compare_exchange_weak(&db->archive_given_up, &told, s.archive_given_up));
     snprintf(text, sizeof text, "%" PRIu64 " segments were given up beyond log_archive_wait_max: a restore to a moment behind them takes a backup from after them",
-             s.archive_given_up - db->archive_given_up);
-    db->archive_given_up = s.archive_given_up;
+             s.archive_given_up - told);
     frz__log(&db->log, FRZ_LOG_ERROR, "the log's archive %s has a gap: %s", db->archive_root->root, text);
     frz__event(db, NULL, FRZ_EVENT_LOG_TROUBLE, &(struct event_info){.reason = "archive-gap", .message = text});
 }

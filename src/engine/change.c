@@ -156,6 +156,15 @@ int frz__change_end(struct change *c, frz_error *err)
     return FRZ_OK;
 }
 
+int frz__change_sync(struct change *c, frz_error *err)
+{
+    for (size_t i = 0; i < c->output_count; i++) {
+        if (!c->outputs[i].synced) TRY(frz__file_sync(c->outputs[i].file, SYNC_DATA_FILE, err));
+        c->outputs[i].synced = true;
+    }
+    return FRZ_OK;
+}
+
 int frz__change_take(struct change *c, struct change *from, frz_error *err)
 {
     FRZ_ASSERT(!c->writer && !from->writer);
@@ -267,7 +276,7 @@ int frz__change_commit(struct change *c, struct ice_edit edit, frz_error *err)
         for (size_t i = 0; i < c->output_count; i++) {
             if (c->outputs[i].dead) continue;
             add[n] = c->outputs[i].entry;
-            files[n++] = (struct durable_open){c->outputs[i].file, SYNC_DATA_FILE};
+            files[n++] = (struct durable_open){c->outputs[i].file, c->outputs[i].synced ? SYNC_NONE : SYNC_DATA_FILE};
         }
         added = n + d->added_count;
         open = n + d->open_count;

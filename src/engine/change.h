@@ -18,6 +18,7 @@ struct output {
     uint64_t *fresh;   /* the same, ascending */
     size_t fresh_count;
     bool dead;         /* all of them: it is not part of the commit, and removed */
+    bool synced;
 };
 struct file_change {
     uint64_t *fresh; /* positions that die with this commit, ascending */
@@ -63,6 +64,8 @@ uint64_t frz__change_file_rows(const struct table *t); /* that a data file has a
 /* A writer with O holds no more of pages, dictionaries and batches than a part of SHARE, bytes: each column gathers a page, and a dictionary on trial, an eighth for all of them, however many there are. */
 void frz__change_bound(struct sst_writer_options *o, uint64_t share);
 FRZ_NODISCARD int frz__change_end(struct change *c, frz_error *err); /* the open file, if any */
+/* All outputs are on the disk, before any lock is held for the commit: they may be of a gigabyte. Without it the commit syncs them, with all that it syncs. */
+FRZ_NODISCARD int frz__change_sync(struct change *c, frz_error *err);
 /* FROM's outputs come behind C's; FROM is cleared after C. */
 FRZ_NODISCARD int frz__change_take(struct change *c, struct change *from, frz_error *err);
 FRZ_NODISCARD int frz__change_readers(struct change *c, frz_error *err);

@@ -317,6 +317,8 @@ static int run(struct compaction *c, frz_error *err)
     MUST(frz__compact_merge(c, err));
     FAILPOINT("compact.after_data", err);
     TRY(frz__change_readers(&c->change, err));
+    frz__running_phase(t->db, &c->job, "sync");
+    TRY(frz__change_sync(&c->change, err)); /* no flush waits for it */
     frz__running_phase(t->db, &c->job, "commit");
     MUST(publish(c, err));
     return FRZ_OK;

@@ -51,6 +51,7 @@ void frz__compact_manual_stop(struct db *db)
 {
     frz__mutex_lock(&db->tables_mu);
     atomic_store(&db->manual_stop, true);
+    frz__rate_stop(&db->compact_rate); /* who waits for his turn looks up */
     for (size_t i = 0; i < db->table_count; i++) { /* who waits for another job hears of it */
         frz__mutex_lock(&db->tables[i]->view_mu);
         frz__cond_broadcast(&db->tables[i]->room);

@@ -1,7 +1,7 @@
 /* db.h — the state that the verbs share: who may touch what, under which lock. No noun includes this.
  *
  * Locks, in the order in which they may be taken
- *   tables_mu   db: names, tables, pins; held across a create's and a refresh's reads and writes
+ *   tables_mu   db: names, tables, pins; held across no reads and writes but a refresh's, of a database that nobody writes
  *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
  *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
  *   log_mu      db: the writers' queue
@@ -10,7 +10,7 @@
  *   view_mu     table: replacing the view, the flush's state
  *   tick_mu, codec_mu, and what the modules below have of their own: nothing is taken under them
  * Beside them
- *   place       the leader's: a right that one writer at a time has, given and taken under log_mu (`writing`), held across the write and the sync of the log: tables_mu and view_mu may be taken
+ *   place       the leader's: a right that one writer at a time has, given and taken under log_mu (`writing`), held across the write and the sync of the log and no other I/O: tables_mu and view_mu may be taken
  *               in it, and nobody waits for it who holds one of them
  *   epochs      a view is read inside an epoch, then counted
  *
@@ -106,6 +106,7 @@ struct table {
     _Atomic int64_t publish_ns; /* the interval of publishes by age, as the last one stretched it; 0 = the setting */
     _Atomic int64_t published_ns; /* when the last publish ended, or the table was loaded */
     struct health health;  /* its own lock */
+    _Atomic uint32_t reloads; /* grows before and after the view becomes that of another engine's commit */
     _Atomic bool in_doubt; /* changes under flush_mu: what is committed, or the view of it, is not known: reload before the next flush or commit */
 
     _Atomic bool dropped;  /* no use to anybody; or not yet */
@@ -191,6 +192,7 @@ struct db {
     struct table **tables; /* tables_mu, to pins */
     size_t table_count, table_cap;
     uint64_t next_table_no;
+    struct creation *creations; /* names of tables that are being made: table_create.c */
     struct pin *pin_list; /* open snapshots, cursors, streams: youngest first */
     size_t pins; /* of them */
     _Atomic uint32_t backups; /* under way: no file is unlinked but those of dropped tables. Raised before a version is looked at, read under flush_mu or commit_mu */
@@ -206,7 +208,7 @@ struct db {
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;
-    uint64_t archive_given_up; /* place: segments, as last told */
+    _Atomic uint64_t archive_given_up; /* segments, as last told */
     uint64_t segment_kept; /* const: the oldest log segment with rows of a table that could not be opened: kept with all after it; 0 = none */
     uint64_t reserve_round; /* place */
     struct arena_spares spares; /* of memtables */
@@ -296,7 +298,7 @@ FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__archive_place(struct db *db, struct buf *out, frz_error *err);
 void frz__archive_tend(struct db *db); /* by the clock */
 void frz__archive_retry(struct db *db); /* now */
-void frz__archive_tell_gap(struct db *db); /* the place held */
+void frz__archive_tell_gap(struct db *db);
 /* At close, the log synced: all of it goes there. What can't is kept in the log. */
 void frz__archive_rest(struct db *db);
 void frz__archive_close(struct db *db);

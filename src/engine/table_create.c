@@ -72,39 +72,87 @@ done:
     return rc;
 }
 
-/* FRZ_EXISTS if the name is taken; one whose table only remains to be removed is cleared. tables_mu held. */
-static int clear_name_locked(struct db *db, const char *name, frz_error *err)
+/* ── the name ── */
+
+/* Of a table that is being made: it comes into the list when it is there, and until then nobody else may have the name. */
+struct creation {
+    const char *name;
+    struct creation *next;
+};
+
+static void give_name_back_locked(struct db *db, struct creation *c)
 {
-    struct table *t = NULL;
-    bool there = false;
-    for (size_t i = 0; i < db->table_count && !t; i++)
-        if (strcmp(db->tables[i]->name, name) == 0) t = db->tables[i];
-    if (!t) return FRZ_OK;
-    if (!atomic_load(&t->dropped) || !t->drop_logged) return frz__err(err, FRZ_EXISTS, "there is a table %s already", name);
-    if (atomic_exchange(&t->removing, true)) return frz__err(err, FRZ_EXISTS, "there is a table %s already, which is being dropped", name);
-    int rc = frz__fs_exists(db->fs, t->dir, &there, err);
-    if (rc == FRZ_OK && there) rc = frz__table_to_trash(t, err);
-    if (rc < 0) {
-        atomic_store(&t->removing, false);
-        return rc;
-    }
-    t->gone = true;
-    frz__table_unlist_locked(db, t);
-    frz__table_release(t);
-    return FRZ_OK;
+    struct creation **at = &db->creations;
+    while (*at && *at != c) at = &(*at)->next;
+    if (*at) *at = c->next;
+}
+
+static void give_name_back(struct db *db, struct creation *c)
+{
+    frz__mutex_lock(&db->tables_mu);
+    give_name_back_locked(db, c);
+    frz__mutex_unlock(&db->tables_mu);
 }
 
 /* Names that differ in case only are one to engines that fold it. */
-static int check_case_locked(const struct db *db, const char *name, frz_error *err)
+static int check_case(const char *name, const char *other, frz_error *err)
 {
     size_t ns = strcspn(name, ".");
-    for (size_t i = 0; i < db->table_count; i++) {
-        const char *other = db->tables[i]->name;
-        if (strcasecmp(other, name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", name, other);
-        if (strcspn(other, ".") == ns && strncasecmp(other, name, ns) == 0 && strncmp(other, name, ns) != 0)
-            return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", name, (int)ns, other);
-    }
+    if (strcmp(other, name) == 0) return FRZ_OK; /* is being removed */
+    if (strcasecmp(other, name) == 0) return frz__err(err, FRZ_INVALID, "table name %s: there is %s, which differs in case only", name, other);
+    if (strcspn(other, ".") == ns && strncasecmp(other, name, ns) == 0 && strncmp(other, name, ns) != 0)
+        return frz__err(err, FRZ_INVALID, "table name %s: there is a namespace %.*s, which differs in case only", name, (int)ns, other);
     return FRZ_OK;
+}
+
+/* *OLD, counted: a table of this name which only remains to be removed, by the caller from now on. */
+static int take_name_locked(struct db *db, struct creation *c, struct table **old, frz_error *err)
+{
+    struct table *t = NULL;
+    for (size_t i = 0; i < db->table_count && !t; i++)
+        if (strcmp(db->tables[i]->name, c->name) == 0) t = db->tables[i];
+    if (t && (!atomic_load(&t->dropped) || !t->drop_logged)) return frz__err(err, FRZ_EXISTS, "there is a table %s already", c->name);
+    for (const struct creation *other = db->creations; other; other = other->next) {
+        if (strcmp(other->name, c->name) == 0) return frz__err(err, FRZ_EXISTS, "there is a table %s already, which is just being made", c->name);
+        TRY(check_case(c->name, other->name, err));
+    }
+    for (size_t i = 0; i < db->table_count; i++) TRY(check_case(c->name, db->tables[i]->name, err));
+    if (t && atomic_exchange(&t->removing, true)) return frz__err(err, FRZ_EXISTS, "there is a table %s already, which is being dropped", c->name);
+    if (t) *old = frz__table_acquire(t);
+    c->next = db->creations;
+    db->creations = c;
+    return FRZ_OK;
+}
+
+/* A drop that did not get to its end: it is logged, and the files go now. */
+static int clear_away(struct table *old, frz_error *err)
+{
+    struct db *db = old->db;
+    bool there = false;
+    int rc = frz__fs_exists(db->fs, old->dir, &there, err);
+    if (rc == FRZ_OK && there) rc = frz__table_to_trash(old, err);
+    if (rc == FRZ_OK) {
+        old->gone = true;
+        frz__table_unlist(db, old);
+        frz__table_release(old); /* the list's */
+    } else {
+        atomic_store(&old->removing, false);
+    }
+    frz__table_release(old);
+    return rc;
+}
+
+/* FRZ_EXISTS if the name is taken. */
+static int take_name(struct db *db, struct creation *c, frz_error *err)
+{
+    struct table *old = NULL;
+    frz__mutex_lock(&db->tables_mu);
+    int rc = take_name_locked(db, c, &old, err);
+    frz__mutex_unlock(&db->tables_mu);
+    if (!old) return rc;
+    rc = clear_away(old, err);
+    if (rc != FRZ_OK) give_name_back(db, c);
+    return rc;
 }
 
 int frz__table_create(struct db *db, const char *name, frz_schema *schema, const frz_table_options *given, struct table **out, frz_error *err)
@@ -118,17 +166,21 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     if (db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", db->root);
     TRY(frz__schema_seal(schema, true, err));
     TRY(frz__table_new(db, name, &t, err));
-    frz__mutex_lock(&db->tables_mu);
-    int rc = FRZ_OK;
+    struct creation mine = {.name = t->name};
     bool made = false, listed = false;
-    rc = clear_name_locked(db, t->name, err);
-    if (rc == FRZ_OK) rc = check_case_locked(db, t->name, err);
-    if (rc == FRZ_OK) rc = write_first(t, schema, &o, &made, &v, err);
+    int rc = take_name(db, &mine, err);
+    if (rc != FRZ_OK) {
+        frz__table_release(t);
+        return rc;
+    }
+    rc = write_first(t, schema, &o, &made, &v, err); /* several syncs, with no lock held: writers need the list */
     if (rc == FRZ_OK) rc = frz__table_take_version(t, v, err);
     if (rc == FRZ_OK) rc = frz__table_first_view(t, err);
     atomic_store(&t->dropped, true); /* in the list, and of no use to anybody until the log knows its number */
+    frz__mutex_lock(&db->tables_mu);
     if (rc == FRZ_OK) rc = frz__table_list_locked(db, t, err);
     listed = rc == FRZ_OK;
+    if (listed) give_name_back_locked(db, &mine); /* the list has it */
     frz__mutex_unlock(&db->tables_mu);
     if (rc == FRZ_OK) rc = frz__log_table(db, t, err);
     if (rc == FRZ_OK) {
@@ -143,11 +195,13 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
         t->drop_logged = true;
         frz__mutex_lock(&db->tables_mu);
         if (!listed) listed = frz__table_list_locked(db, t, &later) == FRZ_OK;
+        give_name_back_locked(db, &mine);
         frz__mutex_unlock(&db->tables_mu);
         if (listed) return rc;
     } else if (listed) {
         frz__table_unlist(db, t);
     }
+    give_name_back(db, &mine); /* last: what was made is gone */
     frz__table_release(t);
     return rc;
 }

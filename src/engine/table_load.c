@@ -286,7 +286,9 @@ static int take_reloaded(struct table *t, struct version *v, const struct table_
     frz__table_take_settings(t, settings);
     uint64_t flushed = frz__version_flushed(t->version, t->db->log_uuid_text);
     TRY(build_view(t, schema, NULL, 0, flushed, &fresh, err));
+    atomic_fetch_add(&t->reloads, 1);
     int rc = changed ? frz__rotate_schema(t, schema, fresh->files, fresh->file_count, flushed, fresh->snapshot_id, fresh->hold, err) : take_files(t, fresh, flushed, err);
+    atomic_fetch_add(&t->reloads, 1);
     frz__view_release(fresh);
     if (rc >= 0) frz__flow_weigh(t);
     if (rc >= 0) t->in_doubt = false;

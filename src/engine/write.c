@@ -300,11 +300,9 @@ int frz__log_table(struct db *db, struct table *t, frz_error *err)
     return rc;
 }
 
-void frz__log_release(struct db *db)
+/* The oldest segment with rows that are not published. The leader's place held: none come to an older one. What was published is told to the log. */
+static uint64_t oldest_leading(struct db *db)
 {
-    struct writer w;
-    frz_error err;
-    lead_alone(db, &w);
     uint64_t oldest = frz__wal_segment(db->wal);
     if (db->segment_kept && db->segment_kept < oldest) oldest = db->segment_kept;
     frz__mutex_lock(&db->tables_mu);
@@ -321,12 +319,22 @@ void frz__log_release(struct db *db)
         frz__mutex_unlock(&t->view_mu);
     }
     frz__mutex_unlock(&db->tables_mu);
-    if (frz__wal_release(db->wal, oldest, &err) < 0) {
+    return oldest;
+}
+
+void frz__log_release(struct db *db)
+{
+    struct writer w;
+    frz_error err;
+    lead_alone(db, &w);
+    int rc = frz__wal_release(db->wal, oldest_leading(db), &err);
+    leave_alone(db, &w);
+    if (rc >= 0) rc = frz__wal_recycle(db->wal, &err); /* as long as it takes: no writer waits for it */
+    if (rc < 0) {
         frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
         (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
     } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
     if (db->archive) frz__archive_tell_gap(db);
-    leave_alone(db, &w);
 }
 
 /* ── expectations ── */
@@ -419,6 +427,7 @@ static int resolve(struct write_batch *b, frz_error *err)
                 if (present && base) CHECK(frz__row_fill(base, key, slice_of(b->resolved.data + row_at[2 * prior], row_at[2 * prior + 1]), NULL, true, err));
             } else {
                 uint64_t seq = 0;
+                o->read_round = atomic_load(&o->t->reloads); /* before the view */
                 struct view *v = frz__view_latest(o->t, &seq);
                 rc = base && v->schema != base->schema ? RC_READ_AGAIN : frz__view_get(v, seq, key, NULL, codec, base, &from_mem, err); /* the schema changed meanwhile */
                 frz__view_release(v);
@@ -448,8 +457,8 @@ done:
     return rc;
 }
 
-/* The leader: what B expected still holds: no key of it was written after it was read, by the memtables, or by a batch earlier in this group. A flush in between makes it
- * unknowable: it is read again. false = the writer must read again. */
+/* The leader: what B expected still holds: no key of it was written after it was read, by the memtables, or by a batch earlier in this group. A flush in between, or another engine's commit that
+ * was taken up, makes it unknowable: it is read again. false = the writer must read again. */
 static bool still_holds(const struct write_batch *b, struct writer *first, const struct writer *self)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -458,7 +467,7 @@ static bool still_holds(const struct write_batch *b, struct writer *first, const
         slice key = op_key(b, o);
         frz__mutex_lock(&o->t->view_mu);
         const struct view *v = atomic_load(&o->t->view);
-        bool ok = v->flushed_seq <= o->read_seq;
+        bool ok = v->flushed_seq <= o->read_seq && atomic_load(&o->t->reloads) == o->read_round;
         for (size_t m = 0; ok && m < v->mem_count; m++) {
             const struct mem_version *newest = frz__mem_get(v->mems[m], key, UINT64_MAX >> 8);
             if (newest && mem_version_seq(newest) > o->read_seq) ok = false;
@@ -743,6 +752,7 @@ int frz__write(struct db *db, struct write_batch *b, int durability, int64_t wai
             int rc = resolve(b, err);
             if (rc == RC_READ_AGAIN) continue;
             if (rc != FRZ_OK) return rc;
+            FAILPOINT_VOID("write.resolved");
         }
         struct writer w;
         writer_init(&w, b, buf_slice(b->conditional ? &b->resolved : &b->bytes), durability ? durability : db->set.durability);

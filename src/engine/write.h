@@ -11,7 +11,8 @@ struct write_op {
     const frz_schema *schema; /* of the row: one that T keeps; NULL = there is none */
     uint8_t kind;    /* enum op_kind */
     uint8_t expect;
-    uint64_t read_seq;       /* what the expectation was read at */
+    uint32_t read_round;     /* what the expectation was read at: T's `reloads`, */
+    uint64_t read_seq;       /* and the sequence */
     frz_row *patch;          /* update: the columns to change; NULL = none */
     size_t key_at, key_len;  /* in `bytes` */
     size_t row_at, row_len;

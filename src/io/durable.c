@@ -113,7 +113,8 @@ int frz__durable_batch(struct fs *fs, const struct durable_batch *b, frz_error *
         rc = write_some(fs, b->files + i, b->count - i < OPEN_MAX ? b->count - i : OPEN_MAX, &made, err);
         if (rc != FRZ_OK) goto done;
     }
-    for (size_t i = 0; i < b->open_count; i++) CHECK(frz__file_sync(b->open[i].file, b->open[i].site, err));
+    for (size_t i = 0; i < b->open_count; i++)
+        if (b->open[i].site != SYNC_NONE) CHECK(frz__file_sync(b->open[i].file, b->open[i].site, err));
     for (size_t i = 0; i < b->count; i++)
         if (!dir_seen(b->files, i, b->files[i].path)) CHECK(sync_parent(fs, b->files[i].path, b->files_dir, err));
     for (size_t i = 0; i < b->open_count; i++) {

@@ -16,7 +16,7 @@ FRZ_NODISCARD int frz__durable_publish_new(struct fs *fs, const struct durable_n
 FRZ_NODISCARD int frz__durable_replace(struct fs *fs, const struct durable_name *n, slice bytes, frz_error *err);
 
 struct durable_file { const char *path; slice bytes; enum sync_site site; };
-struct durable_open { struct file *file; enum sync_site site; };
+struct durable_open { struct file *file; enum sync_site site; }; /* SYNC_NONE: it was synced, its directory was not */
 struct durable_batch {
     const struct durable_file *files; /* new ones (FRZ_EXISTS if one is there) */
     size_t count;

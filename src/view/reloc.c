@@ -1,5 +1,7 @@
 #include "view/reloc.h"
 
+#include <inttypes.h>
+
 int frz__reloc_init(struct reloc *r, const allocator *a, size_t input_count, frz_error *err)
 {
     *r = (struct reloc){.a = a, .source = BUF_INIT(a, 0), .input_count = input_count};
@@ -129,6 +131,17 @@ done:
     return rc;
 }
 
+/* The ranks of what NOW masks of IN beyond what was masked at the beginning, which it must still mask. */
+static int find_ranks(struct ranks *k, size_t input, const struct mask *now)
+{
+    uint64_t before = frz__mask_count(k->in->mask);
+    if (now == k->in->mask) return FRZ_OK;
+    int rc = now ? frz__mask_walk(now, add_ranks, k) : FRZ_OK;
+    if (rc >= 0 && k->dead_before != before)
+        return frz__err(k->err, FRZ_CONFLICT, "input %zu of a compaction: %" PRIu64 " of its %" PRIu64 " dead rows came back to life meanwhile", input, before - k->dead_before, before);
+    return rc;
+}
+
 int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err)
 {
     struct ranks *ranks = (struct ranks *)frz__alloc_array(r->a, r->input_count + 1, sizeof *ranks);
@@ -138,7 +151,7 @@ int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int
     for (size_t i = 0; rc >= 0 && i < r->input_count; i++) {
         ranks[i] = (struct ranks){.in = &r->inputs[i], .out = BUF_INIT(r->a, 0), .err = err};
         if (now[i].gone) deltas[i].all = true;
-        else if (frz__mask_count(now[i].mask) > frz__mask_count(r->inputs[i].mask)) rc = frz__mask_walk(now[i].mask, add_ranks, &ranks[i]);
+        else rc = find_ranks(&ranks[i], i, now[i].mask);
         deltas[i].next = (const uint64_t *)(const void *)ranks[i].out.data;
         deltas[i].end = deltas[i].next ? deltas[i].next + ranks[i].out.len / sizeof(uint64_t) : NULL;
         any |= deltas[i].all || ranks[i].out.len;

@@ -41,6 +41,7 @@ FRZ_NODISCARD int frz__reloc_check(const struct reloc *r, frz_error *err);
 
 /* What an input's mask is by now; `gone`: the file went with all its rows. */
 struct reloc_now { const struct mask *mask; bool gone; };
-/* What was masked since the beginning, as positions in the outputs. FN hears of each output file in turn with positions that ascend strictly; not of those without. NOW: by input. */
+/* What was masked since the beginning, as positions in the outputs. FN hears of each output file in turn with positions that ascend strictly; not of those without. NOW: by input.
+ * FRZ_CONFLICT: a row that was dead at the beginning is alive by now (another engine rolled back): the outputs lack it. */
 FRZ_NODISCARD int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err);
 #endif

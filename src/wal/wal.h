@@ -17,7 +17,7 @@
  *             used again. A log that is begun at a restored database has another uuid, and so another folder.
  * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
  *             What else may be there after a crash counts for nothing: a segment without a good header, `.free` files (spares), segments that none leads back to.
- * Threads     append by one at a time (the group's leader); sync, release, low water and stats beside it from any; close by the last                                              */
+ * Threads     append and release by one at a time (the group's leader); sync, recycle, low water and stats beside it from any; close by the last                                  */
 #ifndef FRZ_WAL_WAL_H
 #define FRZ_WAL_WAL_H
 #include "base/coding.h"
@@ -105,8 +105,10 @@ FRZ_NODISCARD int frz__wal_sync(struct wal *w, frz_error *err);
 FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *err);
 /* TABLE_NO's rows up to SEQ are published. */
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
-/* Segments older than OLDEST_NEEDED are recycled or deleted. */
+/* Segments older than OLDEST_NEEDED may go: the dictionary is written again first, where only they know what was published. By who appends. */
 FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err);
+/* Those that may are recycled or deleted, which takes the time of as many renames and unlinks: beside appends, from any thread. */
+FRZ_NODISCARD int frz__wal_recycle(struct wal *w, frz_error *err);
 /* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. */
 FRZ_NODISCARD int frz__wal_archive(struct wal *w, bool all, frz_error *err);
 bool frz__wal_archive_due(struct wal *w); /* it would do something */

@@ -50,6 +50,8 @@ struct wal {
     struct wal_segment *current; /* NULL only inside open */
     uint64_t *spares;
     size_t spare_count, spare_cap;
+    uint64_t released;           /* segments before it are wanted by no table, and the lines of today are in the log */
+    bool recycling;              /* somebody is in frz__wal_recycle */
     struct wal_table *tables;    /* names and schemas are copies */
     size_t table_count, table_cap;
     bool lines_stale;            /* a low water has risen since the last line of its table */

@@ -262,20 +262,36 @@ static bool can_go_locked(const struct wal *w, uint64_t oldest_needed)
 
 int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err)
 {
-    int rc = FRZ_OK;
     frz__mutex_lock(&w->mu);
     bool any = can_go_locked(w, oldest_needed);
     frz__mutex_unlock(&w->mu);
-    if (any) TRY(frz__wal_renew_lines(w, err));
+    if (!any) return FRZ_OK; /* one that can go later is released then, with the lines as they will be */
+    TRY(frz__wal_renew_lines(w, err));
+    frz__mutex_lock(&w->mu);
+    if (oldest_needed > w->released) w->released = oldest_needed;
+    frz__mutex_unlock(&w->mu);
+    return FRZ_OK;
+}
+
+/* One at a time: what is released while another is at it, that one takes too. */
+int frz__wal_recycle(struct wal *w, frz_error *err)
+{
+    int rc = FRZ_OK;
+    frz__mutex_lock(&w->mu);
+    bool other = w->recycling;
+    w->recycling = true;
+    frz__mutex_unlock(&w->mu);
+    if (other) return FRZ_OK;
     for (;;) {
         struct wal_segment *s = NULL;
         bool spare = false, wanted;
         frz__mutex_lock(&w->mu);
-        if (can_go_locked(w, oldest_needed)) {
+        if (can_go_locked(w, w->released)) {
             s = w->segments[0];
             w->stats.archive_given_up += waits_locked(w, s);
             memmove(w->segments, w->segments + 1, --w->count * sizeof *w->segments);
         }
+        w->recycling = s != NULL;
         wanted = w->spare_count < w->recycle_max && !(s && s->linked);
         frz__mutex_unlock(&w->mu);
         if (!s) return rc;

@@ -337,8 +337,13 @@ int frz__wal_renew_lines(struct wal *w, frz_error *err)
     if (!lines_stale(w)) goto done; /* a new segment begins with them */
     struct wal_framer f = framer(w);
     rc = frz__wal_frame_dictionary(&f, err);
-    CHECK(finish(w, &f, rc, err));
+    rc = finish(w, &f, rc, err);
 done:
+    if (rc < 0) { /* what was framed is not in the log */
+        frz__mutex_lock(&w->mu);
+        w->lines_stale = true;
+        frz__mutex_unlock(&w->mu);
+    }
     frz__mutex_unlock(&w->append_mu);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api/handle.h"
 #include "base/failpoint.h"
@@ -556,6 +557,37 @@ TEST(compact_manual, is_cancelled_by_close_which_waits_for_it)
         assert_int_equal(count(&r), 20000);
         verify(&r);
     }
+    rig_clear(&r);
+}
+
+static int is_begin(void *ctx, const frz_event *e) { return e->kind == FRZ_EVENT_COMPACTION_BEGIN; }
+/* What it owes the rate by its first look is half an hour. */
+TEST(compact_manual, is_cancelled_by_close_in_the_midst_of_its_rate_limit)
+{
+    struct rig r;
+    struct job j = {.r = &r, .o = FRZ_COMPACT_OPTIONS_INIT};
+    pthread_t thread;
+    rig_init(&r, "id long, v string?", "id", 2, "536870912");
+    OK(frz_db_close(r.db, &r.e), &r.e);
+    r.o.compaction_bytes_per_second = 1024;
+    OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+    OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+    load(&r, 0, 1, 20000, "a");
+    load(&r, 0, 2, 10000, "b");
+    assert_int_equal(pthread_create(&thread, NULL, compact_thread, &j), 0);
+    int begun = 0;
+    for (int i = 0; i < 24000 && !begun; i++) {
+        usleep(5000);
+        begun = frz_db_events(r.db, 0, is_begin, NULL, &r.e);
+    }
+    assert_int_equal(begun, 1);
+    usleep(50000); /* to the limit, most likely */
+    OK(frz_db_close(r.db, &r.e), &r.e);
+    pthread_join(thread, NULL);
+    RC(j.rc, FRZ_CANCELLED, &j.e);
+    OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+    OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+    assert_int_equal(count(&r), 20000);
     rig_clear(&r);
 }
 

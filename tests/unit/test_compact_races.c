@@ -13,7 +13,7 @@
 #include "codec/codec.h"
 #include "engine/compact.h"
 #include "iceberg/ice_posdel.h"
-#include "io/fs.h"
+#include "io/fs_fault.h"
 
 #define KEYS 4000
 #define LOCATION "file:///mem/main/t"
@@ -46,7 +46,7 @@ static void rig_init(struct rig *r, int format, bool by_itself)
     r->o.memory_bytes = 64 << 20;
     r->o.compaction_threads = 2;
     r->o.no_compaction = !by_itself;
-    OK(frz__fs_mem_new(NULL, &r->fs, &r->e), &r->e);
+    OK(frz__fs_fault_new(NULL, 1, &r->fs, &r->e), &r->e);
     OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
     to.format_version = format;
     to.property_keys = keys;
@@ -149,6 +149,29 @@ static pthread_t start(struct job *j, struct rig *r)
     *j = (struct job){.r = r, .res = FRZ_INIT(frz_compact_result)};
     assert_int_equal(pthread_create(&thread, NULL, compact_thread, j), 0);
     return thread;
+}
+
+TEST(compact, its_files_are_synced_before_it_takes_the_lane_that_flushes_need)
+{
+    struct rig r;
+    struct job j;
+    rig_init(&r, 2, false);
+    load(&r);
+    if (frz__test_failpoint("compact.after_data", "pause")) {
+        pthread_t thread = start(&j, &r);
+        assert_true(frz__test_failpoint_wait_paused("compact.after_data", 60000));
+        frz__fs_fault_plan(r.fs, &(struct fs_fault_plan){0});
+        assert_true(frz__test_failpoint("commit.before_files", "pause"));
+        frz__test_failpoint_resume("compact.after_data");
+        assert_true(frz__test_failpoint_wait_paused("commit.before_files", 60000));
+        assert_int_equal(frz__fs_fault_counts(r.fs).site[SYNC_DATA_FILE], 1);
+        frz__test_failpoint_resume("commit.before_files");
+        pthread_join(thread, NULL);
+        RC(j.rc, FRZ_OK, &j.e);
+        assert_int_equal(frz__fs_fault_counts(r.fs).site[SYNC_DATA_FILE], 1); /* once */
+        check(&r);
+    }
+    rig_clear(&r);
 }
 
 /* ── another engine's commit ── */
@@ -263,6 +286,38 @@ static void their_removal(struct rig *r)
         if (r->model[i] == 1) r->model[i] = 0;
 }
 TEST(compact, hazard_05_rows_of_a_file_that_another_engine_removed_meanwhile_are_gone) { meanwhile(2, "compact.after_data", their_removal); }
+
+/* Its snapshot before the last one is the current one again: what the last one masked is alive, and its file is not there. */
+static void their_rollback(struct rig *r)
+{
+    static const char *const marks[] = {"\"current-snapshot-id\":", "\"main\":{\"snapshot-id\":"};
+    const struct version *v = r->t->t->version;
+    char path[80], from[80];
+    struct buf text = BUF_INIT(NULL, 0);
+    struct file *f;
+    assert_int_equal(v->meta->snapshot_count, 2);
+    int64_t last = v->meta->current_snapshot_id, first = v->meta->snapshots[v->meta->snapshots[0].id == last].id;
+    snprintf(path, sizeof path, "main/t/metadata/v%lld.metadata.json", (long long)v->number);
+    OK(frz__fs_read_file(r->fs, path, 1 << 20, &text, &r->e), &r->e);
+    OK(buf_append_byte(&text, 0, &r->e), &r->e);
+    for (size_t i = 0; i < 2; i++) {
+        struct buf out = BUF_INIT(NULL, 0);
+        snprintf(from, sizeof from, "%s%lld", marks[i], (long long)last);
+        char *at = strstr((char *)text.data, from);
+        assert_non_null(at);
+        OK(frz__buf_printf(&out, &r->e, "%.*s%s%lld%s%c", (int)(at - (char *)text.data), (char *)text.data, marks[i], (long long)first, at + strlen(from), 0), &r->e);
+        buf_clear(&text);
+        text = out;
+    }
+    snprintf(path, sizeof path, "main/t/metadata/v%lld.metadata.json", (long long)v->number + 1);
+    OK(frz__fs_open(r->fs, path, FS_OPEN_CREATE_NEW, &f, &r->e), &r->e);
+    OK(frz__file_write(f, 0, text.data, text.len - 1, &r->e), &r->e);
+    OK(frz__file_close(f, &r->e), &r->e);
+    buf_clear(&text);
+    for (int64_t i = 100; i < 150; i++) r->model[i] = 1;
+}
+TEST(compact, rows_that_a_rollback_of_another_engine_brings_back_are_not_lost_in_format_2) { meanwhile(2, "compact.after_data", their_rollback); }
+TEST(compact, rows_that_a_rollback_of_another_engine_brings_back_are_not_lost_in_format_3) { meanwhile(3, "compact.after_data", their_rollback); }
 
 /* ── our own flushes ── */
 

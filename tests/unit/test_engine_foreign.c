@@ -284,6 +284,50 @@ TEST(neighbour, who_always_commits_first_makes_a_flush_fail_until_he_lets_it)
     frz__test_clock_rounds_off(false);
 }
 
+struct update { frz_row *row; int rc; frz_error e; };
+static void *update_it(void *arg)
+{
+    struct update *u = (struct update *)arg;
+    u->rc = frz_update(b.t, u->row, NULL, &u->e);
+    return NULL;
+}
+/* The row was read; the neighbour's commit without it is taken up by a flush of older rows; then the update comes to be written. */
+TEST(neighbour, whose_delete_is_taken_up_while_a_row_is_updated_is_not_undone)
+{
+    int rc = FRZ_OK;
+    struct update u = {0};
+    pthread_t flusher, updater;
+    frz__test_clock_rounds_off(true);
+    bed_init(2);
+    put(100);
+    const struct ice_meta *m = b.t->t->version->meta;
+    int64_t second = m->current_snapshot_id, first = m->snapshots[0].id == second ? m->snapshots[1].id : m->snapshots[0].id;
+    if (frz__test_failpoint("commit.before_link", "pause")) {
+        assert_int_equal(pthread_create(&flusher, NULL, flush_it, &rc), 0);
+        assert_true(frz__test_failpoint_wait_paused("commit.before_link", 120000));
+        put(101); /* so that what is read now is younger than what is flushed */
+        OK(frz_row_new(b.t, &u.row, &u.e), &u.e);
+        OK(frz_row_set_long(u.row, 0, ROWS + 3, &u.e), &u.e);
+        OK(frz_row_set_string(u.row, 1, "y", 1, &u.e), &u.e);
+        assert_true(frz__test_failpoint("write.resolved", "pause"));
+        assert_int_equal(pthread_create(&updater, NULL, update_it, &u), 0);
+        assert_true(frz__test_failpoint_wait_paused("write.resolved", 120000));
+        neighbour_turns(version_now(), second, first);
+        frz__test_failpoint_resume("commit.before_link");
+        pthread_join(flusher, NULL);
+        assert_int_equal(rc, FRZ_OK);
+        has(ROWS + 3, false);
+        frz__test_failpoint_resume("write.resolved");
+        pthread_join(updater, NULL);
+        RC(u.rc, FRZ_NOT_FOUND, &u.e);
+        has(ROWS + 3, false);
+        assert_int_equal(count(), ROWS + 2);
+        frz_row_free(u.row);
+    }
+    bed_clear();
+    frz__test_clock_rounds_off(false);
+}
+
 TEST(neighbour, who_commits_before_a_compaction_again_and_again_has_it_planned_anew)
 {
     frz_error e;

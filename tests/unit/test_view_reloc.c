@@ -114,6 +114,36 @@ TEST(view_reloc, hazard_06_what_is_masked_meanwhile_is_masked_in_the_outputs)
     for (int round = 0; round < 300; round++) one_round(&r, 1 + rng_below(&r, round < 200 ? 4 : INPUTS_MAX), round % 3 ? 60 : ROWS_MAX);
 }
 
+static int any(void *ctx, size_t file, const uint64_t *positions, size_t count) { return FRZ_OK; }
+
+TEST(view_reloc, a_row_that_came_back_to_life_is_a_conflict)
+{
+    static const struct { bool dead[4], later[4]; int rc; } t[] = {
+        {{true, false, true, false}, {true, false, false, false}, FRZ_CONFLICT},  /* fewer */
+        {{true, false, true, false}, {true, true, false, false}, FRZ_CONFLICT},   /* as many */
+        {{true, false, true, false}, {false, true, true, true}, FRZ_CONFLICT},    /* more */
+        {{false, true, false, false}, {false, false, false, false}, FRZ_CONFLICT}, /* none */
+        {{true, false, true, false}, {true, true, true, true}, FRZ_OK},           {{true, false, true, false}, {true, false, true, false}, FRZ_OK},
+    };
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(t); i++) {
+        struct reloc x;
+        struct mask *before = mask_of(NULL, t[i].dead, 4), *after = mask_of(NULL, t[i].later, 4);
+        struct reloc_now now[1] = {{after, false}};
+        OK(frz__reloc_init(&x, NULL, 1, &err), &err);
+        x.inputs[0].rows = 4;
+        x.inputs[0].mask = before;
+        for (size_t k = 0; k < 4; k++)
+            if (!t[i].dead[k]) OK(frz__reloc_add(&x, 0, &err), &err);
+        RC(frz__reloc_translate(&x, now, any, NULL, &err), t[i].rc, &err);
+        if (t[i].rc) MESSAGE_HAS(&err, "came back to life");
+        now[0].gone = true; /* all of it is dead */
+        OK(frz__reloc_translate(&x, now, any, NULL, &err), &err);
+        frz__reloc_clear(&x);
+        frz__mask_release(before);
+        frz__mask_release(after);
+    }
+}
+
 static int never(void *ctx, size_t file, const uint64_t *positions, size_t count)
 {
     fail();
