@@ -446,8 +446,8 @@ FRZ_API FRZ_NODISCARD int frz_db_jobs(frz_db *, int (*fn)(void *ctx, const frz_j
 /* One JSON object of all that is to be seen at a glance: `stats`, `health`, `tables` (each with stats, health, levels), `jobs`, the last `events`. docs/operations.md has its fields. */
 FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
 /* The same of the process that writes the warehouse at PATH, whichever that is: asks it (by touching .frazil/watch; without the permission to do so, it is not asked) and gives what it said last. It says so within a
- * second or two of being asked, then every second, until nobody has asked for ten. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, it seems, and has not
- * answered yet. */
+ * second or two of being asked, then every second, until nobody has asked for ten. Only what the process that holds the warehouse's lock at this moment said in the last ten seconds is given out: not what a copy of
+ * the directory, or a writer that is gone, left there. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, and has not answered yet. */
 FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
 
 enum frz_finding_severity { FRZ_FINDING_ADVICE = 1, FRZ_FINDING_WARNING = 2, FRZ_FINDING_ERROR = 3 };
@@ -530,8 +530,8 @@ typedef struct frz_compact_result {
     uint32_t struct_size;
     uint32_t reserved;
     uint64_t jobs;
-    uint64_t files_in, files_out, bytes_in, bytes_out;
-    uint64_t rows_in, rows_out, rows_masked; /* rows_masked: dead rows, dropped */
+    uint64_t files_in, files_out, bytes_in, bytes_out; /* of the table: those that went, and those that stand for them. What large tables have between two passes is in neither */
+    uint64_t rows_in, rows_out, rows_masked; /* of these files; rows_masked: dead rows, dropped */
     uint64_t elapsed_us;
 } frz_compact_result;
 /* Returns when nothing is left to do for what was there when it began. OPTIONS NULL = the whole table; OUT, which begins with FRZ_INIT(frz_compact_result), may be NULL and is filled whatever the result.

@@ -117,13 +117,29 @@ static int tell_made(struct compaction *c, frz_error *err)
     return FRZ_OK;
 }
 
+/* What an earlier job of the same made, and this one rewrote, was there neither before nor after. */
 static void tell_done(struct compaction *c)
 {
+    struct compact_watch *w = c->watch;
     for (size_t i = 0; i < c->plan.count; i++) {
         const struct vfile *f = c->inputs[i];
-        c->watch->rows_in += f->sst->rows;
-        c->watch->bytes_in += (uint64_t)f->file_size;
-        c->watch->masked_dropped += frz__mask_count(f->mask);
+        w->masked_dropped += frz__mask_count(f->mask);
+        if (made_by(w, f->sst->file_no)) {
+            w->files_out--;
+            w->rows_out -= f->sst->rows;
+            w->bytes_out -= (uint64_t)f->file_size;
+        } else {
+            w->files_in++;
+            w->rows_in += f->sst->rows;
+            w->bytes_in += (uint64_t)f->file_size;
+        }
+    }
+    for (size_t i = 0; i < c->change.output_count; i++) {
+        const struct output *o = &c->change.outputs[i];
+        if (o->dead) continue;
+        w->files_out++;
+        w->rows_out += o->sst->rows;
+        w->bytes_out += (uint64_t)o->entry.file_size;
     }
 }
 

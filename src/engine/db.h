@@ -186,6 +186,7 @@ struct db {
     uint8_t log_uuid[16]; /* a refresh, under tables_mu, looks at the log again and writes these three; nobody else reads them in a read-only database */
     char log_uuid_text[37];
     uint64_t epoch;
+    uint64_t lock_epoch; /* const: what LOCK says; the log may have been beyond it */
     struct file *lock_file;
     void *fork_page; /* wiped in a forked child */
     _Atomic bool closing;
@@ -292,7 +293,9 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
 bool frz__nobody_writes(struct fs *fs); /* no process has it open for writing, at this moment; false where that can't be told */
-bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
+/* Who has LOCK at this moment, wherever the warehouse is mounted; false: nobody, or it can't be told. A holder of a moment's age may not have written its name yet: then it is the one before. */
+struct lock_holder { uint64_t epoch; int64_t pid; };
+bool frz__lock_holder(struct fs *fs, struct lock_holder *out);
 /* ── archive.c: the log's archive ── */
 /* What the options say, or what is remembered. At open for writing. */
 FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);

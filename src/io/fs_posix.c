@@ -213,7 +213,7 @@ static int px_lock(struct file *f, bool *got, frz_error *err)
 
 static int px_is_locked(struct file *f, bool *out, frz_error *err)
 {
-    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* what an exclusive lock, and only that, is in the way of */
     if (fcntl(fd_of(f), F_OFD_GETLK, &l) < 0) return fail(err, errno, "look at the lock of", f->path);
     *out = l.l_type != F_UNLCK;
     return FRZ_OK;

@@ -60,6 +60,7 @@ FRZ_NODISCARD int frz__pq_writer_new(const allocator *a, const struct pq_writer_
  * row group too big for the rows a page that were chosen at the file's start: the rows up to frz__pq_writer_rows are in; end this file and write the others to another. */
 FRZ_NODISCARD int frz__pq_write(struct pq_writer *w, const struct vec *const *cols, size_t from, size_t count, frz_error *err);
 uint64_t frz__pq_writer_bytes(const struct pq_writer *w); /* given to the sink so far, and an estimate of what is held */
+uint64_t frz__pq_writer_bytes_packed(const struct pq_writer *w); /* of them, those that are encoded and compressed already */
 /* Ends the last row group and writes the page indexes; no rows after it. */
 FRZ_NODISCARD int frz__pq_writer_end_rows(struct pq_writer *w, frz_error *err);
 /* Between end_rows and finish: private bytes at OFFSET, and footer metadata. */
