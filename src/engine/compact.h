@@ -23,7 +23,6 @@ struct compact_watch {
     uint64_t files_out, rows_out, bytes_out; /* of those that were made, and stay */
     uint64_t masked_dropped;                 /* dead rows of all that went */
 };
-bool frz__compact_made_by(const struct compact_watch *w, uint64_t file_no); /* a job before made it */
 /* What T's settings, and what it is used for, ask of the planner. */
 void frz__compact_options(struct table *t, struct plan_options *out);
 struct compaction;
