@@ -41,6 +41,7 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stde
 bool when_parse(const char *text, int64_t now_ms, int64_t *out);
 bool when_parse_us(const char *text, int64_t now_ms, int64_t *out); /* the same in µs, but for the number */
 bool duration_parse(const char *text, int64_t *ms); /* "30d": a whole number with ms, s, m, h, d or w */
+int duration_of(const struct args *a, const char *option, int64_t *ms); /* the option's, above 0; left alone where it is not given. Exit code */
 int64_t when_now(void);
 void when_print(int64_t ms, char out[40]); /* 2026-11-21T16:00:00.000Z */
 

@@ -20,7 +20,7 @@ Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only
 MIDDLE = """
 ## Of a table
 
-Table properties: set by `frazil create --property key=value`, `frazil set`, `frz_table_options`, `frz_table_set_properties`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`). Values are decimal text.
+Table properties: set by `frazil create --property key=value`, `frazil set`, `frz_table_options`, `frz_table_set_properties`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`), which a process that writes the table follows with its next commit. Values are decimal text.
 A name that begins with `frazil.` and is not here is refused; other names are kept as they are.
 
 """

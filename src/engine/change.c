@@ -65,6 +65,17 @@ uint64_t frz__change_oldest_name(struct table *t)
 
 /* ── its life ── */
 
+/* Of a row in V's files, on disk; 0 = there is none. */
+static double row_bytes(const struct view *v)
+{
+    uint64_t bytes = 0, rows = 0;
+    for (size_t i = 0; i < v->file_count; i++) {
+        bytes += (uint64_t)v->files[i]->file_size;
+        rows += v->files[i]->sst->rows;
+    }
+    return rows ? (double)bytes / (double)rows : 0;
+}
+
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
@@ -77,7 +88,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     c->file_rows_max = frz__change_file_rows(t);
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
         .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
-        .uuid_hash = frz__hash64(slice_str(t->uuid))};
+        .uuid_hash = frz__hash64(slice_str(t->uuid)), .row_bytes = row_bytes(base)};
     frz__mutex_unlock(&t->view_mu);
     frz__change_bound(&c->writer_options, frz__flow_shares(t->db->set.memory_bytes).jobs);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
@@ -151,10 +162,15 @@ void frz__change_drop_dead(struct change *c)
 
 /* ── data files ── */
 
+static bool is_full(const struct change *c)
+{
+    return frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_bytes_most(c->writer) >= CHANGE_FILE_BYTES_MAX || frz__sst_writer_rows(c->writer) >= c->file_rows_max;
+}
+
 int frz__change_room(struct change *c, frz_error *err)
 {
     char name[160];
-    if (c->writer && (frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_rows(c->writer) >= c->file_rows_max)) TRY(frz__change_end(c, err));
+    if (c->writer && is_full(c)) TRY(frz__change_end(c, err));
     if (c->writer) return FRZ_OK;
     TRY(frz__grow(c->t->jobs_a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
     struct output *o = &c->outputs[c->output_count];
@@ -176,6 +192,7 @@ int frz__change_end(struct change *c, frz_error *err)
     c->writer = NULL;
     c->bytes += (uint64_t)o->entry.file_size;
     c->rows += (uint64_t)o->entry.record_count;
+    if (o->entry.record_count > 0) c->writer_options.row_bytes = (double)o->entry.file_size / (double)o->entry.record_count; /* the next will be alike */
     return FRZ_OK;
 }
 

@@ -344,6 +344,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     if (rc == FRZ_OK && set.read_only) rc = frz__lease_open(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
+        if (rc < 0 && err && db->root && !strstr(err->message, db->root)) frz__err_context(err, "%s", db->root); /* paths are relative to it */
         if (db->pool) frz__sched_stop(db);
         free_db(db);
         return rc;

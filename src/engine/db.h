@@ -1,7 +1,7 @@
 /* db.h — the state that the verbs share: who may touch what, under which lock. No noun includes this.
  *
  * Locks, in the order in which they may be taken
- *   tables_mu   db: names, tables, pins; held across no reads and writes but a refresh's, of a database that nobody writes
+ *   tables_mu   db: names, tables, pins; held across no reads and writes, nor waits for a lock that is, but in a refresh, of a database that nobody writes: writers need it
  *   flush_mu    table: the flush lane; held across a whole flush, data-file writes included
  *   commit_mu   table: the pointer to the version; held across the small metadata writes of a commit
  *   log_mu      db: the writers' queue
@@ -146,6 +146,7 @@ struct table {
     struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
+    struct logged { uint8_t uuid[16]; int32_t schema_id; char *schema; } logged; /* const after open, of a table that can't be used: its last line in the log, of another writer; schema NULL = it has none */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table, */
     size_t reserve_ops;     /* place: and how many operations that has on it */
@@ -185,6 +186,7 @@ struct db {
     uint8_t log_uuid[16]; /* a refresh, under tables_mu, looks at the log again and writes these three; nobody else reads them in a read-only database */
     char log_uuid_text[37];
     uint64_t epoch;
+    uint64_t lock_epoch; /* const: what LOCK says; the log may have been beyond it */
     struct file *lock_file;
     void *fork_page; /* wiped in a forked child */
     _Atomic bool closing;
@@ -206,6 +208,7 @@ struct db {
     bool writing; /* log_mu: a leader is at work */
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
+    _Atomic int64_t log_time_us; /* the last moment of the log, as it was last read; 0 = it has none */
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;
@@ -290,7 +293,9 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
 bool frz__nobody_writes(struct fs *fs); /* no process has it open for writing, at this moment; false where that can't be told */
-bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
+/* Who has LOCK at this moment, wherever the warehouse is mounted; false: nobody, or it can't be told. A holder of a moment's age may not have written its name yet: then it is the one before. */
+struct lock_holder { uint64_t epoch; int64_t pid; };
+bool frz__lock_holder(struct fs *fs, struct lock_holder *out);
 /* ── archive.c: the log's archive ── */
 /* What the options say, or what is remembered. At open for writing. */
 FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
@@ -390,6 +395,7 @@ struct commit_request {
     struct ice_edit edit;
     const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
+    bool strict;                    /* the caller looked at more of the version than the snapshot, schema and format: another's commit is FRZ_CONFLICT whatever it changed */
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */

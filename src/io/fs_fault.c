@@ -374,7 +374,7 @@ static int x_is_locked(struct file *f, bool *out, frz_error *err)
     bool cuts;
     int rc = gate(x, LOOKS, &cuts, f->path, err);
     const struct memfs_file *by = file(f)->inode->locked_by;
-    *out = by && by != file(f);
+    *out = rc == FRZ_OK && by && by != file(f);
     return leave(x, rc, false, f->path, err);
 }
 

@@ -213,7 +213,7 @@ static int px_lock(struct file *f, bool *got, frz_error *err)
 
 static int px_is_locked(struct file *f, bool *out, frz_error *err)
 {
-    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* what an exclusive lock, and only that, is in the way of */
     if (fcntl(fd_of(f), F_OFD_GETLK, &l) < 0) return fail(err, errno, "look at the lock of", f->path);
     *out = l.l_type != F_UNLCK;
     return FRZ_OK;
@@ -360,7 +360,12 @@ static int px_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_err
     else if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) e = errno;
     if (dir >= 0) close(dir);
     if (e) return fail(err, e, "look at", path);
-    *out = (struct fs_stat){(uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000, S_ISDIR(st.st_mode)};
+    *out = (struct fs_stat){.bytes = (uint64_t)st.st_size,
+                            .mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
+                            .is_dir = S_ISDIR(st.st_mode),
+                            .names = (uint64_t)st.st_nlink,
+                            .device = (uint64_t)st.st_dev,
+                            .inode = (uint64_t)st.st_ino};
     return FRZ_OK;
 }
 

@@ -396,6 +396,101 @@ TEST(hazard_37, a_rollback_by_another_engine_brings_back_what_was_to_go)
     bed_clear();
 }
 
+/* v<N> with the first FROM of each pair replaced by its TO is the neighbour's v<N + 1>. */
+static void neighbour(int64_t n, const char *const (*pairs)[2], size_t count)
+{
+    char name[64];
+    struct buf text = BUF_INIT(NULL, 0);
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n);
+    OK(frz__fs_read_file(b.fs, name, 1 << 20, &text, &b.e), &b.e);
+    OK(buf_append_byte(&text, 0, &b.e), &b.e);
+    for (size_t i = 0; i < count; i++) {
+        struct buf out = BUF_INIT(NULL, 0);
+        char *at = strstr((char *)text.data, pairs[i][0]);
+        assert_non_null(at);
+        OK(frz__buf_printf(&out, &b.e, "%.*s%s%s%c", (int)(at - (char *)text.data), (char *)text.data, pairs[i][1], at + strlen(pairs[i][0]), 0), &b.e);
+        buf_clear(&text);
+        text = out;
+    }
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n + 1);
+    lay_bytes(name, text.data, text.len - 1);
+    buf_clear(&text);
+}
+static void branch_says(const char *v)
+{
+    frz_snapshot *s;
+    frz_row *row;
+    frz_value key = {.type = FRZ_LONG, .as.i64 = 1};
+    size_t len;
+    OK(frz_snapshot_open_ref(b.t, "b", &s, &b.e), &b.e);
+    OK(frz_row_new(b.t, &row, &b.e), &b.e);
+    OK(frz_get(b.t, s, &key, 1, row, &b.e), &b.e);
+    const char *got = frz_row_bytes(row, 1, &len);
+    assert_int_equal(len, strlen(v));
+    assert_memory_equal(got, v, len);
+    frz_row_free(row);
+    frz_snapshot_close(s);
+}
+
+/* Main stays as it is, and the branch goes on: its new snapshot has files that main let go, by a sequence number beyond theirs. */
+TEST(hazard_37, a_branch_that_another_engine_writes_keeps_what_main_let_go)
+{
+    char path[256], list[300], ref[64], from[64], to[128], added[700];
+    struct buf bytes = BUF_INIT(NULL, 0);
+    struct version *v;
+    bed_init("0", "3", 2);
+    OK(frz_table_set_property(b.t, "history.expire.max-snapshot-age-ms", "1", &b.e), &b.e);
+    OK(frz_table_set_property(b.t, "history.expire.min-snapshots-to-keep", "3", &b.e), &b.e);
+    rows_of(20000, "first"); /* too large to be absorbed by a few rows */
+    RC(frz_table_files(b.t, NULL, keep_path, path, &b.e), 1, &b.e);
+    v = frz__version_acquire(b.t->t);
+    const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
+    long long old = s->id, theirs = old == 1 ? 2 : old - 1;
+    slice prefix = slice_str("file:///mem/");
+    assert_true(slice_has_prefix(s->manifest_list, prefix));
+    snprintf(list, sizeof list, "%.*s", (int)(s->manifest_list.len - prefix.len), (const char *)s->manifest_list.data + prefix.len);
+    OK(frz__fs_read_file(b.fs, list, 1 << 20, &bytes, &b.e), &b.e);
+    snprintf(ref, sizeof ref, "\"b\":{\"snapshot-id\":%lld,", old);
+    snprintf(to, sizeof to, "\"refs\":{%s\"type\":\"branch\"},", ref);
+    neighbour(v->number, (const char *const[][2]){{"\"refs\":{", to}}, 1);
+    frz__version_release(v);
+    rows_of(20000, "second"); /* finds the branch. PATH is masked as a whole and goes: pending, retained by the first snapshot */
+    v = frz__version_acquire(b.t->t);
+    assert_non_null(frz__ice_ref(v->meta, slice_str("b")));
+    lay_bytes("main/t/metadata/snap-theirs.avro", bytes.data, bytes.len);
+    buf_clear(&bytes);
+    long long seq = v->meta->last_sequence_number;
+    snprintf(from, sizeof from, "\"last-sequence-number\":%lld", seq);
+    snprintf(to, sizeof to, "\"last-sequence-number\":%lld", seq + 1);
+    snprintf(added, sizeof added, "\"snapshots\":[{\"snapshot-id\":%lld,\"parent-snapshot-id\":%lld,\"sequence-number\":%lld,\"timestamp-ms\":%lld,\"summary\":{\"operation\":\"append\"},\"schema-id\":0,"
+                                  "\"manifest-list\":\"file:///mem/main/t/metadata/snap-theirs.avro\"},",
+             theirs, old, seq + 1, (long long)v->meta->last_updated_ms);
+    char moved[64];
+    snprintf(moved, sizeof moved, "\"b\":{\"snapshot-id\":%lld,", theirs);
+    neighbour(v->number, (const char *const[][2]){{from, to}, {"\"snapshots\":[", added}, {ref, moved}}, 3);
+    frz__version_release(v);
+    for (int64_t i = 0; i < 8; i++) { /* the first finds their version; then the first snapshot expires: the branch's new one alone has PATH */
+        OK(table_put(b.t, 2000 + i, "more", &b.e), &b.e);
+        OK(frz_table_flush(b.t, &b.e), &b.e);
+        expire();
+    }
+    v = frz__version_acquire(b.t->t);
+    assert_null(frz__ice_snapshot(v->meta, old));
+    assert_non_null(frz__ice_snapshot(v->meta, theirs));
+    frz__version_release(v);
+    assert_true(there(path));
+    branch_says("first");
+    table_has(b.t, 1, "second");
+    close_db();
+    open_db(false);
+    assert_true(there(path));
+    branch_says("first");
+    frz_verify_report rep = {.struct_size = sizeof rep};
+    OK(frz_verify(b.db, NULL, NULL, NULL, &rep, &b.e), &b.e);
+    assert_int_equal(rep.findings, 0);
+    bed_clear();
+}
+
 static struct fs_ops counting;
 static int (*real_open)(struct fs *, const char *, enum fs_open_mode, struct file **, frz_error *);
 static size_t lists_read;
