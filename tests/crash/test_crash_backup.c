@@ -407,6 +407,7 @@ static bool archive_survives(enum sync_site site)
     assert_true(frz__wal_archive_due(w));
     OK(frz__wal_archive(w, true, &e), &e);
     OK(frz__wal_release(w, segment, &e), &e);
+    OK(frz__wal_recycle(w, &e), &e);
     OK(frz__wal_close(w, &e), &e);
     OK(frz__fs_fault_reboot(archive, 0, &after, &e), &e);
     const struct wal_visitor v = {.ctx = &ops, .group = count_ops};

@@ -252,7 +252,8 @@ TEST(wal, takes_a_record_of_64_MiB)
     OK(append(w, &book, 10, &e), &e);
     assert_int_equal(frz__wal_segment(w), 3); /* it has its own segment */
     OK(frz__wal_sync(w, &e), &e);
-    OK(frz__wal_release(w, 3, &e), &e); /* and is no spare later */
+    OK(frz__wal_release(w, 3, &e), &e);
+    OK(frz__wal_recycle(w, &e), &e); /* and is no spare later */
     struct wal_stats st;
     frz__wal_stats(w, &st);
     assert_int_equal(st.segments, 1);
@@ -519,6 +520,7 @@ TEST(wal, a_recycled_segment_never_replays_its_former_life)
         if (i % 20 == 19) {
             OK(frz__wal_sync(w, &e), &e);
             OK(frz__wal_release(w, frz__wal_segment(w), &e), &e);
+            OK(frz__wal_recycle(w, &e), &e);
             OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
             assert_int_equal(rep.segments, 1);
             assert_int_equal(rep.seq_last, book.seq_next - 1);
@@ -567,7 +569,7 @@ static size_t scenario(struct fs *fs, const allocator *a, bool refuse, frz_error
             book.seq_next = g->base;
         }
         acked += g->acked;
-        if (i == 20 && frz__wal_release(w, frz__wal_segment(w), e) < 0) {}
+        if (i == 20 && (frz__wal_release(w, frz__wal_segment(w), e) < 0 || frz__wal_recycle(w, e) < 0)) {}
         if (i == 20)
             for (size_t k = 0; k < book.count; k++) book.g[k].acked = false; /* published: may be gone */
         if (i == 12 && (refuse || !g->failed) && frz__wal_append_drop(w, 5, 0, e) < 0) {} /* it would write again what is only refused by being assigned again */
@@ -755,7 +757,7 @@ TEST(wal, under_interval_a_power_cut_at_any_call_leaves_a_prefix_with_all_that_w
                 if (i % 17 == 16 && frz__wal_sync(w, &e) == FRZ_OK)
                     for (size_t k = released; k < book.count; k++) book.g[k].acked = true;
                 if (i == 35 || i == 52) {
-                    if (frz__wal_release(w, frz__wal_segment(w) - 1, &e) < 0) {}
+                    if (frz__wal_release(w, frz__wal_segment(w) - 1, &e) < 0 || frz__wal_recycle(w, &e) < 0) {}
                     released = book.count; /* with their segments, perhaps */
                     for (size_t k = 0; k < released; k++) book.g[k].acked = false;
                 }
@@ -789,6 +791,7 @@ static void *race_sync(void *arg)
         race.syncs++;
         frz__wal_set_low_water(race.w, 1, race.syncs);
         if (race.syncs % 8 == 0 && frz__wal_release(race.w, frz__wal_segment(race.w) - 1, &e) < 0) abort();
+        if (race.syncs % 8 == 0 && frz__wal_recycle(race.w, &e) < 0) abort();
     }
     return NULL;
 }
