@@ -127,12 +127,20 @@ static void take_health(const struct json *v, frz_health *h)
     copy_text(h->message, sizeof h->message, frz__json_get(v, "message"));
 }
 
+/* What this look at the disk has found, unless the writer knows worse: of files that were damaged under it, it may know nothing yet. */
+static void take_worse(const struct json *v, frz_health *h)
+{
+    frz_health live;
+    take_health(v, &live);
+    if (live.severity >= h->severity) *h = live;
+}
+
 static void lay_over(const struct json *live, struct doctor_facts *f, struct doctor_table *tables)
 {
     const struct json *list = frz__json_get(live, "tables");
     f->live = true;
     frz__stats_from_json(frz__json_get(live, "stats"), &f->s);
-    take_health(frz__json_get(live, "health"), &f->h);
+    take_worse(frz__json_get(live, "health"), &f->h);
     f->durability = (int)frz__json_int(frz__json_get(live, "durability"));
     f->memory_bytes = (uint64_t)frz__json_int(frz__json_get(live, "memory_bytes"));
     f->compaction_bytes_per_second = (uint64_t)frz__json_int(frz__json_get(live, "compaction_bytes_per_second"));
@@ -142,7 +150,7 @@ static void lay_over(const struct json *live, struct doctor_facts *f, struct doc
         for (size_t k = 0; k < f->table_count; k++) {
             if (!slice_eq(frz__json_str(frz__json_get(t, "name")), slice_str(tables[k].name))) continue;
             frz__stats_from_json(frz__json_get(t, "stats"), &tables[k].s);
-            take_health(frz__json_get(t, "health"), &tables[k].h);
+            take_worse(frz__json_get(t, "health"), &tables[k].h);
         }
     }
 }

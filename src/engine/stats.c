@@ -43,15 +43,16 @@ static uint64_t live_bytes(const struct vfile *f)
 /* What is in memory and in files now. */
 static void add_view(struct table *t, frz_stats *s)
 {
-    uint64_t seq, now = (uint64_t)frz__clock_mono_ns(), lag = 0;
+    uint64_t seq;
+    int64_t now = frz__clock_mono_ns(), lag = 0;
     struct view *v = frz__view_latest(t, &seq);
     for (size_t i = 0; i < v->mem_count; i++) {
         if (!mem_versions(v->mems[i])) continue;
-        uint64_t since = (uint64_t)atomic_load(&v->mems[i]->since_ns);
+        int64_t since = atomic_load(&v->mems[i]->since_ns);
         s->memtable_bytes += mem_bytes(v->mems[i]);
         if (since && now > since && now - since > lag) lag = now - since;
     }
-    if (lag / 1000 > s->publish_lag_us) s->publish_lag_us = lag / 1000;
+    s->publish_lag_us = max64(s->publish_lag_us, (uint64_t)lag / 1000);
     s->memtables_immutable += v->mem_count ? v->mem_count - 1 : 0;
     s->data_files += v->file_count;
     for (size_t i = 0; i < v->file_count; i++) {
@@ -167,14 +168,27 @@ static void derive(struct gathered *g, bool whole)
     s->cache_hit_ratio = ratio(s->cache_hits, s->cache_hits + s->cache_misses);
 }
 
+/* Counted; the list is by name, and may change between two calls. LAST's count is given back. */
+static struct table *next_table(struct db *db, struct table *last)
+{
+    struct table *next = NULL;
+    frz__mutex_lock(&db->tables_mu);
+    for (size_t i = 0; i < db->table_count && !next; i++)
+        if (!last || strcmp(db->tables[i]->name, last->name) > 0) next = frz__table_acquire(db->tables[i]);
+    frz__mutex_unlock(&db->tables_mu);
+    frz__table_release(last);
+    return next;
+}
+
 void frz__stats(struct db *db, struct table *only, frz_stats *out)
 {
     struct gathered g = {.s.struct_size = sizeof g.s};
     add_db(db, &g.s);
     frz__mutex_lock(&db->tables_mu);
     add_pins_locked(db, &g.s);
-    for (size_t i = 0; !only && i < db->table_count; i++) add_table(db->tables[i], &g);
     frz__mutex_unlock(&db->tables_mu);
+    /* With no lock held: a table's version may be in a commit, and writers, who need the list, don't wait for that. */
+    for (struct table *t = only ? NULL : next_table(db, NULL); t; t = next_table(db, t)) add_table(t, &g);
     if (only) add_table(only, &g);
     derive(&g, !only);
     frz__sized_give(out, &g.s, sizeof g.s);

@@ -231,21 +231,12 @@ int frz__write_sync(struct db *db, frz_error *err)
     return rc;
 }
 
-/* A line of the dictionary, as each segment has it anyway, and a sync: what is in doubt is written again with it. */
-static int probe_leading(struct db *db, struct table *t, frz_error *err)
+/* The dictionary, as each segment has it anyway, and a sync: what is in doubt is written again with it. The log has the lines itself: a
+ * table's version may be in a commit, and all writers would wait for that. */
+static int probe_leading(struct db *db, frz_error *err)
 {
-    uint64_t at = atomic_load(&db->seq_visible), seq = 0;
-    if (t) {
-        struct wal_table line;
-        struct version *v = frz__version_acquire(t);
-        struct view *view = frz__view_latest(t, &seq);
-        uint64_t published = view->flushed_seq + 1;
-        frz__table_wal_line(t, v, published > t->low_water ? published : t->low_water, &line);
-        int rc = frz__wal_add_table(db->wal, &line, err);
-        frz__view_release(view);
-        frz__version_release(v);
-        TRY(rc);
-    }
+    uint64_t at = atomic_load(&db->seq_visible);
+    TRY(frz__wal_tell_tables(db->wal, err));
     TRY(frz__wal_sync(db->wal, err));
     atomic_store(&db->seq_synced, at);
     return FRZ_OK;
@@ -254,16 +245,10 @@ static int probe_leading(struct db *db, struct table *t, frz_error *err)
 int frz__log_probe(struct db *db, frz_error *err)
 {
     struct writer w;
-    struct table *t = NULL;
     frz_error own = {0};
-    frz__mutex_lock(&db->tables_mu);
-    for (size_t i = 0; i < db->table_count && !t; i++)
-        if (!table_is_broken(db->tables[i]) && !atomic_load(&db->tables[i]->dropped)) t = frz__table_acquire(db->tables[i]);
-    frz__mutex_unlock(&db->tables_mu);
     lead_alone(db, &w);
-    int rc = t && t->drop_logged ? FRZ_OK : probe_leading(db, t, &own); /* no line may follow a drop */
+    int rc = probe_leading(db, &own);
     leave_alone(db, &w);
-    if (t) frz__table_release(t);
     if (rc < 0) {
         log_failed(db, &own);
         if (err) *err = own;
@@ -274,11 +259,22 @@ int frz__log_probe(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
+/* The dictionary of this writer lacks a table that can't be used: without a line the drop would be of nobody, and its rows taken for those of a table that got lost. */
+static int line_of_broken(struct db *db, struct table *t, frz_error *err)
+{
+    if (!t->logged.schema) return FRZ_OK; /* it is usable, or the log has no rows of it */
+    struct wal_table line = {.table_no = t->table_no, .name = slice_str(t->name), .schema_id = t->logged.schema_id, .schema_json = slice_str(t->logged.schema), .low_water = 1};
+    memcpy(line.uuid, t->logged.uuid, sizeof line.uuid);
+    return frz__wal_add_table_at(db->wal, &line, archive_time(db), err);
+}
+
 int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
+    int rc = FRZ_OK;
     lead_alone(db, &w);
-    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, archive_time(db), err);
+    if (!t->drop_logged) rc = line_of_broken(db, t, err);
+    if (rc >= 0 && !t->drop_logged) rc = frz__wal_append_drop(db->wal, t->table_no, archive_time(db), err);
     if (rc >= 0) {
         t->drop_logged = true;
         rc = frz__wal_sync(db->wal, err);
@@ -333,7 +329,7 @@ void frz__log_release(struct db *db)
     if (rc < 0) {
         frz__log(&db->log, FRZ_LOG_WARN, "the log's old segments stay: %s", err.message);
         (void)frz__health_fail(db, NULL, HEALTH_RECYCLE, &err);
-    } else frz__health_ok(db, NULL, HEALTH_RECYCLE);
+    } else if (rc == FRZ_OK) frz__health_ok(db, NULL, HEALTH_RECYCLE); /* FRZ_DONE: who is at it will say */
     if (db->archive) frz__archive_tell_gap(db);
 }
 

@@ -96,6 +96,8 @@ FRZ_NODISCARD int frz__wal_append_drop(struct wal *w, uint64_t table_no, int64_t
 FRZ_NODISCARD int frz__wal_add_table(struct wal *w, const struct wal_table *t, frz_error *err);
 /* The same, at TIME_US: a restore to a moment before it has the table as it was. */
 FRZ_NODISCARD int frz__wal_add_table_at(struct wal *w, const struct wal_table *t, int64_t time_us, frz_error *err);
+/* The lines of all tables again, as they are. */
+FRZ_NODISCARD int frz__wal_tell_tables(struct wal *w, frz_error *err);
 /* All that was appended before the call is on stable storage when it returns 0. A no-op, not counted, if it is already.
  * < 0: the segment is given up (2); what was not synced before is in doubt. The next append or sync writes the records in doubt again, into a new segment: none that was appended is lost by it. But what the
  * caller will not acknowledge it must refuse. */
@@ -107,7 +109,8 @@ FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *e
 void frz__wal_set_low_water(struct wal *w, uint64_t table_no, uint64_t low_water);
 /* Segments older than OLDEST_NEEDED may go: the dictionary is written again first, where only they know what was published. By who appends. */
 FRZ_NODISCARD int frz__wal_release(struct wal *w, uint64_t oldest_needed, frz_error *err);
-/* Those that may are recycled or deleted, which takes the time of as many renames and unlinks: beside appends, from any thread. */
+/* Those that may are recycled or deleted, which takes the time of as many renames and unlinks: beside appends, from any thread.
+ * FRZ_DONE: another thread is at it, and takes what was released meanwhile, too. */
 FRZ_NODISCARD int frz__wal_recycle(struct wal *w, frz_error *err);
 /* Closed segments that the archive does not have go there; ALL: the one being written too: nothing is appended any more. */
 FRZ_NODISCARD int frz__wal_archive(struct wal *w, bool all, frz_error *err);

@@ -284,7 +284,7 @@ int frz__wal_recycle(struct wal *w, frz_error *err)
     bool other = w->recycling;
     w->recycling = true;
     frz__mutex_unlock(&w->mu);
-    if (other) return FRZ_OK;
+    if (other) return FRZ_DONE;
     for (;;) {
         struct wal_segment *s = NULL;
         bool spare = false, wanted;

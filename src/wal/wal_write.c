@@ -348,6 +348,14 @@ done:
     return rc;
 }
 
+int frz__wal_tell_tables(struct wal *w, frz_error *err)
+{
+    frz__mutex_lock(&w->mu);
+    w->lines_stale = true;
+    frz__mutex_unlock(&w->mu);
+    return frz__wal_renew_lines(w, err);
+}
+
 /* ── sync ── */
 
 void frz__wal_update_durable_locked(struct wal *w)

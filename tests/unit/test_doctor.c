@@ -271,6 +271,24 @@ TEST(doctor, gathers_from_a_database_and_from_a_writers_report)
     FAILS(frz_db_doctor(db, "{", 1, hear, &h, &e), FRZ_INVALID, &e);
     FAILS(frz_db_doctor(db, NULL, 0, NULL, &h, &e), FRZ_INVALID, &e);
     OK(frz_db_close(db, &e), &e);
+    for (int v = 1; v < 10; v++) { /* a writer knows nothing yet of files that were damaged under it */
+        char path[64];
+        struct file *f;
+        snprintf(path, sizeof path, "main/t/metadata/v%d.metadata.json", v);
+        int rc = frz__fs_open(fs, path, FS_OPEN_WRITE, &f, &e);
+        if (rc == FRZ_NOT_FOUND) continue;
+        OK(rc, &e);
+        OK(frz__file_truncate(f, 1, &e), &e);
+        OK(frz__file_close(f, &e), &e);
+    }
+    static const char fine[] = "{\"health\":{\"severity\":0},\"tables\":[{\"name\":\"main.t\",\"stats\":{},\"health\":{\"severity\":0}}]}";
+    OK(frz__test_db_open(fs, &o, &db, &e), &e);
+    h = (struct heard){0};
+    OK(frz_db_doctor(db, fine, sizeof fine - 1, hear, &h, &e), &e);
+    assert_int_equal(h.count, 1);
+    assert_string_equal(h.table, "main.t");
+    assert_int_equal(h.severity, FRZ_FINDING_ERROR);
+    OK(frz_db_close(db, &e), &e);
     frz__fs_free(fs);
 }
 

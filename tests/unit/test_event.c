@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/handle.h"
 #include "engine/compact.h"
@@ -312,4 +313,40 @@ TEST(event, a_reader_is_told_of_a_broken_table)
     assert_string_equal(s.table[FRZ_EVENT_TABLE_BROKEN], "main.t");
     assert_true(s.last_of[FRZ_EVENT_TABLE_BROKEN].status < 0 && s.message[FRZ_EVENT_TABLE_BROKEN][0]);
     rig_clear(&r);
+}
+
+/* ── close ── */
+
+struct busy { struct rig *r; _Atomic bool inside, closing; _Atomic uint64_t rounds, wrong; bool flushes; };
+/* Uses the database for as long as it may, from the first flush on. */
+static void be_busy(void *ctx, const frz_event *e)
+{
+    struct busy *b = (struct busy *)ctx;
+    if (e->kind != FRZ_EVENT_FLUSH_END || atomic_exchange(&b->inside, true)) return;
+    for (int after = 0; after < 50; after += atomic_load(&b->closing)) { /* and on while it is being closed */
+        frz_error err;
+        frz_blob *text = NULL;
+        int rc = b->flushes ? table_put(b->r->t, 1 + (int64_t)(atomic_load(&b->rounds) % 100), "v", &err) : frz_db_report(b->r->db, &text, &err);
+        if (rc == FRZ_OK && b->flushes) rc = frz_table_flush(b->r->t, &err);
+        if (text) frz_blob_free(text);
+        if (rc != FRZ_OK) atomic_fetch_add(&b->wrong, 1);
+        atomic_fetch_add(&b->rounds, 1);
+        usleep(1000);
+    }
+}
+
+TEST(event, close_waits_for_the_callback_that_uses_the_database)
+{
+    for (int flushes = 0; flushes < 2; flushes++) {
+        struct rig r;
+        struct busy b = {.r = &r, .flushes = flushes};
+        rig_init(&r, be_busy, &b);
+        put(r.t, 1000);
+        OK(frz_table_flush(r.t, &r.e), &r.e);
+        while (atomic_load(&b.rounds) < 3) usleep(1000);
+        atomic_store(&b.closing, true);
+        rig_clear(&r);
+        assert_true(atomic_load(&b.rounds) >= 50);
+        assert_int_equal(atomic_load(&b.wrong), 0);
+    }
 }

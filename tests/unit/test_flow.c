@@ -352,6 +352,51 @@ static void *write_on(void *arg)
     return NULL;
 }
 
+TEST(budget, a_reader_that_refreshes_for_ever_takes_no_more_memory)
+{
+    struct rig r, reader = {0};
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.log_segment_bytes = 131072;
+    rig_init(&r, &o);
+    for (int64_t id = 0; id < 20; id++) OK(put(&r, id, 100, NULL), &r.e);
+    OK(frz_table_flush(r.t, &r.e), &r.e);
+    o.read_only = true;
+    OK(frz_db_open(r.dir, &o, &reader.db, &r.e), &r.e);
+    OK(frz_table_open(reader.db, "t", &reader.t, &r.e), &r.e);
+    uint64_t early = 0;
+    for (int i = 0; i < 1000; i++) {
+        OK(frz_db_refresh(reader.db, &r.e), &r.e);
+        if (i == 10) early = stats(&reader).memory_metadata;
+    }
+    assert_true(early > 0);
+    assert_true(stats(&reader).memory_metadata <= early);
+    OK(frz_row_new(reader.t, &reader.row, &r.e), &r.e);
+    frz_value key = {.type = FRZ_LONG, .as.i64 = 7};
+    OK(frz_get(reader.t, NULL, &key, 1, reader.row, &r.e), &r.e);
+    frz_row_free(reader.row);
+    OK(frz_db_close(reader.db, &r.e), &r.e);
+    rig_clear(&r);
+}
+
+TEST(flow, publishes_that_cost_stretched_go_back_to_their_interval_when_that_is_turned_off)
+{
+    struct rig r;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    rig_init(&r, &o);
+    const char *const settings[][2] = {{"frazil.publish-cost-percent", "0"}, {"frazil.publish-interval-ms", "700"}};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(settings); i++) {
+        OK(frz_table_set_property(r.t, "frazil.publish-cost-percent", "10", &r.e), &r.e);
+        OK(frz_table_set_property(r.t, "frazil.publish-interval-ms", "500", &r.e), &r.e);
+        frz__flow_published(r.t->t, 1000, 0);
+        assert_int_equal(stats(&r).publish_interval_us, 500000);
+        frz__flow_published(r.t->t, 1000, (uint64_t)1 << 30);
+        assert_true(stats(&r).publish_interval_us > 500000);
+        OK(frz_table_set_property(r.t, settings[i][0], settings[i][1], &r.e), &r.e);
+        assert_int_equal(stats(&r).publish_interval_us, i ? 700000 : 500000);
+    }
+    rig_clear(&r);
+}
+
 TEST(flow, a_stop_says_why_ends_with_the_flush_and_whoever_may_not_wait_is_told)
 {
     struct rig r;

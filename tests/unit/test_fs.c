@@ -445,12 +445,20 @@ static void locks(struct fs *fs)
     assert_true(got);
     OK(frz__file_lock(g, &got, &e), &e);
     assert_false(got);
+    OK(frz__file_is_locked(r, &got, &e), &e);
+    assert_true(got);
+    OK(frz__file_is_locked(f, &got, &e), &e); /* by another handle */
+    assert_false(got);
     OK(frz__file_close(r, &e), &e); /* closing another handle of the file gives nothing up, as POSIX locks would */
     OK(frz__file_lock(g, &got, &e), &e);
     assert_false(got);
     OK(frz__file_close(f, &e), &e);
-    OK(frz__file_lock(g, &got, &e), &e);
+    OK(frz__fs_open(fs, "LOCK", FS_OPEN_READ, &r, &e), &e);
+    OK(frz__file_is_locked(r, &got, &e), &e);
+    assert_false(got);
+    OK(frz__file_lock(g, &got, &e), &e); /* a look takes nothing */
     assert_true(got);
+    OK(frz__file_close(r, &e), &e);
     OK(frz__file_close(g, &e), &e);
 }
 TEST(fs, hazard_21_a_lock_holds_against_other_handles_of_this_process_and_survives_their_close) { on_each(locks); }

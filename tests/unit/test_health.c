@@ -516,6 +516,77 @@ TEST(health, a_compaction_that_meets_corruption_degrades_and_changes_nothing)
     rig_clear(&r);
 }
 
+/* ── what failed has nothing left to do ── */
+
+TEST(health, a_flush_in_doubt_that_a_change_of_a_property_finds_published_is_no_failure)
+{
+    struct rig r;
+    rig_init(&r, 1 << 20, 2);
+    if (!frz__test_failpoint("commit.after_link", "error:1:1")) { /* not compiled in */
+        rig_clear(&r);
+        return;
+    }
+    OK(table_put(r.t, 1, "one", &r.e), &r.e);
+    FAILS(frz_table_flush(r.t, &r.e), FRZ_IO, &r.e);
+    (void)frz__test_failpoint("commit.after_link", "off");
+    assert_string_equal(health(&r, r.t).part, "flush");
+    OK(frz_table_set_property(r.t, "owner", "somebody", &r.e), &r.e);
+    SOON(health(&r, NULL).severity == FRZ_HEALTH_OK);
+    table_has(r.t, 1, "one");
+    rig_clear(&r);
+}
+
+#define DEAD_ROWS 3000
+static void delete_rows(struct rig *r, int64_t from, int64_t to)
+{
+    for (int64_t id = from; id < to; id++) {
+        const frz_value key = {.type = FRZ_LONG, .as.i64 = id};
+        OK(frz_delete(r->t, &key, 1, NULL, &r->e), &r->e);
+    }
+    OK(frz_table_flush(r->t, &r->e), &r->e);
+}
+/* A file with so many dead rows that it is to be rewritten, which fails. */
+static bool a_failed_compaction(struct rig *r)
+{
+    rig_init(r, 4 << 20, 2);
+    OK(frz_db_close(r->db, &r->e), &r->e);
+    r->db = NULL;
+    r->o.no_compaction = false;
+    OK(frz__test_db_open(r->fs, &r->o, &r->db, &r->e), &r->e);
+    OK(frz_table_open(r->db, "t", &r->t, &r->e), &r->e);
+    if (!frz__test_failpoint("compact.begin", "error")) return false; /* not compiled in */
+    for (int64_t id = 0; id < DEAD_ROWS; id++) OK(table_put(r->t, id, "a value", &r->e), &r->e);
+    OK(frz_table_flush(r->t, &r->e), &r->e);
+    delete_rows(r, 0, DEAD_ROWS / 2);
+    SOON(health(r, NULL).severity != FRZ_HEALTH_OK);
+    assert_string_equal(health(r, r->t).part, "compaction");
+    return true;
+}
+
+TEST(health, a_failed_compaction_of_rows_that_were_all_deleted_is_no_failure)
+{
+    struct rig r;
+    if (a_failed_compaction(&r)) {
+        delete_rows(&r, DEAD_ROWS / 2, DEAD_ROWS);
+        SOON(health(&r, NULL).severity == FRZ_HEALTH_OK); /* the fail point stays: nothing is tried */
+        table_has(r.t, DEAD_ROWS - 1, NULL);
+        (void)frz__test_failpoint("compact.begin", "off");
+    }
+    rig_clear(&r);
+}
+
+TEST(health, a_failed_compaction_of_a_table_that_shall_not_be_compacted_any_more_is_no_failure)
+{
+    struct rig r;
+    if (a_failed_compaction(&r)) {
+        OK(frz_table_set_property(r.t, "frazil.compaction-enabled", "0", &r.e), &r.e);
+        SOON(health(&r, NULL).severity == FRZ_HEALTH_OK); /* nor here */
+        table_has(r.t, DEAD_ROWS - 1, "a value");
+        (void)frz__test_failpoint("compact.begin", "off");
+    }
+    rig_clear(&r);
+}
+
 TEST(health, a_table_that_cannot_be_read_is_unusable_and_the_others_are_well)
 {
     struct rig r;

@@ -2,6 +2,7 @@
  * Method  each is put, read by get and by scan, before and after a flush, and after opening again. */
 #include "hostile_kit.h"
 
+#include "api/handle.h"
 #include "types/keyenc.h"
 #include "types/row.h"
 
@@ -227,4 +228,66 @@ TEST(hostile_sizes, a_thousand_columns_and_the_limit_beyond)
     name[COLUMN_NAME_BYTES_MAX] = 0;
     OK(frz_schema_add(s, &c, &e), &e);
     frz_schema_free(s);
+}
+
+/* ── structs of other versions ── */
+
+static int open_with(void *block, frz_error *e)
+{
+    frz_db *db = NULL;
+    struct fs *fs = NULL;
+    OK(frz__fs_mem_new(NULL, &fs, e), e);
+    int rc = frz__test_db_open(fs, (const frz_db_options *)block, &db, e);
+    if (rc == FRZ_OK) OK(frz_db_close(db, e), e);
+    frz__fs_free(fs);
+    return rc;
+}
+
+/* FROM's first bytes, in a block that ends behind them: a read beyond is the address sanitizer's. */
+static void *cut_off(const void *from, size_t bytes)
+{
+    uint32_t size = (uint32_t)bytes;
+    void *block = malloc(bytes);
+    assert_non_null(block);
+    memcpy(block, from, bytes);
+    memcpy(block, &size, sizeof size);
+    return block;
+}
+
+TEST(hostile_sizes, options_that_end_anywhere_even_inside_a_field_are_read_to_their_end_and_no_further)
+{
+    struct host h;
+    frz_error e;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_scan_options so = FRZ_SCAN_OPTIONS_INIT;
+    o.create = true;
+    const size_t behind_create = offsetof(frz_db_options, create) + sizeof o.create;
+    for (size_t bytes = behind_create; bytes <= sizeof o; bytes++) {
+        void *block = cut_off(&o, bytes);
+        OK(open_with(block, &e), &e);
+        free(block);
+    }
+    h_open(&h, "hs-cut", "id long, v string?", "id");
+    OK(frz_row_set_long(h.r, 0, 1, &h.e), &h.e);
+    OK(frz_put(h.t, h.r, NULL, &h.e), &h.e);
+    for (size_t bytes = sizeof so.struct_size; bytes <= sizeof so; bytes++) {
+        frz_scan_options *block = (frz_scan_options *)cut_off(&so, bytes);
+        frz_cursor *c = NULL;
+        const frz_row *row;
+        struct ArrowArrayStream stream = {0};
+        struct ArrowArray array = {0};
+        uint64_t n = 0;
+        OK(frz_scan(h.t, block, &c, &h.e), &h.e);
+        OK(frz_cursor_next(c, &row, &h.e), &h.e);
+        frz_cursor_close(c);
+        OK(frz_count(h.t, block, &n, &h.e), &h.e);
+        assert_int_equal(n, 1);
+        OK(frz_scan_arrow(h.t, block, &stream, &h.e), &h.e);
+        assert_int_equal(stream.get_next(&stream, &array), 0);
+        assert_int_equal(array.length, 1);
+        array.release(&array);
+        stream.release(&stream);
+        free(block);
+    }
+    h_close(&h);
 }

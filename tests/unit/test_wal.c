@@ -107,6 +107,13 @@ static int append(struct wal *w, struct book *b, uint32_t bytes, frz_error *e)
     b->seq_next += g->ops;
     return rc;
 }
+static int release(struct wal *w, uint64_t oldest, frz_error *e)
+{
+    TRY(frz__wal_release(w, oldest, e));
+    int rc = frz__wal_recycle(w, e);
+    assert_true(rc <= 0); /* nobody is at it beside */
+    return rc;
+}
 static void ack_all(struct book *b)
 {
     for (size_t i = 0; i < b->count; i++) b->g[i].acked = !b->g[i].failed;
@@ -252,8 +259,7 @@ TEST(wal, takes_a_record_of_64_MiB)
     OK(append(w, &book, 10, &e), &e);
     assert_int_equal(frz__wal_segment(w), 3); /* it has its own segment */
     OK(frz__wal_sync(w, &e), &e);
-    OK(frz__wal_release(w, 3, &e), &e);
-    OK(frz__wal_recycle(w, &e), &e); /* and is no spare later */
+    OK(release(w, 3, &e), &e); /* and is no spare later */
     struct wal_stats st;
     frz__wal_stats(w, &st);
     assert_int_equal(st.segments, 1);
@@ -304,6 +310,61 @@ TEST(wal, begins_each_segment_with_the_dictionary_and_its_low_waters)
     OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
     assert_int_equal(s.tables, 1 + 2 + 2 + 1);
     assert_int_equal(s.last_table, 2);
+    OK(frz__wal_close(w, &e), &e);
+    frz__fs_free(fs);
+}
+
+TEST(wal, what_is_released_stays_until_it_is_recycled_and_what_is_not_stays_beyond)
+{
+    frz_error e;
+    struct fs *fs = NULL;
+    struct wal *w = NULL;
+    struct wal_report rep = {0};
+    struct wal_stats st;
+    OK(frz__fs_mem_new(NULL, &fs, &e), &e);
+    book_new();
+    OK(open_log(fs, NULL, &rep, 1, 0, 1, &w, &e), &e);
+    for (int i = 0; i < 4; i++) OK(append(w, &book, 60000, &e), &e);
+    OK(frz__wal_sync(w, &e), &e);
+    OK(frz__wal_recycle(w, &e), &e); /* nothing was released */
+    frz__wal_stats(w, &st);
+    assert_int_equal(st.segments, 4);
+    OK(frz__wal_release(w, 3, &e), &e);
+    OK(frz__wal_release(w, 2, &e), &e); /* never back */
+    frz__wal_stats(w, &st);
+    assert_int_equal(st.segments, 4);
+    OK(frz__wal_recycle(w, &e), &e);
+    frz__wal_stats(w, &st);
+    assert_int_equal(st.segments, 2);
+    OK(frz__wal_release(w, UINT64_MAX, &e), &e);
+    OK(frz__wal_recycle(w, &e), &e); /* the one that is written stays */
+    frz__wal_stats(w, &st);
+    assert_int_equal(st.segments, 1);
+    OK(append(w, &book, 10, &e), &e);
+    OK(frz__wal_close(w, &e), &e);
+    frz__fs_free(fs);
+}
+
+TEST(wal, lines_that_could_not_be_written_are_there_before_older_segments_go)
+{
+    frz_error e;
+    struct fs *fs = NULL;
+    struct wal *w = NULL;
+    struct wal_report rep = {0};
+    struct seen s;
+    OK(frz__fs_fault_new(NULL, 1, &fs, &e), &e);
+    book_new();
+    OK(open_log(fs, NULL, &rep, 1, 0, 1, &w, &e), &e);
+    OK(append(w, &book, 60000, &e), &e);
+    OK(append(w, &book, 30000, &e), &e);
+    OK(frz__wal_sync(w, &e), &e);
+    frz__wal_set_low_water(w, 1, 40);
+    frz__fs_fault_plan(fs, &(struct fs_fault_plan){.fail_call = 1});
+    FAILS(release(w, frz__wal_segment(w), &e), FRZ_IO, &e);
+    frz__fs_fault_plan(fs, &(struct fs_fault_plan){0});
+    OK(release(w, frz__wal_segment(w), &e), &e);
+    OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
+    assert_int_equal(s.low_water, 40);
     OK(frz__wal_close(w, &e), &e);
     frz__fs_free(fs);
 }
@@ -519,8 +580,7 @@ TEST(wal, a_recycled_segment_never_replays_its_former_life)
         OK(append(w, &book, 3000, &e), &e);
         if (i % 20 == 19) {
             OK(frz__wal_sync(w, &e), &e);
-            OK(frz__wal_release(w, frz__wal_segment(w), &e), &e);
-            OK(frz__wal_recycle(w, &e), &e);
+            OK(release(w, frz__wal_segment(w), &e), &e);
             OK(read_log(fs, NULL, &book, &s, &rep, &e), &e);
             assert_int_equal(rep.segments, 1);
             assert_int_equal(rep.seq_last, book.seq_next - 1);
@@ -569,7 +629,7 @@ static size_t scenario(struct fs *fs, const allocator *a, bool refuse, frz_error
             book.seq_next = g->base;
         }
         acked += g->acked;
-        if (i == 20 && (frz__wal_release(w, frz__wal_segment(w), e) < 0 || frz__wal_recycle(w, e) < 0)) {}
+        if (i == 20 && release(w, frz__wal_segment(w), e) < 0) {}
         if (i == 20)
             for (size_t k = 0; k < book.count; k++) book.g[k].acked = false; /* published: may be gone */
         if (i == 12 && (refuse || !g->failed) && frz__wal_append_drop(w, 5, 0, e) < 0) {} /* it would write again what is only refused by being assigned again */
@@ -757,7 +817,7 @@ TEST(wal, under_interval_a_power_cut_at_any_call_leaves_a_prefix_with_all_that_w
                 if (i % 17 == 16 && frz__wal_sync(w, &e) == FRZ_OK)
                     for (size_t k = released; k < book.count; k++) book.g[k].acked = true;
                 if (i == 35 || i == 52) {
-                    if (frz__wal_release(w, frz__wal_segment(w) - 1, &e) < 0 || frz__wal_recycle(w, &e) < 0) {}
+                    if (release(w, frz__wal_segment(w) - 1, &e) < 0) {}
                     released = book.count; /* with their segments, perhaps */
                     for (size_t k = 0; k < released; k++) book.g[k].acked = false;
                 }
@@ -790,7 +850,6 @@ static void *race_sync(void *arg)
         if (frz__wal_sync(race.w, &e) < 0) abort();
         race.syncs++;
         frz__wal_set_low_water(race.w, 1, race.syncs);
-        if (race.syncs % 8 == 0 && frz__wal_release(race.w, frz__wal_segment(race.w) - 1, &e) < 0) abort();
         if (race.syncs % 8 == 0 && frz__wal_recycle(race.w, &e) < 0) abort();
     }
     return NULL;
@@ -829,6 +888,8 @@ TEST(wal, is_synced_released_and_read_beside_appends)
         uint64_t segment;
         slice op = slice_of(bytes, 1 + seq * 37 % sizeof bytes);
         OK(frz__wal_append(race.w, seq, 1, &op, 1, &segment, &e), &e);
+        if (seq % 60 == 0) OK(frz__wal_release(race.w, segment - 1, &e), &e);
+        if (seq % 240 == 0) assert_true(frz__wal_recycle(race.w, &e) >= 0); /* perhaps both at once */
     }
     race.stop = true;
     for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
