@@ -124,7 +124,7 @@ static void tell_done(struct compaction *c)
     for (size_t i = 0; i < c->plan.count; i++) {
         const struct vfile *f = c->inputs[i];
         w->masked_dropped += frz__mask_count(f->mask);
-        if (made_by(w, f->sst->file_no)) {
+        if (frz__compact_made_by(w, f->sst->file_no)) {
             w->files_out--;
             w->rows_out -= f->sst->rows;
             w->bytes_out -= (uint64_t)f->file_size;

@@ -58,7 +58,7 @@ void frz__compact_options(struct table *t, struct plan_options *out)
 
 /* ── the plan, and the claim ── */
 
-static bool made_by(const struct compact_watch *w, uint64_t file_no)
+bool frz__compact_made_by(const struct compact_watch *w, uint64_t file_no)
 {
     for (size_t i = 0; i < w->made_count; i++)
         if (w->made[i] == file_no) return true;
@@ -70,7 +70,7 @@ void frz__compact_describe(const struct table *t, const struct view *v, const st
     uint64_t left = watch ? 0 : atomic_load(&t->manual_end);
     for (size_t i = 0; i < v->file_count; i++) {
         const struct vfile *f = v->files[i];
-        bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && made_by(watch, f->sst->file_no);
+        bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && frz__compact_made_by(watch, f->sst->file_no);
         files[i] = (struct plan_file){.bytes = (uint64_t)f->file_size, .rows = f->sst->rows, .dead = frz__mask_count(f->mask), .first = f->sst->first_key, .last = f->sst->last_key, .level = f->sst->level_hint,
                                       .busy = atomic_load(&f->sst->claimed) || f->sst->file_no < left, .foreign = !f->sst->sorted || (later && !made)};
         if (made) files[i].dead = 0;
