@@ -106,8 +106,9 @@ bool args_u64(const struct args *a, const char *name, uint64_t def, uint64_t *ou
     if (!s) return true;
     errno = 0;
     *out = strtoull(s, &end, 10);
-    if (errno || end == s || *end || *s == '-') {
-        usage("--%s %s: expected a whole number", name, s);
+    bool whole = *s && s[strspn(s, "0123456789")] == 0;
+    if (!whole || errno || *end) {
+        usage(whole ? "--%s %s: too large" : "--%s %s: expected a whole number", name, s);
         return false;
     }
     return true;

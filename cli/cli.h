@@ -41,12 +41,13 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* to stde
 bool when_parse(const char *text, int64_t now_ms, int64_t *out);
 bool when_parse_us(const char *text, int64_t now_ms, int64_t *out); /* the same in µs, but for the number */
 bool duration_parse(const char *text, int64_t *ms); /* "30d": a whole number with ms, s, m, h, d or w */
+int duration_of(const struct args *a, const char *option, int64_t *ms); /* the option's, above 0; left alone where it is not given. Exit code */
 int64_t when_now(void);
 void when_print(int64_t ms, char out[40]); /* 2026-11-21T16:00:00.000Z */
 
 /* ── session.c: an open database and table ── */
 struct session { frz_db *db; frz_table *table; frz_schema *schema; };
-enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT }; /* files are compacted beside an import; what takes moments begins none of that */
+enum mode { MODE_READ, MODE_WRITE, MODE_CREATE, MODE_IMPORT, MODE_GC }; /* files are compacted beside an import; what takes moments begins none of that. gc removes all that goes itself, and tells of it */
 /* words[0] is the database, words[1] the table where NEED_TABLE. Exit code; 0 = open. */
 int session_open(struct session *s, const struct args *a, enum mode mode, bool need_table);
 /* --snapshot, --tag or --as-of: *OUT, and the session's schema is that of its time; none of them: *OUT NULL. Exit code. */

@@ -22,6 +22,7 @@ struct plan {
     struct made *made;
     size_t count;
     const frz_schema *schema; /* the table's */
+    const char *table;
 };
 
 static const char *next_word(struct plan *p, const char *what)
@@ -29,6 +30,13 @@ static const char *next_word(struct plan *p, const char *what)
     if (p->at < p->a->word_count) return p->a->words[p->at++];
     usage("%s: expected %s", p->a->words[p->at - 1], what);
     return NULL;
+}
+
+/* As the library says what it refuses. */
+static int fail_change(const struct plan *p, frz_error *e, int rc)
+{
+    say("%s: change %zu: %s (%s)", p->table, p->count + 1, e->message[0] ? e->message : "failed", frz_status_name(rc));
+    return EXIT_ERROR;
 }
 
 /* ── places, types, values ── */
@@ -43,11 +51,11 @@ static int place_of(const char *word, int32_t *out)
 }
 
 /* TEXT as a schema of one column. */
-static int one_column(const char *text, struct made *m)
+static int one_column(const struct plan *p, const char *text, struct made *m)
 {
     frz_error e = {0};
     int rc = frz_schema_parse(text, NULL, &m->schema, &e);
-    if (rc != FRZ_OK) return fail(&e, rc);
+    if (rc != FRZ_OK) return fail_change(p, &e, rc);
     m->column.struct_size = sizeof m->column;
     if (frz_schema_column_count(m->schema) != 1) return usage("`%s`: expected one column", text);
     rc = frz_schema_column(m->schema, 0, &m->column);
@@ -55,20 +63,27 @@ static int one_column(const char *text, struct made *m)
     return rc == FRZ_OK ? EXIT_DONE : EXIT_ERROR;
 }
 
-static int type_of_text(const char *text, struct made *m, frz_type *out)
+/* TEXT as the type of the column NAME. */
+static int type_of_text(const struct plan *p, const char *name, const char *text, struct made *m, frz_type *out)
 {
-    size_t n = strlen(text) + 8;
-    char *column = (char *)malloc(n);
+    char *column = (char *)malloc(2 * strlen(name) + strlen(text) + 4), *to = column;
     if (!column) return say("out of memory"), EXIT_ERROR;
-    snprintf(column, n, "x %s", text);
-    int code = one_column(column, m);
+    *to++ = '"';
+    for (const char *s = name; *s; s++) {
+        if (*s == '"') *to++ = '"';
+        *to++ = *s;
+    }
+    *to++ = '"';
+    *to++ = ' ';
+    strcpy(to, text);
+    int code = one_column(p, column, m);
     free(column);
     if (code == 0 && !m->column.required) return usage("type %s: a `?` is no part of a type; `optional` makes a column so", text);
     *out = m->column.type;
     return code;
 }
 
-static int value_of(const char *name, const char *text, frz_type type, struct made *m, frz_value *out)
+static int value_of(const struct plan *p, const char *name, const char *text, frz_type type, struct made *m, frz_value *out)
 {
     frz_error e = {0};
     frz_column c = FRZ_INIT(frz_column);
@@ -81,7 +96,7 @@ static int value_of(const char *name, const char *text, frz_type type, struct ma
     frz_schema_free(s);
     if (rc == FRZ_OK) rc = frz_row_set_text(m->row, 0, text, strlen(text), &e);
     if (rc == FRZ_OK) rc = frz_row_get(m->row, 0, out);
-    return rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
+    return rc == FRZ_OK ? EXIT_DONE : fail_change(p, &e, rc);
 }
 
 /* As the changes so far leave it. */
@@ -98,7 +113,7 @@ static int type_of_column(const struct plan *p, const char *name, frz_type *out)
         return EXIT_DONE;
     }
     if (frz_schema_find(p->schema, name, &at) != FRZ_OK || frz_schema_column(p->schema, at, &c) != FRZ_OK)
-        return say("no column is named \"%s\"", name), EXIT_ERROR;
+        return say("%s: change %zu: no column is named \"%s\" (%s)", p->table, p->count + 1, name, frz_status_name(FRZ_INVALID)), EXIT_ERROR;
     *out = c.type;
     return EXIT_DONE;
 }
@@ -158,7 +173,7 @@ static int add_rest(struct plan *p, const char *rest, const char *text)
         if (!copy) return say("out of memory"), EXIT_ERROR;
         if (is_default) {
             if (m->row) return usage("add '%s': two defaults", text);
-            code = value_of(m->column.name, copy, m->column.type, m, &m->column.initial);
+            code = value_of(p, m->column.name, copy, m->column.type, m, &m->column.initial);
             m->column.write = m->column.initial;
         } else if (is_doc) {
             m->column.doc = copy;
@@ -182,7 +197,7 @@ static int change_add(struct plan *p)
     if (!column) return say("out of memory"), EXIT_ERROR;
     memcpy(column, name, n);
     column[n] = 0;
-    int code = one_column(column, m);
+    int code = one_column(p, column, m);
     free(column);
     p->changes[p->count].add = &m->column;
     return code ? code : add_rest(p, rest, text);
@@ -212,7 +227,7 @@ static int change_rename(struct plan *p, frz_alter *x)
 static int change_type(struct plan *p, frz_alter *x)
 {
     const char *text = next_word(p, "a type");
-    return text ? type_of_text(text, &p->made[p->count], &x->type) : EXIT_USAGE;
+    return text ? type_of_text(p, x->column, text, &p->made[p->count], &x->type) : EXIT_USAGE;
 }
 
 static int change_doc(struct plan *p, frz_alter *x)
@@ -229,7 +244,7 @@ static int change_default(struct plan *p, frz_alter *x)
     const char *text = next_word(p, "a value");
     if (!text) return EXIT_USAGE;
     int code = type_of_column(p, x->column, &type);
-    return code ? code : value_of(x->column, text, type, &p->made[p->count], &x->value);
+    return code ? code : value_of(p, x->column, text, type, &p->made[p->count], &x->value);
 }
 
 static int one_change(struct plan *p)
@@ -269,7 +284,7 @@ int cmd_alter(struct args *a)
     struct session s;
     int code = session_open(&s, a, MODE_WRITE, true);
     if (code) return code;
-    struct plan p = {.a = a, .at = 2, .schema = s.schema};
+    struct plan p = {.a = a, .at = 2, .schema = s.schema, .table = frz_table_name(s.table)};
     p.changes = (frz_alter *)calloc(CHANGES_MAX, sizeof *p.changes);
     p.made = (struct made *)calloc(CHANGES_MAX, sizeof *p.made);
     if (!p.changes || !p.made) code = (say("out of memory"), EXIT_ERROR);

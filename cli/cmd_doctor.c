@@ -45,9 +45,10 @@ int cmd_doctor(struct args *a)
     int rc = frz_db_open(a->words[0], &o, &db, &e);
     if (rc != FRZ_OK) return fail(&e, rc);
     rc = watch_patiently(a->words[0], &live, &e);
+    const char *unknown = rc == FRZ_OK ? "" : rc == FRZ_BUSY ? "; its writer does not answer: rates and waits are not known" : "; nobody writes: rates and waits are not known";
     rc = frz_db_doctor(db, rc == FRZ_OK ? frz_blob_data(live) : NULL, rc == FRZ_OK ? frz_blob_len(live) : 0, hear, &h, &e);
     int code = rc == FRZ_OK ? EXIT_DONE : fail(&e, rc);
-    if (code == EXIT_DONE && !h.json) printf("%u errors, %u warnings, %u pieces of advice%s\n", h.count[3], h.count[2], h.count[1], live ? "" : "; nobody writes: rates and waits are not known");
+    if (code == EXIT_DONE && !h.json) printf("%u errors, %u warnings, %u pieces of advice%s\n", h.count[3], h.count[2], h.count[1], unknown);
     frz_blob_free(live);
     if (frz_db_close(db, &e) != FRZ_OK && !code) code = fail(&e, FRZ_IO);
     return code ? code : h.count[2] + h.count[3] ? EXIT_ERROR : EXIT_DONE;

@@ -57,12 +57,12 @@ int cmd_gc(struct args *a)
     frz_gc_options o = FRZ_GC_OPTIONS_INIT;
     frz_gc_report r = FRZ_INIT(frz_gc_report);
     struct shown shown = {args_has(a, "json"), args_has(a, "quiet")};
-    const char *age = args_get(a, "older-than");
     o.dry_run = args_has(a, "dry-run");
     int64_t age_ms = 0;
-    if (age && (!duration_parse(age, &age_ms) || age_ms == 0)) return usage("--older-than %s: expected a number above 0 with ms, s, m, h, d or w: 12h, 3d", age);
+    int code = duration_of(a, "older-than", &age_ms);
+    if (code) return code;
     o.orphan_age_ms = (uint64_t)age_ms;
-    int code = session_open(&s, a, o.dry_run ? MODE_READ : MODE_WRITE, a->word_count > 1);
+    code = session_open(&s, a, o.dry_run ? MODE_READ : MODE_GC, a->word_count > 1);
     if (code) return code;
     int rc = frz_db_gc(s.db, s.table, &o, print_file, &shown, &r, &e);
     if (rc != FRZ_OK) return session_close(&s, fail(&e, rc));

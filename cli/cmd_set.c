@@ -67,10 +67,36 @@ int cmd_set(struct args *a)
     return code;
 }
 
+struct unset { const char *const *keys; int count; bool there[ARGS_MAX]; };
+
+static int look_for(void *ctx, const char *key, const char *value)
+{
+    struct unset *u = (struct unset *)ctx;
+    (void)value;
+    for (int i = 0; i < u->count; i++) u->there[i] |= strcmp(u->keys[i], key) == 0;
+    return 0;
+}
+
+/* A key that was not set is told, and no error: afterwards it is as was asked for. */
 int cmd_unset(struct args *a)
 {
     static const char *const nothing[ARGS_MAX];
-    return change(a, a->words + 2, nothing);
+    static struct unset u;
+    frz_error e = {0};
+    struct session s;
+    int code = session_open(&s, a, MODE_WRITE, true), had = 0;
+    if (code) return code;
+    u.keys = a->words + 2;
+    u.count = a->word_count - 2;
+    int rc = frz_table_properties(s.table, look_for, &u, &e);
+    if (rc == FRZ_OK) rc = frz_table_set_properties(s.table, u.keys, nothing, (size_t)u.count, &e);
+    if (rc != FRZ_OK) return session_close(&s, fail(&e, rc));
+    for (int i = 0; i < u.count; i++) {
+        had += u.there[i];
+        if (!u.there[i]) say("%s: %s was not set", frz_table_name(s.table), u.keys[i]);
+    }
+    if (args_has(a, "json")) printf("{\"properties\":%d}\n", had);
+    return session_close(&s, EXIT_DONE);
 }
 
 int cmd_upgrade(struct args *a)

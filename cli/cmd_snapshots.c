@@ -87,7 +87,8 @@ static int expire_options_of(const struct args *a, frz_expire_options *o, int64_
     if (code) return code;
     o->snapshot_ids = *ids;
     if (!args_u64(a, "keep-last", 0, &keep)) return EXIT_USAGE;
-    if (keep > INT64_MAX || (args_has(a, "keep-last") && keep == 0)) return usage("--keep-last %s: expected a number from 1", args_get(a, "keep-last"));
+    if (keep > INT64_MAX) return usage("--keep-last %s: too large", args_get(a, "keep-last"));
+    if (args_has(a, "keep-last") && keep == 0) return usage("--keep-last 0: expected a number from 1");
     o->keep_last = (int64_t)keep;
     o->dry_run = args_has(a, "dry-run");
     o->by_time = older != NULL;
@@ -159,17 +160,17 @@ int cmd_tag(struct args *a)
     frz_error e = {0};
     struct session s;
     frz_tag_options o = FRZ_TAG_OPTIONS_INIT;
-    const char *age = args_get(a, "max-age");
     uint64_t id;
     if (a->word_count == 2) return list_refs(a);
     if (!args_u64(a, "snapshot", 0, &id)) return EXIT_USAGE;
     if (id > INT64_MAX || (args_has(a, "snapshot") && id == 0)) return usage("--snapshot %s: expected a snapshot's id", args_get(a, "snapshot"));
-    if (age && (!duration_parse(age, &o.max_ref_age_ms) || o.max_ref_age_ms == 0)) return usage("--max-age %s: expected a number with ms, s, m, h, d or w", age);
+    int code = duration_of(a, "max-age", &o.max_ref_age_ms);
+    if (code) return code;
     o.remove = args_has(a, "delete");
     o.no_replace = args_has(a, "no-replace");
     o.snapshot_id = (int64_t)id;
-    if (o.remove && (o.no_replace || id || age)) return usage("--delete goes with no other option");
-    int code = session_open(&s, a, MODE_WRITE, true);
+    if (o.remove && (o.no_replace || id || o.max_ref_age_ms)) return usage("--delete goes with no other option");
+    code = session_open(&s, a, MODE_WRITE, true);
     if (code) return code;
     int rc = o.remove || id ? FRZ_OK : frz_table_flush(s.table, &e); /* what is in the log is of the table as its reader sees it */
     if (rc == FRZ_OK) rc = frz_table_tag(s.table, a->words[2], &o, &e);

@@ -15,6 +15,7 @@
 struct view {
     json_t *now, *before; /* reports; BEFORE NULL = none: no rates */
     bool live;            /* a writer's */
+    bool silent;          /* there is one, but it does not answer */
     double seconds;       /* between the two */
     int lines, columns, used;
     bool plain;           /* no terminal: everything, once */
@@ -63,12 +64,13 @@ int watch_patiently(const char *path, frz_blob **out, frz_error *e)
 }
 
 /* PATIENT: a writer that was not asked before is given time to answer. */
-static int take(const char *path, bool patient, json_t **out, bool *live)
+static int take(const char *path, bool patient, json_t **out, struct view *v, bool *live)
 {
     frz_error e = {0};
     frz_blob *text = NULL;
     int rc = patient ? watch_patiently(path, &text, &e) : frz_watch(path, &text, &e);
     *live = rc == FRZ_OK;
+    v->silent = rc == FRZ_BUSY;
     if (rc != FRZ_OK) return from_disk(path, out);
     *out = parse(text);
     return *out ? EXIT_DONE : EXIT_ERROR;
@@ -193,7 +195,7 @@ static void show_head(struct view *v)
     char when[32];
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
     if (v->live) line(v, "frazil %s  %s  written by process %.0f", when, text_of(v->now, "root"), number(v->now, "pid"));
-    else line(v, "frazil %s  %s  nobody writes: what is on disk", when, text_of(v->now, "root"));
+    else line(v, "frazil %s  %s  %s: what is on disk", when, text_of(v->now, "root"), v->silent ? "its writer does not answer" : "nobody writes");
     line(v, "writes %s/s in %s groups/s   gets %s/s (%.2f files each)   log %s/s, %s syncs/s, %.0f segments", short_number(rate(v, s, b, "writes"), a), short_number(rate(v, s, b, "write_groups"), c),
          short_number(rate(v, s, b, "gets"), d), number(s, "files_per_get"), short_bytes(rate(v, s, b, "log_bytes"), e), short_number(rate(v, s, b, "log_syncs"), (char[16]){0}), number(s, "log_segments"));
     line(v, "cache %s, %.0f%% hits   memtables %s   lag %s   pins %.0f, oldest %s   write amplification %.2f, space %.2f", short_bytes(number(s, "cache_bytes"), a), 100 * number(s, "cache_hit_ratio"),
@@ -338,7 +340,7 @@ int cmd_top(struct args *a)
     for (bool first = true; !stopped && code == EXIT_DONE; first = false) {
         json_t *fresh = NULL;
         bool live = false;
-        code = take(a->words[0], first, &fresh, &live);
+        code = take(a->words[0], first, &fresh, &v, &live);
         if (code) break;
         shift(&v, fresh, live);
         if (once && live && !json && !v.before && looks++ < ANSWER_TRIES) { /* rates need two of them */

@@ -24,7 +24,7 @@ static const struct option_def count_options[] = {{"where", true, "an expression
 static const struct option_def tag_options[] = {{"snapshot", true, "its id (default: the current one, what is in the log published with it)"}, {"max-age", true, "30d: the tag goes when its snapshot is older"},
     {"no-replace", false, "an error if there is a tag of this name"}, {"delete", false, "the tag goes"}, JSON, {0}};
 static const struct option_def expire_options[] = {{"older-than", true, "2026-11-21T16:00:00Z, ms since 1970, or -5m before now: in place of the table's age and ladder"},
-    {"keep-last", true, "so many however old"}, {"snapshot", true, "this one, by its id; again for more"}, {"dry-run", false, "only say which"}, JSON, {0}};
+    {"keep-last", true, "so many however old"}, {"snapshot", true, "this one, by its id; again for more; with neither of the above, no other goes"}, {"dry-run", false, "only say which"}, JSON, {0}};
 static const struct option_def upgrade_options[] = {{"format", true, "3 (default)"}, JSON, {0}};
 static const struct option_def import_options[] = {{"format", true, "csv, jsonl, parquet; by the file's name where it tells"}, {"create", false, "make the table, its schema from the file"}, {"key", true, "with --create: id[,…]"},
     {"mode", true, "upsert (default), insert"}, {"null", true, "CSV: what stands for null (default: an empty field without quotes)"}, {"batch", true, "rows a batch (default 10000)"},
@@ -37,7 +37,7 @@ static const struct option_def bench_options[] = {{"num", true, "rows (default 1
     {"bytes", true, "load: until so many are in (default: --num rows)"}, {"tables", true, "load: into so many tables in turn (default 1)"}, {"columns", true, "load: of so many columns beside the key (default 1)"},
     {"seconds", true, "overwrite: for so long, over and over"}, {"reads", true, "readrandom, readmissing: so many (default: --num)"}, {"cache", true, "bytes, of a budget of ten thirds of it (default 1 GiB)"},
     {"memory", true, "the database's budget in bytes, with memtables as it sets them"}, {"seed", true, "default 1"}, {"dir", true, "where (default: a fresh directory, removed)"}, JSON, {0}};
-static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
+static const struct option_def backup_options[] = {{"copy", false, "copy the bytes of every file, also of what an earlier backup has: no links, no shared blocks"}, {"keep", true, "afterwards only the N newest stay"},
     {"list", false, "of DIRECTORY alone: its backups"}, {"verify", false, "read every file and hold it against its checksum; of DIRECTORY alone: of a backup that is there"},
     {"purge", false, "of DIRECTORY alone: remove all but the --keep newest"}, {"backup", true, "with --verify: its number (default: the newest)"}, JSON, {0}};
 static const struct option_def archive_options[] = {{"off", false, "no longer"}, JSON, {0}};

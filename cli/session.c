@@ -1,12 +1,41 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
+/* What open has to say waits until it is known whether the verb fails for the same: it is said once. */
+#define LINES_MAX 64
+static struct { pthread_mutex_t mu; char *lines[LINES_MAX]; size_t count; bool held; } heard = {.mu = PTHREAD_MUTEX_INITIALIZER};
+
 static void on_log(void *ctx, int level, const char *message)
 {
     (void)ctx, (void)level;
-    say("%s", message);
+    pthread_mutex_lock(&heard.mu);
+    if (heard.held && heard.count < LINES_MAX && (heard.lines[heard.count] = strdup(message))) heard.count++;
+    else say("%s", message);
+    pthread_mutex_unlock(&heard.mu);
+}
+
+static void log_hold(void)
+{
+    pthread_mutex_lock(&heard.mu);
+    heard.held = true;
+    pthread_mutex_unlock(&heard.mu);
+}
+
+/* WHY: the message with which it failed, or "". */
+static void log_let_go(const char *why)
+{
+    pthread_mutex_lock(&heard.mu);
+    heard.held = false;
+    for (size_t i = 0; i < heard.count; i++) {
+        const char *what = strstr(heard.lines[i], ": "); /* behind the table's name */
+        if (!*why || !what || !strstr(why, what + 2)) say("%s", heard.lines[i]);
+        free(heard.lines[i]);
+    }
+    heard.count = 0;
+    pthread_mutex_unlock(&heard.mu);
 }
 
 int durability_of(const struct args *a, int32_t *out)
@@ -27,15 +56,17 @@ int session_open(struct session *s, const struct args *a, enum mode mode, bool n
     o.create = mode == MODE_CREATE || (mode == MODE_IMPORT && args_has(a, "create"));
     o.no_compaction = mode != MODE_IMPORT;
     o.read_only = mode == MODE_READ;
+    o.no_tidy = mode == MODE_GC;
     o.log = on_log;
     o.no_close_flush = args_has(a, "no-flush");
     int code = durability_of(a, &o.durability);
     if (code) return code;
+    log_hold();
     int rc = frz_db_open(a->words[0], &o, &s->db, &e);
-    if (rc != FRZ_OK) return fail(&e, rc);
-    if (!need_table) return EXIT_DONE;
-    rc = frz_table_open(s->db, a->words[1], &s->table, &e);
-    if (rc == FRZ_OK) rc = frz_table_schema(s->table, &s->schema, &e);
+    if (rc == FRZ_OK && need_table) rc = frz_table_open(s->db, a->words[1], &s->table, &e);
+    if (rc == FRZ_OK && need_table) rc = frz_table_schema(s->table, &s->schema, &e);
+    log_let_go(rc == FRZ_OK ? "" : e.message);
+    if (rc != FRZ_OK && !s->db) return fail(&e, rc);
     return rc == FRZ_OK ? EXIT_DONE : session_close(s, fail(&e, rc));
 }
 

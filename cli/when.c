@@ -27,16 +27,28 @@ void when_print(int64_t ms, char out[40])
     snprintf(out + n, 40 - n, ".%03dZ", (int)(ms - (int64_t)seconds * 1000));
 }
 
-bool duration_parse(const char *text, int64_t *ms)
+static const struct { const char *unit; int64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
+
+/* NULL, or what is wrong. */
+static const char *duration_read(const char *text, int64_t *ms)
 {
-    static const struct { const char *unit; int64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
     char *end;
-    if (!isdigit((unsigned char)*text)) return false;
+    if (!isdigit((unsigned char)*text)) return "expected a number with ms, s, m, h, d or w: 12h, 3d";
     errno = 0;
     long long n = strtoll(text, &end, 10);
-    for (size_t i = 0; !errno && i < sizeof units / sizeof *units; i++)
-        if (strcmp(end, units[i].unit) == 0) return !__builtin_mul_overflow((int64_t)n, units[i].ms, ms);
-    return false;
+    if (!*end) return "no unit behind the number: expected ms, s, m, h, d or w, as in 12h";
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].unit) == 0) return errno || __builtin_mul_overflow((int64_t)n, units[i].ms, ms) ? "too long" : NULL;
+    return "expected a number with ms, s, m, h, d or w: 12h, 3d";
+}
+
+bool duration_parse(const char *text, int64_t *ms) { return duration_read(text, ms) == NULL; }
+
+int duration_of(const struct args *a, const char *option, int64_t *ms)
+{
+    const char *text = args_get(a, option), *wrong = text ? duration_read(text, ms) : NULL;
+    if (text && !wrong && *ms == 0) wrong = "expected more than 0";
+    return wrong ? usage("--%s %s: %s", option, text, wrong) : EXIT_DONE;
 }
 
 /* So many digits, no more than MAX. */

@@ -296,6 +296,7 @@ typedef struct frz_db_options {
     const char *log_archive;  /* a directory, made where it is missing, in which closed segments of the log are kept, for a restore to any moment: no segment is recycled before it is there. The database remembers it;
                                * "" = no longer; NULL = as before. Where it can't be written, writes go on, the log grows, and the health says so (part log-archive) */
     uint64_t log_archive_wait_max; /* bytes of the log that may wait for the archive, before the oldest segments are given up, and the archive has a gap: FRZ_EVENT_LOG_TROUBLE `archive-gap`. 0 = none is given up */
+    bool no_tidy;             /* remove nothing by itself of what nobody needs: what a crash left, what expired, dropped tables' folders: frz_db_gc does, when asked, and tells of all. For a process that is there for a moment */
 } frz_db_options;
 #define FRZ_DB_OPTIONS_INIT FRZ_INIT(frz_db_options)
 
@@ -445,8 +446,8 @@ FRZ_API FRZ_NODISCARD int frz_db_jobs(frz_db *, int (*fn)(void *ctx, const frz_j
 /* One JSON object of all that is to be seen at a glance: `stats`, `health`, `tables` (each with stats, health, levels), `jobs`, the last `events`. docs/operations.md has its fields. */
 FRZ_API FRZ_NODISCARD int frz_db_report(frz_db *, frz_blob **out, frz_error *);
 /* The same of the process that writes the warehouse at PATH, whichever that is: asks it (by touching .frazil/watch; without the permission to do so, it is not asked) and gives what it said last. It says so within a
- * second or two of being asked, then every second, until nobody has asked for ten. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, it seems, and has not
- * answered yet. */
+ * second or two of being asked, then every second, until nobody has asked for ten. Only what the process that holds the warehouse's lock at this moment said in the last ten seconds is given out: not what a copy of
+ * the directory, or a writer that is gone, left there. FRZ_NOT_FOUND: nobody writes there. FRZ_BUSY: somebody does, and has not answered yet. */
 FRZ_API FRZ_NODISCARD int frz_watch(const char *path, frz_blob **out, frz_error *);
 
 enum frz_finding_severity { FRZ_FINDING_ADVICE = 1, FRZ_FINDING_WARNING = 2, FRZ_FINDING_ERROR = 3 };
@@ -529,8 +530,8 @@ typedef struct frz_compact_result {
     uint32_t struct_size;
     uint32_t reserved;
     uint64_t jobs;
-    uint64_t files_in, files_out, bytes_in, bytes_out;
-    uint64_t rows_in, rows_out, rows_masked; /* rows_masked: dead rows, dropped */
+    uint64_t files_in, files_out, bytes_in, bytes_out; /* of the table: those that went, and those that stand for them. What large tables have between two passes is in neither */
+    uint64_t rows_in, rows_out, rows_masked; /* of these files; rows_masked: dead rows, dropped */
     uint64_t elapsed_us;
 } frz_compact_result;
 /* Returns when nothing is left to do for what was there when it began. OPTIONS NULL = the whole table; OUT, which begins with FRZ_INIT(frz_compact_result), may be NULL and is filled whatever the result.
@@ -703,7 +704,7 @@ typedef struct frz_scan_options {
     size_t prefix_count;
     const char *where;        /* "dep_delay > 60 AND carrier IN ('UA','AA')": docs/expressions.md; NULL = all rows */
     uint64_t limit;           /* 0 = none */
-    uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384 */
+    uint32_t batch_rows;      /* Arrow: rows a batch at most; 0 = 16384. Fewer where rows are wide: a batch is bounded in bytes, too */
     const frz_schema *schema; /* what `columns` was made by. Where the state that is read has its columns elsewhere, or others, the scan is FRZ_CONFLICT instead of about other columns: get the schema again.
                                * NULL = the state's: the newest, or that of `snapshot` */
 } frz_scan_options;
@@ -816,7 +817,7 @@ typedef struct frz_tag_options {
     bool remove;             /* FRZ_NOT_FOUND if there is no such tag; with none of the others */
     bool no_replace;         /* FRZ_EXISTS if there is a tag of this name; else it is set anew, with these options alone */
     int64_t snapshot_id;     /* 0 = the current one: flush before, to have in it what is visible. FRZ_NOT_FOUND if it is not retained */
-    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set */
+    int64_t max_ref_age_ms;  /* the tag goes when its snapshot is older; 0 = history.expire.max-ref-age-ms of the table, which is for ever if it is not set. FRZ_INVALID if it is older already */
 } frz_tag_options;
 #define FRZ_TAG_OPTIONS_INIT FRZ_INIT(frz_tag_options)
 /* Names a snapshot: it is kept, beside frazil.snapshots-max, until the tag goes. OPTIONS NULL = the current one. Published when this returns; every engine that knows tags sees it. A branch of this name is
@@ -830,7 +831,7 @@ typedef struct frz_expire_options {
     bool by_time;                /* `older_than_ms` counts */
     int64_t older_than_ms;       /* snapshots from before this time, ms since 1970: in place of history.expire.max-snapshot-age-ms and of frazil.retention */
     int64_t keep_last;           /* so many of main are kept however old; 0 = history.expire.min-snapshots-to-keep */
-    const int64_t *snapshot_ids; /* these in any case. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
+    const int64_t *snapshot_ids; /* these in any case; and with neither `by_time` nor `keep_last`, these alone. FRZ_NOT_FOUND if one is not retained, FRZ_INVALID if a ref points at it */
     size_t snapshot_id_count;
 } frz_expire_options;
 #define FRZ_EXPIRE_OPTIONS_INIT FRZ_INIT(frz_expire_options)
@@ -868,8 +869,8 @@ enum frz_gc_kept {
     FRZ_GC_BY_VIEW = 2,     /* a snapshot, cursor or Arrow stream of this process reads it */
     FRZ_GC_BY_READER = 3,   /* another process does: `holder` is its lease in .frazil/readers, <boot>-<pid>-<n> */
     FRZ_GC_BY_GRACE = 4,    /* foreign readers may: until due_ms */
-    FRZ_GC_BY_AGE = 5,      /* it may be in flight: until due_ms */
-    FRZ_GC_BY_WRITER = 6    /* this handle only reads: the writing process knows */
+    FRZ_GC_BY_AGE = 5,      /* it may be in flight: until due_ms; -1: a job of this process that goes on may yet need it */
+    FRZ_GC_BY_WRITER = 6    /* this handle only reads, and another process writes: that one knows */
 };
 typedef struct frz_gc_file {
     uint32_t struct_size;
@@ -885,7 +886,7 @@ typedef struct frz_gc_file {
 } frz_gc_file;
 typedef struct frz_gc_options {
     uint32_t struct_size;
-    bool dry_run;               /* list, remove nothing. A read-only handle can do no more */
+    bool dry_run;               /* list, remove nothing. A read-only handle can do no more; where nobody has the database open for writing, it lists what the next one to do so would find */
     uint64_t orphan_age_ms;     /* of other engines' files and temporary names, by their time of change; 0 = the table's frazil.orphan-age-ms, 3 days by default */
 } frz_gc_options;
 #define FRZ_GC_OPTIONS_INIT FRZ_INIT(frz_gc_options)
@@ -899,7 +900,8 @@ typedef struct frz_gc_report {
 /* What is on disk and not of the current state, and why it is still there; unless `dry_run`, what is due is removed. The database removes by itself what expired, second by second; soon after open, by a worker, what a crash left;
  * and then, and every frazil.orphan-check-interval-ms (a day), orphans of other engines that are older than frazil.orphan-age-ms; this does what needs the whole table looked at, now. Never: what a retained snapshot of any metadata version that is still there names, statistics files included; names that
  * begin with a dot, but for temporary ones; folders that are not the format's; anything outside of the warehouse. FN is called when all is done, in no order; its path and words are borrowed for the call; a result
- * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers. */
+ * other than 0 stops it and is returned. FN, REPORT and OPTIONS may be NULL. TABLE NULL = all tables, dropped tables' folders and dead leases. Beside writers, flushes and readers: files go in slices of about 50 ms,
+ * between which flushes are published. FRZ_CONFLICT: another process committed to a table meanwhile; what went until then was due. */
 FRZ_API FRZ_NODISCARD int frz_db_gc(frz_db *, frz_table *table, const frz_gc_options *, int (*fn)(void *ctx, const frz_gc_file *), void *ctx, frz_gc_report *report, frz_error *);
 
 typedef struct frz_finding {
@@ -914,7 +916,8 @@ typedef struct frz_verify_report {
     uint64_t tables, files, rows, pages, bytes, findings;
 } frz_verify_report;
 /* Reads everything: each checksum, key order, one live row a key over all files, masks in range, filters without false negatives, statistics that bound, metadata that
- * agrees, and every retained snapshot's summary recounted from its manifests. TABLE NULL = all. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
+ * agrees, and every retained snapshot's summary recounted from its manifests. Beside writers, flushes and readers: of each table what is published when its turn comes. TABLE NULL = all; a TABLE
+ * that is dropped meanwhile is FRZ_NOT_FOUND. 0 with findings counted; < 0 only where it could not go on. FN and REPORT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_verify(frz_db *, frz_table *table, int (*fn)(void *ctx, const frz_finding *), void *ctx, frz_verify_report *report, frz_error *);
 
 /* ── backups ─────────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -929,7 +932,7 @@ typedef struct frz_backup_progress {
 
 typedef struct frz_backup_options {
     uint32_t struct_size;
-    bool copy; /* copy the bytes of every file, also where it could be linked or share its blocks; also of those that an earlier backup has */
+    bool copy; /* copy the bytes of every file, also where it could be linked or share its blocks; also of those that an earlier backup has: this backup shares nothing */
     uint64_t keep; /* afterwards only so many stay, the newest ones; 0 = all */
     int (*progress)(void *ctx, const frz_backup_progress *); /* from time to time, in the calling thread; a result other than 0 cancels: FRZ_CANCELLED */
     void *ctx;
@@ -941,22 +944,24 @@ typedef struct frz_backup_info {
     bool complete;       /* false: its process ended before it did, or it is being made: not to be used */
     uint64_t number;     /* in its destination, from 1 on */
     uint64_t sequence;   /* every write up to it is in, and none after */
-    int64_t time_us;     /* µs since 1970, UTC: when that was */
+    int64_t time_us;     /* µs since 1970, UTC: when that was; where the clock was set back, no earlier than the last write that is in */
     uint64_t tables, files, bytes;
     uint64_t files_new, bytes_new; /* what no earlier backup of the destination had */
     char log_uuid[40];   /* of the log whose sequence that is */
 } frz_backup_info;
 
 /* A consistent copy of the whole database in DIRECTORY/<number>, all tables at one sequence, unpublished rows included: a warehouse of its own, which any Iceberg engine reads where it is. Writers, flushes and
- * readers go on. Files are linked where DIRECTORY is on the same file system, else share blocks or are copied; those of an earlier backup there are linked from it. It is synced when this returns. DB may be
- * read-only. FRZ_INVALID inside the warehouse, FRZ_BUSY beside another backup to DIRECTORY. OUT and OPTIONS may be NULL. */
+ * readers go on. Files are linked where DIRECTORY is on the same file system, else share blocks or are copied; those that the newest earlier backup
+ * there has are linked from it, if they are the database's own by another name or their bytes, which are read, still have their checksum: one that is damaged is told by a warning in the log, and taken anew. It is
+ * synced when this returns. DB may be read-only. FRZ_INVALID inside a warehouse, FRZ_BUSY beside another backup to DIRECTORY. OUT and OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_db_backup(frz_db *, const char *directory, const frz_backup_options *, frz_backup_info *out, frz_error *);
-/* Each backup in DIRECTORY, oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. */
+/* Each backup in DIRECTORY, oldest first; INFO is borrowed for the call. A result of FN other than 0 stops and is returned. FRZ_NOT_FOUND if there is none, not even one that was cut short. */
 FRZ_API FRZ_NODISCARD int frz_backup_list(const char *directory, int (*fn)(void *ctx, const frz_backup_info *info), void *ctx, frz_error *);
 /* Reads every file of backup NUMBER (0 = the newest) and holds it against its checksum; findings as in frz_verify, `table` empty. 0 with findings counted. FN, FINDINGS and OUT may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_backup_verify(const char *directory, uint64_t number, int (*fn)(void *ctx, const frz_finding *), void *ctx, uint64_t *findings,
                                             frz_backup_info *out, frz_error *);
-/* Removes all but the KEEP newest (at least 1), and what was left of those that were cut short. What a younger backup shares stays with it. REMOVED may be NULL. */
+/* Removes all but the KEEP newest (at least 1), and what was left of those that were cut short. What a younger backup shares stays with it. A backup whose list can't be read just now may need all
+ * that the log's archive has: its error is returned, and nothing is removed. FRZ_NOT_FOUND as above. REMOVED may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_backup_purge(const char *directory, uint64_t keep, uint64_t *removed, frz_error *);
 
 typedef struct frz_restore_options {
@@ -981,7 +986,7 @@ typedef struct frz_restore_info {
     uint64_t tables, files, bytes, operations; /* operations: replayed from the archive */
 } frz_restore_info;
 
-/* From the backups in DIRECTORY to a database at DESTINATION, which must not be there, or be empty. Every file is held against its checksum. The database has a log of its own, whose sequences begin anew. What is cut short is
+/* From the backups in DIRECTORY to a database at DESTINATION, which must not be there, or be empty, and not be inside a warehouse (FRZ_INVALID). Every file is held against its checksum. The database has a log of its own, whose sequences begin anew. What is cut short is
  * refused by open, and to be removed. FRZ_NOT_FOUND without such a backup; FRZ_CORRUPT names the file, or the segment that the archive lacks. OUT and OPTIONS may be NULL. */
 FRZ_API FRZ_NODISCARD int frz_restore(const char *directory, const char *destination, const frz_restore_options *, frz_restore_info *out, frz_error *);
 

@@ -14,13 +14,13 @@ Made by `scripts/options_doc.py` from `src/engine/options.def`. Each has a test 
 
 ## Of the database
 
-Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `no_compaction`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
+Fields of `frz_db_options`; 0 is the default. Beside these: `create`, `read_only`, `no_close_flush`, `no_compaction`, `no_tidy`, `durability` ([durability.md](durability.md)), `allocator`, `log`, `log_level`: see `include/frazil.h`.
 
 """
 MIDDLE = """
 ## Of a table
 
-Table properties: set by `frazil create --property key=value`, `frazil set`, `frz_table_options`, `frz_table_set_properties`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`). Values are decimal text.
+Table properties: set by `frazil create --property key=value`, `frazil set`, `frz_table_options`, `frz_table_set_properties`, or by another engine (`ALTER TABLE … SET TBLPROPERTIES`), which a process that writes the table follows with its next commit. Values are decimal text.
 A name that begins with `frazil.` and is not here is refused; other names are kept as they are.
 
 """

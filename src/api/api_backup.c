@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/handle.h"
@@ -53,6 +54,23 @@ static bool is_below(const char *path, const char *dir)
     return strncmp(path, dir, n) == 0 && (path[n] == 0 || path[n] == '/' || (n == 1 && *dir == '/'));
 }
 
+/* FRZ_INVALID if PATH, as resolve gave it, is in a warehouse, whoever's: what its tables do not know of is swept there one day.
+ * ITSELF: or is one. VERB: what goes elsewhere. */
+static int check_outside(const char *path, bool itself, const char *verb, frz_error *err)
+{
+    char dir[PATH_MAX], mark[PATH_MAX + 16];
+    struct stat st;
+    snprintf(dir, sizeof dir, "%s", path);
+    for (bool first = true;; first = false) {
+        snprintf(mark, sizeof mark, "%s/.frazil", dir);
+        if ((itself || !first) && stat(mark, &st) == 0 && S_ISDIR(st.st_mode))
+            return frz__err(err, FRZ_INVALID, "%s is in the warehouse %s: a %s goes elsewhere", path, *dir ? dir : "/", verb);
+        char *slash = strrchr(dir, '/');
+        if (!slash) return FRZ_OK;
+        *slash = 0;
+    }
+}
+
 /* The directory of backups. A network file system is welcome: nobody writes here but under the lock, and what is not whole is seen to be not. */
 static int open_backups(const allocator *a, const char *path, bool create, struct fs **out, frz_error *err)
 {
@@ -72,6 +90,7 @@ int frz_db_backup(frz_db *h, const char *directory, const frz_backup_options *op
     TRY(frz__sized_take(options, "frz_backup_options", &o, sizeof o, err));
     TRY(resolve(directory, root, err));
     if (is_below(root, db->root)) return frz__err(err, FRZ_INVALID, "%s is in the warehouse %s: a backup goes elsewhere", root, db->root);
+    TRY(check_outside(root, true, "backup", err));
     TRY(open_backups(db->a, root, true, &dest, err));
     frz__backup_manifest_init(&m, db->a);
     const struct backup_request r = {.dest = dest, .dest_root = root, .copy = o.copy, .keep = o.keep, .progress = o.progress, .ctx = o.ctx};
@@ -108,6 +127,8 @@ static int tell_one(struct fs *dest, uint64_t number, bool partial, int (*fn)(vo
     return fn(ctx, &info);
 }
 
+static int no_backup(const struct fs *dest, frz_error *err) { return frz__err(err, FRZ_NOT_FOUND, "%s has no backup", dest->root); }
+
 int frz_backup_list(const char *directory, int (*fn)(void *ctx, const frz_backup_info *info), void *ctx, frz_error *err)
 {
     struct fs *dest = NULL;
@@ -117,6 +138,7 @@ int frz_backup_list(const char *directory, int (*fn)(void *ctx, const frz_backup
     int rc = open_backups(NULL, directory, false, &dest, err);
     if (rc != FRZ_OK) return rc;
     rc = frz__backup_names(dest, NULL, &names, err);
+    if (rc == FRZ_OK && names.count + names.partial_count == 0) rc = no_backup(dest, err);
     size_t p = 0;
     for (size_t i = 0; rc == FRZ_OK && i <= names.count; i++) {
         for (; rc == FRZ_OK && p < names.partial_count && (i == names.count || names.partial[p] < names.numbers[i]); p++)
@@ -145,7 +167,7 @@ int frz_backup_verify(const char *directory, uint64_t number, int (*fn)(void *ct
     bool there = false;
     if (rc >= 0 && number == 0 && names.count) number = names.numbers[names.count - 1];
     for (size_t i = 0; i < names.count; i++) there |= names.numbers[i] == number;
-    if (rc >= 0 && !there) rc = frz__err(err, FRZ_NOT_FOUND, number ? "%s has no backup %" PRIu64 : "%s has no backup", dest->root, number);
+    if (rc >= 0 && !there) rc = number ? frz__err(err, FRZ_NOT_FOUND, "%s has no backup %" PRIu64, dest->root, number) : no_backup(dest, err);
     if (rc == FRZ_OK) rc = frz__backup_verify(dest, NULL, number, fn, ctx, &m, &count, err);
     if (rc == FRZ_NOT_FOUND && there) rc = frz__err_corrupt(err, "%s: backup %" PRIu64 " has no list of its files", dest->root, number);
     if (findings) *findings = count;
@@ -164,14 +186,18 @@ int frz_backup_purge(const char *directory, uint64_t keep, uint64_t *removed, fr
 {
     struct fs *dest = NULL;
     struct file *lock = NULL;
+    struct backup_names names = {0};
     TRY(frz__shell_need(directory, "directory", err));
     if (removed) *removed = 0;
     if (keep == 0) return frz__err(err, FRZ_INVALID, "keep = 0: one backup at least stays");
     int rc = open_backups(NULL, directory, false, &dest, err);
     if (rc != FRZ_OK) return rc;
-    rc = frz__backup_lock(dest, &lock, err);
-    if (rc >= 0) rc = frz__backup_purge(dest, NULL, keep, NULL, removed, err);
+    rc = frz__backup_names(dest, NULL, &names, err);
+    if (rc == FRZ_OK && names.count + names.partial_count == 0) rc = no_backup(dest, err); /* nor a LOCK for it */
+    if (rc == FRZ_OK) rc = frz__backup_lock(dest, &lock, err);
+    if (rc == FRZ_OK) rc = frz__backup_purge(dest, NULL, keep, NULL, removed, err);
     rc = frz__first(rc, frz__file_close(lock, rc < 0 ? NULL : err));
+    frz__backup_names_clear(&names);
     frz__fs_free(dest);
     return rc;
 }
@@ -197,6 +223,7 @@ int frz_restore(const char *directory, const char *destination, const frz_restor
     if (rc != FRZ_OK) return rc;
     if (is_below(root, backups->root))
         rc = frz__err(err, FRZ_INVALID, "%s is among the backups in %s: a restore goes elsewhere", root, backups->root);
+    if (rc == FRZ_OK) rc = check_outside(root, false, "restore", err);
     if (rc == FRZ_OK && o.log_archive) rc = frz__fs_posix_new(NULL, o.log_archive, 0, &archive, err);
     if (rc == FRZ_OK) rc = frz__fs_posix_new(NULL, root, FS_POSIX_CREATE, &dest, err);
     const struct restore_request r = {.backups = backups,

@@ -19,6 +19,7 @@ int frz_verify(frz_db *h, frz_table *table, int (*fn)(void *ctx, const frz_findi
         frz__mutex_unlock(&db->tables_mu);
         if (!t) break;
         rc = frz__verify_table(t, fn, ctx, &r, err);
+        if (rc == FRZ_NOT_FOUND) rc = FRZ_OK; /* dropped meanwhile */
         frz__table_release(t);
     }
     if (report) frz__sized_give(report, &r, sizeof r); /* also of what was seen before it could not go on */

@@ -27,18 +27,68 @@ void frz__change_bound(struct sst_writer_options *o, uint64_t share)
     o->batch_bytes = (size_t)(batch < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : batch);
 }
 
+/* ── who makes files ── */
+
+/* Before its first file is made. */
+static void begin_making(struct change *c)
+{
+    struct table *t = c->t;
+    c->first_name = atomic_load(&t->db->name_counter);
+    frz__mutex_lock(&t->view_mu);
+    c->next = t->changes;
+    if (c->next) c->next->prev = &c->next;
+    c->prev = &t->changes;
+    t->changes = c;
+    frz__mutex_unlock(&t->view_mu);
+}
+
+/* After its last file was committed, or removed. */
+static void end_making(struct change *c)
+{
+    struct table *t = c->t;
+    if (!c->prev) return;
+    frz__mutex_lock(&t->view_mu);
+    *c->prev = c->next;
+    if (c->next) c->next->prev = c->prev;
+    frz__mutex_unlock(&t->view_mu);
+    c->prev = NULL;
+}
+
+uint64_t frz__change_oldest_name(struct table *t)
+{
+    uint64_t oldest = UINT64_MAX;
+    frz__mutex_lock(&t->view_mu);
+    for (const struct change *c = t->changes; c; c = c->next) oldest = c->first_name < oldest ? c->first_name : oldest;
+    frz__mutex_unlock(&t->view_mu);
+    return oldest;
+}
+
+/* ── its life ── */
+
+/* Of a row in V's files, on disk; 0 = there is none. */
+static double row_bytes(const struct view *v)
+{
+    uint64_t bytes = 0, rows = 0;
+    for (size_t i = 0; i < v->file_count; i++) {
+        bytes += (uint64_t)v->files[i]->file_size;
+        rows += v->files[i]->sst->rows;
+    }
+    return rows ? (double)bytes / (double)rows : 0;
+}
+
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
     *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->jobs_a), .location = v->meta->location, .snapshot_id = -1};
     frz__deletes_init(&c->deletes, t);
+    begin_making(c);
     frz__db_token(t->db, v->number + 1, c->token);
     frz__mutex_lock(&t->view_mu);
     c->file_bytes_max = s->write_target_file_size_bytes < CHANGE_FILE_BYTES_MAX ? s->write_target_file_size_bytes : CHANGE_FILE_BYTES_MAX;
     c->file_rows_max = frz__change_file_rows(t);
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
         .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
-        .uuid_hash = frz__hash64(slice_str(t->uuid))};
+        .uuid_hash = frz__hash64(slice_str(t->uuid)), .row_bytes = row_bytes(base)};
     frz__mutex_unlock(&t->view_mu);
     frz__change_bound(&c->writer_options, frz__flow_shares(t->db->set.memory_bytes).jobs);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);
@@ -85,6 +135,7 @@ void frz__change_clear(struct change *c)
     frz__free(c->t->jobs_a, c->outputs);
     forget(c, keep);
     frz__arena_clear(&c->ar);
+    end_making(c);
 }
 
 int frz__change_rebase(struct change *c, struct view *base, frz_error *err)
@@ -111,10 +162,15 @@ void frz__change_drop_dead(struct change *c)
 
 /* ── data files ── */
 
+static bool is_full(const struct change *c)
+{
+    return frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_bytes_most(c->writer) >= CHANGE_FILE_BYTES_MAX || frz__sst_writer_rows(c->writer) >= c->file_rows_max;
+}
+
 int frz__change_room(struct change *c, frz_error *err)
 {
     char name[160];
-    if (c->writer && (frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_rows(c->writer) >= c->file_rows_max)) TRY(frz__change_end(c, err));
+    if (c->writer && is_full(c)) TRY(frz__change_end(c, err));
     if (c->writer) return FRZ_OK;
     TRY(frz__grow(c->t->jobs_a, (void **)&c->outputs, c->output_count, &c->output_cap, sizeof *c->outputs, err));
     struct output *o = &c->outputs[c->output_count];
@@ -136,6 +192,7 @@ int frz__change_end(struct change *c, frz_error *err)
     c->writer = NULL;
     c->bytes += (uint64_t)o->entry.file_size;
     c->rows += (uint64_t)o->entry.record_count;
+    if (o->entry.record_count > 0) c->writer_options.row_bytes = (double)o->entry.file_size / (double)o->entry.record_count; /* the next will be alike */
     return FRZ_OK;
 }
 

@@ -27,6 +27,8 @@ struct file_change {
     bool gone;
 };
 struct change {
+    struct change *next, **prev; /* view_mu: of those that make files; prev NULL = it is not among them */
+    uint64_t first_name;         /* const: none of its files has a name older than this: the n of "<epoch>-<version>-<n>-<random>" */
     struct table *t;
     struct view *base;           /* counted */
     struct file_change *by_file; /* of base */
@@ -52,6 +54,8 @@ struct change {
 /* Takes BASE's count, also on failure. */
 FRZ_NODISCARD int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err);
 void frz__change_clear(struct change *c);
+/* Of all of T that are not cleared: files with names from this one on may yet be committed, however old they are. UINT64_MAX = there is none. */
+uint64_t frz__change_oldest_name(struct table *t);
 /* The same outputs against another BASE (its count is taken, also on failure): what was said of masks and files that go is forgotten, and its delete files removed. */
 FRZ_NODISCARD int frz__change_rebase(struct change *c, struct view *base, frz_error *err);
 /* The outputs, written under the base's older schema, are read as S has them from now on: they are files like those of before the change. */

@@ -4,11 +4,12 @@
  *   2  manifests and list are written, then synced together with the data files, then their directories
  *   3  v{N+1}.metadata.json is linked into place, never replacing                     ← the commit
  *   4  the hint moves
- * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot, schema and format version the edit goes on from there; with another
- * it is FRZ_CONFLICT: the caller's files and masks were made against a state that is gone; he reloads the table and begins again. */
+ * When N+1 is there already, somebody else committed, or we did and never learnt of it: the base is read again. With the same snapshot, schema and format version the edit goes on from there, and what that
+ * version says beside them holds here too: its properties, and that its branches may need what main let go. With another it is FRZ_CONFLICT: the caller's files and masks were made against a state that is
+ * gone; he reloads the table and begins again. */
 #include <stdio.h>
 
-#include "engine/paths.h"
+#include "engine/tables.h"
 
 #define TRIES_MAX 16
 
@@ -41,6 +42,17 @@ static int write_small_files(struct table *t, const struct ice_result *res, cons
     for (size_t i = 0; files && i < res->file_count; i++) frz__free(a, (void *)(uintptr_t)files[i].path);
     frz__free(a, files);
     return rc;
+}
+
+/* The version did not come about, and nobody names them: on a full disk each try would leave its own. */
+static void drop_small_files(struct table *t, const struct ice_result *res)
+{
+    for (size_t i = 0; i < res->file_count; i++) {
+        char path[PATH_BYTES];
+        frz_error why;
+        if (in_table(t, res->files[i].path, path, &why) < 0 || frz__fs_unlink(t->db->fs, path, &why) < 0)
+            frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %.*s is left to the next sweep: %s", t->name, (int)res->files[i].path.len, res->files[i].path.data, why.message);
+    }
 }
 
 static uint64_t bytes_of(const struct ice_result *res)
@@ -107,7 +119,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     struct ice_env env = {.now_ms = frz__clock_wall_us() / 1000, .base_version = base->number};
     struct ice_result res = {0};
     char token[64], temp[PATH_BYTES], name[PATH_BYTES];
-    bool unknown = false;
+    bool written = false, unknown = false;
     int rc = FRZ_OK;
     frz__db_token(db, base->number + 1, token);
     env.name_token = token;
@@ -119,7 +131,9 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     next->metadata_bytes = res.metadata_json.len;
     FAILPOINT_CHECK("commit.before_files", err);
     stat_add(&t->metadata_bytes_written, bytes_of(&res));
-    CHECK(write_small_files(t, &res, r, err));
+    CHECK(write_small_files(t, &res, r, err)); /* all of them or none; FRZ_EXISTS: the one that is there is not ours */
+    written = rc == FRZ_OK;
+    if (!written) goto done;
     FAILPOINT_CHECK("commit.before_link", err);
     CHECK(frz__path(name, err, "%s/metadata/v%" PRId64 ".metadata.json", t->dir, next->number));
     CHECK(frz__path(temp, err, "%s/metadata/.tmp-%s", t->dir, token));
@@ -141,6 +155,7 @@ static int try_commit(struct table *t, struct commit_request *r, struct version 
     r->snapshot_id = r->edit.no_snapshot ? -1 : res.meta->current_snapshot_id;
     r->sequence = res.meta->last_sequence_number;
 done:
+    if (rc != FRZ_OK && written && !r->in_doubt) drop_small_files(t, &res);
     return rc;
 }
 
@@ -151,20 +166,40 @@ static bool same_schema(const struct ice_meta *a, const struct ice_meta *b)
     return a->current_schema_id == b->current_schema_id && a->last_column_id == b->last_column_id && x && y && frz__schema_same(x, y);
 }
 
-/* An edit for one is good for the other: of one table, with the same rows, masked the same way. */
-static bool same_state(const struct version *a, const struct version *b)
+/* An edit for one is good for the other: of one table, at one place, with the same rows, masked the same way, and new ones to be laid out alike. */
+static bool same_state(const struct ice_meta *a, const struct ice_meta *b)
 {
-    return a->meta->current_snapshot_id == b->meta->current_snapshot_id && a->meta->format_version == b->meta->format_version && strcmp(a->meta->uuid, b->meta->uuid) == 0 &&
-           same_schema(a->meta, b->meta);
+    return a->current_snapshot_id == b->current_snapshot_id && a->format_version == b->format_version && strcmp(a->uuid, b->uuid) == 0 && slice_eq(a->location, b->location) &&
+           a->partitioned == b->partitioned && same_schema(a, b);
+}
+
+/* Somebody else's version is there: the table's, where R's edit goes on from it. */
+static int adopt(struct table *t, const struct commit_request *r, bool last, frz_error *err)
+{
+    struct version *theirs = NULL;
+    int rc = frz__version_load(t, &theirs, err);
+    if (rc == FRZ_NOT_FOUND) rc = frz__err_corrupt(err, "%s: version %" PRId64 " was there, and no metadata is any more", t->name, t->version->number + 1);
+    if (rc < 0) return rc;
+    if (r->strict || last || !same_state(theirs->meta, t->version->meta)) {
+        rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
+        frz__version_release(theirs);
+        return rc;
+    }
+    frz__expire_rebase(t, t->version, theirs);
+    frz__version_release(t->version);
+    t->version = theirs;
+    return FRZ_OK;
 }
 
 int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
 {
     int64_t since = frz__clock_mono_ns();
+    bool adopted = false;
     int rc = FRZ_OK;
+    FRZ_ASSERT_HELD(&t->flush_mu);
     frz__mutex_lock(&t->commit_mu);
     for (int tries = 0;; tries++) {
-        struct version *next = NULL, *theirs = NULL;
+        struct version *next = NULL;
         rc = ALLOC_NEW(&next, t->a, struct version, err);
         if (rc < 0) break;
         next->a = t->a;
@@ -184,17 +219,12 @@ int frz__commit(struct table *t, struct commit_request *r, frz_error *err)
         if (rc != FRZ_EXISTS) break;
         stat_add(&t->commit_conflicts, 1);
         frz__event(t->db, t, FRZ_EVENT_CONFLICT, &(struct event_info){.rows_in = (uint64_t)tries + 1});
-        rc = frz__version_load(t, &theirs, err);
+        rc = adopt(t, r, tries == TRIES_MAX, err);
         if (rc < 0) break;
-        if (!same_state(theirs, t->version) || tries == TRIES_MAX) {
-            rc = frz__err(err, FRZ_CONFLICT, "%s: version %" PRId64 " with snapshot %" PRId64 " was committed meanwhile", t->name, theirs->number, theirs->meta->current_snapshot_id);
-            frz__version_release(theirs);
-            break;
-        }
-        frz__version_release(t->version);
-        t->version = theirs;
+        adopted = true;
     }
     frz__mutex_unlock(&t->commit_mu);
+    if (adopted) frz__table_follow_properties(t);
     uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     if (rc == FRZ_OK) {
         stat_add(&t->commits, 1);

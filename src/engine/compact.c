@@ -1,6 +1,6 @@
 /* compact.c — the journey that rewrites files, so that reads stay fast and garbage goes.
  *
- *   1  plan: a pure function of the view picks the inputs; they are claimed, so that no flush absorbs them and no other compaction takes them
+ *   1  plan (compact_plan.c): a pure function of the view picks the inputs, under no lock; they are claimed, so that no flush absorbs them and no other compaction takes them
  *   2  merge their live rows into new files, under no lock; which output row came from which input is remembered (view/reloc.h)
  *   3  with the flush lane: what was masked in the inputs meanwhile is masked in the outputs; an input that went takes its rows with it (hazards 5, 6)
  *   4  one commit, operation `replace`, the outputs at the data sequence number of the beginning (hazards 17); then the view
@@ -9,61 +9,17 @@
 #include "engine/flow.h"
 
 #define TRIES_MAX 5
-#define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares; */
-#define JOBS_MEMORY_SMALL 8      /* where there is little, an eighth: */
-#define ROW_BYTES ((uint64_t)2)  /* of an input row: where it went, in a buffer that doubles */
-#define ROWS_READ_AHEAD 1024     /* of each input, decoded */
-#define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
-#define INPUTS_MIN 2             /* fewer make no progress */
 #define ROW_GROUP_BYTES_MIN ((uint64_t)1 << 20)
 
-static uint64_t memory_share(const struct table *t)
-{
-    uint64_t memory = t->db->set.memory_bytes;
-    return memory / (flow_is_small(memory) ? JOBS_MEMORY_SMALL : JOBS_MEMORY) / t->db->set.compaction_threads;
-}
 static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 
-/* What the memory allows of a table whose rows have so many bytes each, on disk. */
-static void bound_by_memory(struct table *t, struct plan_options *o)
-{
-    uint64_t share = memory_share(t), bytes = 0, rows = 1, seq;
-    struct view *v = frz__view_latest(t, &seq);
-    for (size_t i = 0; i < v->file_count; i++) {
-        bytes += (uint64_t)v->files[i]->file_size;
-        rows += v->files[i]->sst->rows;
-    }
-    frz__mutex_lock(&t->view_mu);
-    uint64_t page = t->settings.write_parquet_page_size_bytes;
-    frz__mutex_unlock(&t->view_mu);
-    uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
-    frz__view_release(v);
-    o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
-    o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
-    o->target_rows = frz__change_file_rows(t);
-    o->target_bytes = at_most(o->target_bytes, o->target_rows * row);
-}
-
-void frz__compact_options(struct table *t, struct plan_options *out)
-{
-    frz__mutex_lock(&t->view_mu);
-    const struct table_settings *s = &t->settings;
-    frz__mix_look(&t->mix, stat_get(&t->gets), stat_get(&t->rows_put) + stat_get(&t->rows_deleted), frz__clock_mono_ns());
-    *out = (struct plan_options){.ratio = (unsigned)s->frazil_level_ratio, .level0_runs_max = (unsigned)s->frazil_level0_runs_max, .masked_percent = (unsigned)s->frazil_compaction_masked_percent,
-        .small_files = (unsigned)s->frazil_compaction_small_files, .base_bytes = s->frazil_level_base_bytes, .target_bytes = s->write_target_file_size_bytes,
-        .input_bytes_max = s->frazil_compaction_input_bytes_max};
-    out->runs_max = s->frazil_level_runs_max ? (unsigned)s->frazil_level_runs_max : frz__plan_runs_max((uint64_t)t->mix.gets, (uint64_t)t->mix.puts, out->ratio);
-    frz__mutex_unlock(&t->view_mu);
-    bound_by_memory(t, out);
-}
-
-uint64_t frz__compact_input_memory(const struct compaction *c) { return memory_share(c->t) / 2 / c->plan.count; }
+uint64_t frz__compact_input_memory(const struct compaction *c) { return frz__compact_memory(c->t) / 2 / c->plan.count; }
 
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o)
 {
     struct table *t = c->t;
-    uint64_t share = memory_share(t);
+    uint64_t share = frz__compact_memory(t);
     o->lineage = compaction_lineage(c);
     o->level_hint = c->plan.level;
     o->row_group_bytes = at_most(o->row_group_bytes, at_least(share / 8, ROW_GROUP_BYTES_MIN)); /* it is held until it ends */
@@ -74,63 +30,6 @@ void frz__compact_profile(const struct compaction *c, struct sst_writer_options 
     }
     frz__mutex_unlock(&t->view_mu);
     frz__change_bound(o, share);
-}
-
-/* ── 1 ── */
-
-static bool made_by(const struct compact_watch *w, uint64_t file_no)
-{
-    for (size_t i = 0; i < w->made_count; i++)
-        if (w->made[i] == file_no) return true;
-    return false;
-}
-
-void frz__compact_describe(const struct table *t, const struct view *v, const struct compact_watch *watch, struct plan_file *files)
-{
-    uint64_t left = watch ? 0 : atomic_load(&t->manual_end);
-    for (size_t i = 0; i < v->file_count; i++) {
-        const struct vfile *f = v->files[i];
-        bool later = watch && f->sst->file_no >= watch->file_no_end, made = later && made_by(watch, f->sst->file_no);
-        files[i] = (struct plan_file){.bytes = (uint64_t)f->file_size, .rows = f->sst->rows, .dead = frz__mask_count(f->mask), .first = f->sst->first_key, .last = f->sst->last_key, .level = f->sst->level_hint,
-                                      .busy = atomic_load(&f->sst->claimed) || f->sst->file_no < left, .foreign = !f->sst->sorted || (later && !made)};
-        if (made) files[i].dead = 0;
-    }
-}
-
-static int plan(struct compaction *c, const struct plan_options *o, frz_error *err)
-{
-    struct table *t = c->t;
-    struct plan_file *files = NULL;
-    int rc = FRZ_OK;
-    c->watch = o->watch;
-    c->version = frz__version_acquire(t); /* before the view: what the view knows beyond it is masked in the view */
-    c->base_sequence = c->version->meta->last_sequence_number;
-    frz__mutex_lock(&t->view_mu);
-    const struct view *v = atomic_load(&t->view);
-    rc = frz__view_new(t->a, v->schema, NULL, 0, v->files, v->file_count, v->flushed_seq, v->snapshot_id, &c->view, err); /* its files alone: memtables would stay as long as this runs */
-    files = rc < 0 ? NULL : (struct plan_file *)frz__alloc_array(t->jobs_a, c->view->file_count + 1, sizeof *files);
-    if (rc >= 0 && !files) rc = frz__err_no_memory(err, c->view->file_count * sizeof *files);
-    if (rc >= 0) frz__compact_describe(t, c->view, c->watch, files);
-    if (rc >= 0) rc = frz__plan_pick(t->jobs_a, files, c->view->file_count, o, &c->plan, err);
-    for (size_t i = 0; rc >= 0 && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
-    t->claimers += c->plan.count > 0;
-    if (c->watch) {
-        c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
-        c->watch->releases = t->claims_released;
-    }
-    frz__mutex_unlock(&t->view_mu);
-    frz__free(t->jobs_a, files);
-    return rc < 0 ? rc : c->plan.count ? FRZ_OK : FRZ_DONE;
-}
-
-static void unclaim(struct compaction *c)
-{
-    frz__mutex_lock(&c->t->view_mu);
-    for (size_t i = 0; i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, false);
-    c->t->claims_released++;
-    c->t->claimers--;
-    frz__cond_broadcast(&c->t->room); /* who waits for these files */
-    frz__mutex_unlock(&c->t->view_mu);
 }
 
 /* ── 3 ── */
@@ -218,13 +117,29 @@ static int tell_made(struct compaction *c, frz_error *err)
     return FRZ_OK;
 }
 
+/* What an earlier job of the same made, and this one rewrote, was there neither before nor after. */
 static void tell_done(struct compaction *c)
 {
+    struct compact_watch *w = c->watch;
     for (size_t i = 0; i < c->plan.count; i++) {
         const struct vfile *f = c->inputs[i];
-        c->watch->rows_in += f->sst->rows;
-        c->watch->bytes_in += (uint64_t)f->file_size;
-        c->watch->masked_dropped += frz__mask_count(f->mask);
+        w->masked_dropped += frz__mask_count(f->mask);
+        if (frz__compact_made_by(w, f->sst->file_no)) {
+            w->files_out--;
+            w->rows_out -= f->sst->rows;
+            w->bytes_out -= (uint64_t)f->file_size;
+        } else {
+            w->files_in++;
+            w->rows_in += f->sst->rows;
+            w->bytes_in += (uint64_t)f->file_size;
+        }
+    }
+    for (size_t i = 0; i < c->change.output_count; i++) {
+        const struct output *o = &c->change.outputs[i];
+        if (o->dead) continue;
+        w->files_out++;
+        w->rows_out += o->sst->rows;
+        w->bytes_out += (uint64_t)o->entry.file_size;
     }
 }
 
@@ -250,7 +165,7 @@ static int publish(struct compaction *c, frz_error *err)
 void frz__compact_end(struct compaction *c)
 {
     if (!c) return;
-    if (c->plan.count) unclaim(c);
+    if (c->plan.count) frz__compact_unclaim(c);
     if (c->counted) frz__flow_compact_end(c->t);
     if (c->changing) frz__change_clear(&c->change);
     frz__compact_parts_clear(c);
@@ -269,7 +184,7 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
     MUST(frz__table_usable(t, true, err));
     TRY(ALLOC_NEW(&c, t->jobs_a, struct compaction, err));
     c->t = t;
-    int rc = plan(c, o, err);
+    int rc = frz__compact_plan(c, o, err);
     if (rc == FRZ_OK) {
         c->inputs = (struct vfile **)frz__alloc_array(t->jobs_a, c->plan.count, sizeof *c->inputs);
         if (!c->inputs) rc = frz__err_no_memory(err, c->plan.count * sizeof *c->inputs);
@@ -340,7 +255,7 @@ int frz__compact_run(struct compaction *c, struct compact_result *out, frz_error
     frz__running_begin(t->db, &c->job, t, "compaction", frz__plan_reason_name(c->plan.reason));
     atomic_store(&c->job.bytes_in, c->plan.input_bytes);
     atomic_store(&c->job.rows_total, c->rows_in);
-    uint64_t needs = memory_share(t) / 2 * 3; /* and what a file's filter and the account of rows take beside it */
+    uint64_t needs = frz__compact_memory(t) / 2 * 3; /* and what a file's filter and the account of rows take beside it */
     frz__flow_job_begin(t->db, needs);
     frz__flow_digest_begin(t);
     int rc = run(c, &own);

@@ -19,7 +19,9 @@ struct compact_watch {
     void *ctx;
     bool blocked;         /* out, with FRZ_DONE: other jobs are at what is left */
     uint64_t releases;    /* out: the table's claims_released when it was planned: it grows when one of them is through */
-    uint64_t rows_in, bytes_in, masked_dropped; /* out, added up: of the files that went; dead rows among them */
+    uint64_t files_in, rows_in, bytes_in;    /* out, added up: of the files that went, but for those that were made on the way; */
+    uint64_t files_out, rows_out, bytes_out; /* of those that were made, and stay */
+    uint64_t masked_dropped;                 /* dead rows of all that went */
 };
 /* What T's settings, and what it is used for, ask of the planner. */
 void frz__compact_options(struct table *t, struct plan_options *out);

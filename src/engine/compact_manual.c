@@ -172,12 +172,13 @@ static int run_jobs(struct manual *m, frz_error *err)
         if (rc != FRZ_OK) return rc;
         conflicts = 0;
         m->out->jobs = ++m->progress.jobs;
-        m->out->files_in = m->files_done += r.files_in;
-        m->out->files_out += r.files_out;
+        m->files_done += r.files_in;
+        m->out->files_in = m->watch.files_in;
+        m->out->files_out = m->watch.files_out;
         m->out->bytes_in = m->watch.bytes_in;
-        m->out->bytes_out += r.bytes_out;
+        m->out->bytes_out = m->watch.bytes_out;
         m->out->rows_in = m->watch.rows_in;
-        m->out->rows_out += r.rows;
+        m->out->rows_out = m->watch.rows_out;
         m->out->rows_masked = m->watch.masked_dropped;
         m->rows_done += r.rows;
         m->bytes_done += r.bytes_in;

@@ -24,6 +24,11 @@ struct compaction {
 };
 /* By the version of the plan: an upgrade may come between, and then the compaction is in vain. */
 static inline bool compaction_lineage(const struct compaction *c) { return c->version->meta->format_version >= 3; }
+/* compact_plan.c: the plan, and what it is of, into C; the inputs are claimed. FRZ_DONE: there is nothing to do, and nothing is. */
+FRZ_NODISCARD int frz__compact_plan(struct compaction *c, const struct plan_options *o, frz_error *err);
+void frz__compact_unclaim(struct compaction *c);
+bool frz__compact_made_by(const struct compact_watch *w, uint64_t file_no); /* a job of the same before */
+uint64_t frz__compact_memory(const struct table *t); /* what one compaction may hold */
 /* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
 uint64_t frz__compact_input_memory(const struct compaction *c); /* what a cursor over one of its inputs may take */

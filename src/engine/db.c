@@ -183,7 +183,7 @@ static int open_for_writing(struct db *db, frz_error *err)
     TRY(frz__tables_settle(db, err));
     TRY(frz__recover_log(db, &report, &strange, err));
     TRY(frz__recover_tell_behind(db, &report, err));
-    TRY(frz__leases_sweep(db, err));
+    if (!db->set.no_tidy) TRY(frz__leases_sweep(db, err));
     TRY(frz__tidy_prepare(db, err));
     TRY(frz__archive_open(db, err));
     int rc = open_log(db, &report, err);
@@ -344,6 +344,7 @@ static int open_on(const char *path, struct fs *fs, unsigned flags, const frz_db
     if (rc == FRZ_OK && set.read_only) rc = frz__lease_open(db, err);
     if (rc == FRZ_OK) rc = set.read_only ? load_for_reading(db, err) : open_for_writing(db, err);
     if (rc != FRZ_OK) {
+        if (rc < 0 && err && db->root && !strstr(err->message, db->root)) frz__err_context(err, "%s", db->root); /* paths are relative to it */
         if (db->pool) frz__sched_stop(db);
         free_db(db);
         return rc;

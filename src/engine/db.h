@@ -116,16 +116,18 @@ struct table {
     _Atomic int broken_code; /* a table that can't be used: why; FRZ_OK = it has a version and a view. Changes under view_mu, after those */
     char *broken;          /* view_mu: in words; NULL where there was no memory for it */
 
+    struct change *changes; /* view_mu: those that make files: change.h */
     struct delfile *dels;  /* flush_mu, to pending_cap */
     size_t del_count, del_cap;
-    struct pending_file *pending;
+    struct pending_file *pending; /* as they came */
     size_t pending_count, pending_cap;
     struct sweep *sweep;    /* flush_mu, to opened_number: the look for leftovers that open owes; NULL = it was done */
-    bool foreign_since_open; /* another engine committed: what counting says is unsure */
+    uint64_t foreign_commits; /* of other engines, met since open: from the first on, what counting says is unsure */
     int64_t opened_number;  /* const after open: of the version; 0 = it was created since */
     _Atomic int64_t orphan_check_ms, tidy_at_ns; /* the setting; when leftovers are looked for next: 0 = open still owes it, INT64_MAX = never */
-    int64_t marked_version; /* flush_mu: the last one that was marked in full for what is unsure */
+    int64_t marked_at_us;   /* flush_mu, mono: when all was marked for what is unsure; 0 = not since another engine committed */
     _Atomic bool expiry_missed; /* the clock came while a flush went on: the flush does it at its end */
+    _Atomic bool expiry_goes_on; /* a round ended by its time, and not for want of files: the clock comes back at once. Changes under flush_mu */
 
     bool flush_queued;     /* view_mu; whoever sets it owns flush_job until the job runs, which clears it */
     frz_error flush_error; /* view_mu: of the last flush; code 0 = none */
@@ -144,6 +146,7 @@ struct table {
     struct mix mix;        /* view_mu */
     _Atomic int64_t dirty_since_ns; /* first unpublished write; 0 = none. Set in the place, cleared before a rotation */
     uint64_t low_water;    /* const after open: the highest that the log has of it: all before it was published once */
+    struct logged { uint8_t uuid[16]; int32_t schema_id; char *schema; } logged; /* const after open, of a table that can't be used: its last line in the log, of another writer; schema NULL = it has none */
     char *lost_rows;       /* view_mu: what was published and is no more, as found at open; NULL = nothing */
     uint64_t reserve_round; /* place: the last round that counted this table, */
     size_t reserve_ops;     /* place: and how many operations that has on it */
@@ -183,6 +186,7 @@ struct db {
     uint8_t log_uuid[16]; /* a refresh, under tables_mu, looks at the log again and writes these three; nobody else reads them in a read-only database */
     char log_uuid_text[37];
     uint64_t epoch;
+    uint64_t lock_epoch; /* const: what LOCK says; the log may have been beyond it */
     struct file *lock_file;
     void *fork_page; /* wiped in a forked child */
     _Atomic bool closing;
@@ -204,6 +208,7 @@ struct db {
     bool writing; /* log_mu: a leader is at work */
     struct wal *wal; /* const; its own locks */
     uint64_t seq_next; /* place */
+    _Atomic int64_t log_time_us; /* the last moment of the log, as it was last read; 0 = it has none */
     struct fs *archive, *archive_root; /* const: of this log, and of all; NULL = none */
     _Atomic bool archiving; /* archive_job is the pool's; else the clock's */
     struct pool_job archive_job;
@@ -287,7 +292,10 @@ void frz__db_token(struct db *db, int64_t version, char out[64]);
 /* ── lock.c ── */
 FRZ_NODISCARD int frz__lock_take(struct db *db, frz_error *err);
 void frz__lock_release(struct db *db);
-bool frz__lock_holder_lives(struct fs *fs); /* the process that LOCK names, as far as can be told: it may have closed the database */
+bool frz__nobody_writes(struct fs *fs); /* no process has it open for writing, at this moment; false where that can't be told */
+/* Who has LOCK at this moment, wherever the warehouse is mounted; false: nobody, or it can't be told. A holder of a moment's age may not have written its name yet: then it is the one before. */
+struct lock_holder { uint64_t epoch; int64_t pid; };
+bool frz__lock_holder(struct fs *fs, struct lock_holder *out);
 /* ── archive.c: the log's archive ── */
 /* What the options say, or what is remembered. At open for writing. */
 FRZ_NODISCARD int frz__archive_open(struct db *db, frz_error *err);
@@ -308,7 +316,6 @@ FRZ_NODISCARD int frz__table_create(struct db *db, const char *name, frz_schema 
 FRZ_NODISCARD int frz__table_drop(struct db *db, const char *name, frz_error *err);
 FRZ_NODISCARD int frz__tables_settle(struct db *db, frz_error *err);
 FRZ_NODISCARD int frz__table_to_trash(struct table *t, frz_error *err);
-FRZ_NODISCARD int frz__trash_empty(struct db *db, frz_error *err);
 struct table *frz__table_acquire(struct table *t);
 void frz__table_release(struct table *t);
 /* flush_mu held: somebody else committed: the newest version becomes the table's, its files the view's; memtables that it has in files go. */
@@ -339,6 +346,10 @@ FRZ_NODISCARD int frz__version_tree(struct table *t, struct arena *ar, const str
 struct version *frz__version_acquire(struct table *t); /* counted, current */
 /* Files of snapshot ID of V, and of none but it, stay until the hold goes. *OUT NULL where there is no such snapshot. */
 FRZ_NODISCARD int frz__version_hold(struct table *t, const struct version *v, int64_t id, struct hold **out, frz_error *err);
+/* The same of each snapshot of V. To be released, after a failure too. */
+struct version_holds { struct hold **at; size_t count; };
+FRZ_NODISCARD int frz__version_hold_all(struct table *t, const struct version *v, struct version_holds *out, frz_error *err);
+void frz__version_holds_release(struct table *t, struct version_holds *h);
 void frz__version_release(struct version *v);
 /* Whether the newest version on disk still has snapshot ID of V: after a hold of it was told (lease.h (2)), nobody takes its files away. */
 FRZ_NODISCARD int frz__version_retains(struct table *t, const struct version *v, int64_t id, bool *out, frz_error *err);
@@ -384,6 +395,7 @@ struct commit_request {
     struct ice_edit edit;
     const struct durable_open *data_files; /* written, not yet synced */
     size_t data_file_count;
+    bool strict;                    /* the caller looked at more of the version than the snapshot, schema and format: another's commit is FRZ_CONFLICT whatever it changed */
     int64_t number;                 /* out: the version committed */
     int64_t snapshot_id;            /* out: -1 = none made */
     int64_t sequence;               /* out */
@@ -398,10 +410,15 @@ FRZ_NODISCARD int frz__relocate(struct table *t, struct version **v, frz_error *
 /* ── expire.c ── */
 FRZ_NODISCARD int frz__expire_add(struct table *t, char *taken_path, int64_t added, int64_t removed, frz_error *err);
 FRZ_NODISCARD int frz__expire_path(struct table *t, const char *path, int64_t added, int64_t removed, frz_error *err); /* of a copy */
-void frz__expire_run(struct table *t); /* flush_mu held; unlinks what is due */
+/* flush_mu held: unlinks what is due, for EXPIRE_ROUND_NS at most: writers wait for a flush, and that for the lane. Whether it ended by its time, and not for want of files. */
+#define EXPIRE_ROUND_NS ((int64_t)50000000)
+#define LANE_GAP_NS ((int64_t)5000000) /* between rounds: who waits for the lane wakes up and has it */
+bool frz__expire_run(struct table *t);
+/* The same for gc.c, by LEASES: GONE hears of each file that is not there any more; what is beyond frazil.foreign-reader-files-max is the clock's. */
+struct leases;
+bool frz__expire_round(struct table *t, const struct leases *leases, void (*gone)(void *ctx, const char *path), void *ctx);
 /* flush_mu held: somebody else committed between OLD and NOW: what was to go may be in use again, and what OLD had and NOW has not is to go. */
 void frz__expire_rebase(struct table *t, const struct version *old, const struct version *now);
-struct leases;
 /* flush_mu held. Who still needs P, and when its grace is over (mono, us). LEASES NULL: PENDING_LEASE is not looked at. */
 enum pending_state frz__expire_state(struct table *t, const struct version *v, struct pending_file *p, int64_t now_us, bool crowded, const struct leases *leases, const char **who, int64_t *due_us);
 size_t frz__expire_crowd(struct table *t, const struct version *v, int64_t now_us); /* how many, from the front, are more than are kept for foreign readers */

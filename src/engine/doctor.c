@@ -91,6 +91,18 @@ static void memory(struct out *o, const struct doctor_facts *f)
              100 * f->s.cache_hit_ratio, f->s.cache_hits + f->s.cache_misses, f->s.cache_bytes >> 20);
 }
 
+/* What a running writer meets there is in its health; this is what the next one will meet, whose open fails. */
+static void archive(struct out *o, const struct doctor_facts *f)
+{
+    if (!f->archive_trouble) return;
+    find(o, f->archive_gone ? FRZ_FINDING_WARNING : FRZ_FINDING_ERROR, "archive-place", NULL,
+         f->archive_gone ? "the log's archive is gone: a new one will begin without what it had"
+                         : "the log's archive can't be written: the database can't be opened for writing",
+         f->archive_gone ? "mount it or put it back before anything is written, or take a backup: the log behind the last one is not whole"
+                         : "put it right, or name another place: `frazil archive DB DIRECTORY`, or `--off`",
+         "%.600s", f->archive_trouble);
+}
+
 /* Who holds it: the table with the oldest write that is not published. */
 static void log_held(struct out *o, const struct doctor_facts *f)
 {
@@ -111,6 +123,7 @@ static void of_database(struct out *o, const struct doctor_facts *f)
     if (!f->h.table[0]) health(o, &f->h, NULL);
     disk(o, f);
     memory(o, f);
+    archive(o, f);
     log_held(o, f);
     if (f->live && f->durability == FRZ_SYNC_OFF)
         find(o, FRZ_FINDING_ADVICE, "durability-off", NULL, "a power cut loses what the system had not written back", "open with durability FRZ_SYNC_INTERVAL or FRZ_SYNC_FULL, unless that is meant", "durability is off");

@@ -28,6 +28,8 @@ struct doctor_facts {
     uint64_t disk_bytes, disk_free; /* 0 = not known */
     const char *remote;             /* NULL = a local file system */
     uint64_t lost_dirs, trash, old_leases;
+    const char *archive_trouble; /* the log's archive and why it can't be written; NULL = it can, or there is none */
+    bool archive_gone;           /* that it is missing: who opens the database for writing makes it anew */
 };
 typedef int (*doctor_fn)(void *ctx, const frz_diagnosis *d);
 /* A result of FN other than 0 stops and is returned. */

@@ -1,6 +1,9 @@
 /* doctor_gather.c — the facts that the doctor judges: numbers, settings, the disk, and, where a writer runs, what it reports. */
+#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "engine/doctor.h"
 #include "engine/paths.h"
@@ -38,6 +41,50 @@ static void take_disk(struct db *db, struct doctor_facts *f)
     if (db->fs_borrowed || statvfs(db->root, &v) != 0) return;
     f->disk_bytes = (uint64_t)v.f_blocks * v.f_frsize;
     f->disk_free = (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+/* ERRNO with which a folder at PATH could not be written; 0 = it could. */
+static int folder_trouble(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return errno;
+    if (!S_ISDIR(st.st_mode)) return ENOTDIR;
+    return access(path, W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+static bool parent_is_well(const char *path)
+{
+    char dir[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (!slash) return false;
+    snprintf(dir, sizeof dir, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+    return folder_trouble(dir) == 0;
+}
+
+/* TEXT: what F->archive_trouble points to. Nothing is written, so what only a write would meet is not seen; and who may not write the
+ * warehouse can't say whether others may write its archive. */
+static void take_archive(struct db *db, struct doctor_facts *f, char *text, size_t bytes)
+{
+    struct buf place = BUF_INIT(db->a, 0);
+    char path[PATH_BYTES], why[128];
+    frz_error err;
+    int rc = frz__archive_place(db, &place, &err), e = 0;
+    if (rc < 0) {
+        snprintf(text, bytes, "%s", err.message);
+        f->archive_trouble = text;
+    }
+    if (rc == FRZ_OK && !db->fs_borrowed && frz__path(path, &err, "%s", (const char *)place.data) >= 0) {
+        e = folder_trouble(path);
+        f->archive_gone = e == ENOENT && parent_is_well(path);
+        if (e == 0 && frz__path(path, &err, "%s/%s", (const char *)place.data, db->log_uuid_text) >= 0) {
+            e = folder_trouble(path);
+            if (e == ENOENT) e = 0; /* it is made with the log's first segment there */
+        }
+        if (e == EACCES && access(db->root, W_OK) != 0) e = 0;
+        if (e) snprintf(text, bytes, "%s: %s", path, strerror_r(e, why, sizeof why));
+        if (e) f->archive_trouble = text;
+    }
+    buf_clear(&place);
 }
 
 static void take_table(struct table *t, struct doctor_table *out)
@@ -80,12 +127,20 @@ static void take_health(const struct json *v, frz_health *h)
     copy_text(h->message, sizeof h->message, frz__json_get(v, "message"));
 }
 
+/* What this look at the disk has found, unless the writer knows worse: of files that were damaged under it, it may know nothing yet. */
+static void take_worse(const struct json *v, frz_health *h)
+{
+    frz_health live;
+    take_health(v, &live);
+    if (live.severity >= h->severity) *h = live;
+}
+
 static void lay_over(const struct json *live, struct doctor_facts *f, struct doctor_table *tables)
 {
     const struct json *list = frz__json_get(live, "tables");
     f->live = true;
     frz__stats_from_json(frz__json_get(live, "stats"), &f->s);
-    take_health(frz__json_get(live, "health"), &f->h);
+    take_worse(frz__json_get(live, "health"), &f->h);
     f->durability = (int)frz__json_int(frz__json_get(live, "durability"));
     f->memory_bytes = (uint64_t)frz__json_int(frz__json_get(live, "memory_bytes"));
     f->compaction_bytes_per_second = (uint64_t)frz__json_int(frz__json_get(live, "compaction_bytes_per_second"));
@@ -95,7 +150,7 @@ static void lay_over(const struct json *live, struct doctor_facts *f, struct doc
         for (size_t k = 0; k < f->table_count; k++) {
             if (!slice_eq(frz__json_str(frz__json_get(t, "name")), slice_str(tables[k].name))) continue;
             frz__stats_from_json(frz__json_get(t, "stats"), &tables[k].s);
-            take_health(frz__json_get(t, "health"), &tables[k].h);
+            take_worse(frz__json_get(t, "health"), &tables[k].h);
         }
     }
 }
@@ -107,6 +162,7 @@ int frz__doctor_run(struct db *db, slice live, doctor_fn fn, void *ctx, frz_erro
     struct json *doc = NULL;
     struct table **tables = NULL;
     struct doctor_table *facts = NULL;
+    char archive[1200];
     if (live.data) TRY(frz__json_parse(live, &doc, err));
     frz__mutex_lock(&db->tables_mu);
     tables = (struct table **)frz__alloc_array(db->a, db->table_count + 1, sizeof *tables);
@@ -121,6 +177,7 @@ int frz__doctor_run(struct db *db, slice live, doctor_fn fn, void *ctx, frz_erro
         frz__stats(db, NULL, &f.s);
         frz__health_get(db, NULL, &f.h);
         take_disk(db, &f);
+        take_archive(db, &f, archive, sizeof archive);
         for (size_t i = 0; i < f.table_count; i++) take_table(tables[i], &facts[i]);
         f.tables = facts;
         if (doc) lay_over(doc, &f, facts);

@@ -5,7 +5,7 @@
 #include "engine/lease.h"
 #include "engine/mark.h"
 
-#define UNLINKS_MIN 512 /* a round, a second: a flush waits for it; half of what is pending, where that is more, so that it never grows without end */
+#define MARK_AGAIN_US ((int64_t)60000000)
 
 int frz__expire_add(struct table *t, char *path, int64_t added, int64_t removed, frz_error *err)
 {
@@ -97,9 +97,9 @@ void frz__expire_rebase(struct table *t, const struct version *old, const struct
     frz_error why;
     slice location = old->meta->location;
     int64_t removed = now->meta->last_sequence_number + 1;
-    t->foreign_since_open = true;
+    t->foreign_commits++;
     for (size_t i = 0; i < t->pending_count; i++) t->pending[i].unsure = true;
-    t->marked_version = 0;
+    t->marked_at_us = 0;
     int rc = mark_tree(&s, now, &why);
     for (size_t m = 0; rc >= 0 && m < old->tree.count; m++) {
         const struct ice_manifest *man = &old->tree.manifests[m];
@@ -117,13 +117,13 @@ void frz__expire_rebase(struct table *t, const struct version *old, const struct
     frz__marks_clear(&s);
 }
 
-/* Those of the unsure that metadata names stay, as they are; the others are sure. Once a version. */
-static void make_sure(struct table *t, const struct version *v)
+/* Those of the unsure that metadata names stay, as they are; the others are sure. It reads every list and manifest: once after each commit of others, and now and then, for what has become of the older snapshots. */
+static void make_sure(struct table *t, const struct version *v, int64_t now_us)
 {
     struct marks s = MARKS_INIT(t->a);
     frz_error why;
-    if (t->marked_version == v->number) return;
-    t->marked_version = v->number;
+    if (t->marked_at_us && now_us - t->marked_at_us < MARK_AGAIN_US) return;
+    t->marked_at_us = now_us ? now_us : 1;
     int rc = frz__mark_version(t, v, &s, &why);
     for (size_t i = 0; rc >= 0 && i < t->pending_count; i++) {
         struct pending_file *p = &t->pending[i];
@@ -159,40 +159,64 @@ static bool any_due(struct table *t, const struct version *v, int64_t now, size_
         any |= state == PENDING_DUE || state == PENDING_UNSURE;
         unsure |= state == PENDING_UNSURE;
     }
-    if (unsure) make_sure(t, v);
+    if (unsure) make_sure(t, v, now);
     return any;
 }
 
-void frz__expire_run(struct table *t)
+/* One at least, however long it takes: it comes to an end. */
+static bool unlink_due(struct table *t, const struct version *v, int64_t now, size_t crowd, const struct leases *leases,
+                       void (*gone)(void *ctx, const char *path), void *ctx)
 {
-    FRZ_ASSERT_HELD(&t->flush_mu);
-    if (atomic_load(&t->db->backups)) return; /* a backup links files by their names */
-    struct leases leases = {0};
-    frz_error why;
-    struct version *v = frz__version_acquire(t);
-    int64_t now = frz__clock_mono_ns() / 1000;
-    size_t k = 0, unlinked = 0, removed = 0, waiting = 0, unlinks_max = t->pending_count / 2 > UNLINKS_MIN ? t->pending_count / 2 : UNLINKS_MIN, crowd = frz__expire_crowd(t, v, now);
-    frz__epoch_collect(t->db->epochs); /* views that nobody reads any more let go */
-    if (!any_due(t, v, now, crowd)) goto done;
-    if (frz__leases_read(t->db, false, false, &leases, &why) < 0) goto done; /* no memory: the next round */
-    for (size_t i = 0; i < t->pending_count; i++) {
+    const int64_t until = frz__clock_mono_ns() + EXPIRE_ROUND_NS;
+    size_t i = 0, k = 0, unlinked = 0, removed = 0, waiting = 0;
+    bool more = false;
+    for (; i < t->pending_count && !more; i++) {
         struct pending_file *p = &t->pending[i];
         int64_t due;
         bool was = p->since_us != 0;
-        enum pending_state state = frz__expire_state(t, v, p, now, was && waiting < crowd, &leases, NULL, &due);
+        enum pending_state state = frz__expire_state(t, v, p, now, was && waiting < crowd, leases, NULL, &due);
         waiting += was && state != PENDING_RETAINED;
-        if (state == PENDING_DUE && unlinked < unlinks_max) {
-            unlinked++;
-            removed += unlink_one(t, p->path);
-            frz__free(t->a, p->path);
+        more = state == PENDING_DUE && unlinked && frz__clock_mono_ns() >= until;
+        if (more || state != PENDING_DUE) {
+            t->pending[k++] = *p;
             continue;
         }
-        t->pending[k++] = *p;
+        bool ours = unlink_one(t, p->path);
+        if (ours && gone) gone(ctx, p->path);
+        removed += ours;
+        unlinked++;
+        frz__free(t->a, p->path);
     }
-    t->pending_count = k;
-    atomic_store(&t->files_pending, k);
+    memmove(&t->pending[k], &t->pending[i], (t->pending_count - i) * sizeof *t->pending);
+    t->pending_count -= i - k;
+    atomic_store(&t->files_pending, t->pending_count);
     if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});
-    frz__leases_clear(&leases);
-done:
-    frz__version_release(v);
+    return more;
+}
+
+bool frz__expire_run(struct table *t)
+{
+    FRZ_ASSERT_HELD(&t->flush_mu);
+    struct leases leases = {0};
+    frz_error why;
+    bool more = false;
+    if (!atomic_load(&t->db->backups)) { /* one links files by their names */
+        struct version *v = frz__version_acquire(t);
+        int64_t now = frz__clock_mono_ns() / 1000;
+        size_t crowd = frz__expire_crowd(t, v, now);
+        frz__epoch_collect(t->db->epochs); /* views that nobody reads any more let go */
+        if (any_due(t, v, now, crowd) && frz__leases_read(t->db, false, false, &leases, &why) >= 0) { /* no memory: the next round */
+            more = unlink_due(t, v, now, crowd, &leases, NULL, NULL);
+            frz__leases_clear(&leases);
+        }
+        frz__version_release(v);
+    }
+    atomic_store(&t->expiry_goes_on, more);
+    return more;
+}
+
+bool frz__expire_round(struct table *t, const struct leases *leases, void (*gone)(void *ctx, const char *path), void *ctx)
+{
+    FRZ_ASSERT_HELD(&t->flush_mu);
+    return !atomic_load(&t->db->backups) && unlink_due(t, t->version, frz__clock_mono_ns() / 1000, 0, leases, gone, ctx);
 }

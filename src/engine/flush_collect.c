@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 
+#include "engine/flow.h"
+
 #define ABSORB_RATIO     2
 #define ABSORB_BYTES_MAX ((uint64_t)4 << 20) /* larger ones are a compaction's work, not a publish's */
 #define ABSORB_FILES_MAX 64
+#define ABSORB_PACKED    16 /* rows that pack better than so many times take their time all the same */
 
 /* ── the newest version of each key over all immutables, by key ── */
 
@@ -207,16 +210,19 @@ int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
         order[i] = ff;
         f->change.by_file[i].gone = live == 0;
         ff->live_bytes = v->sst->rows ? (uint64_t)((double)v->file_size * (double)live / (double)v->sst->rows) : 0;
+        if (ff->live_bytes < v->sst->row_bytes / ABSORB_PACKED * live) ff->live_bytes = v->sst->row_bytes / ABSORB_PACKED * live;
     }
     qsort(order, n, sizeof *order, cmp_live);
     /* a flush that only deletes writes no data file: it absorbs nothing */
     uint64_t bytes = f->put_bytes / 2; /* rows as files hold them: about half as large */
+    uint64_t room = frz__flow_walk_bytes(f->t->db, 1, true), held = 0; /* of each file a row at a time, at least */
     for (size_t i = 0; i < n && f->put_count && taken < ABSORB_FILES_MAX; i++) {
         size_t file = (size_t)(order[i] - f->by_file);
         const struct vfile *v = f->view->files[file];
         if (f->change.by_file[file].gone) continue;
         if (order[i]->live_bytes > bytes * ABSORB_RATIO + 4096 || order[i]->live_bytes > ABSORB_BYTES_MAX || !v->sst->sorted) break;
         if (atomic_load_explicit(&v->sst->claimed, memory_order_relaxed)) continue;
+        if ((held += v->sst->row_bytes) > room) break;
         order[i]->absorbed = f->change.by_file[file].gone = true;
         bytes += order[i]->live_bytes;
         taken++;

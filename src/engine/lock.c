@@ -1,10 +1,7 @@
 /* lock.c — one writing process: an OFD lock on .frazil/LOCK, whose body says who holds it, and a writer epoch that each open raises (hazards 21).
  * Nothing here is synced: the epoch is on the disk with the first segment of the log that open begins, before anything is made in its name, and the next one is above both. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/db.h"
@@ -35,7 +32,7 @@ int frz__lock_take(struct db *db, frz_error *err)
     memset(body, 0, sizeof body); /* whoever held it may have written since */
     TRY(frz__file_read(db->lock_file, 0, body, BODY_BYTES, &got, err));
     const char *epoch = field(body, "epoch=");
-    db->epoch = (epoch ? strtoull(epoch, NULL, 10) : 0) + 1;
+    db->epoch = db->lock_epoch = (epoch ? strtoull(epoch, NULL, 10) : 0) + 1;
     (void)gethostname(host, sizeof host - 1);
     memset(body, ' ', BODY_BYTES);
     int n = snprintf(body, sizeof body, "epoch=%" PRIu64 "\npid=%ld\nhost=%s\n", db->epoch, (long)getpid(), host);
@@ -44,21 +41,34 @@ int frz__lock_take(struct db *db, frz_error *err)
     return frz__file_write(db->lock_file, 0, body, BODY_BYTES, err);
 }
 
-bool frz__lock_holder_lives(struct fs *fs)
+bool frz__nobody_writes(struct fs *fs)
 {
-    struct buf body = BUF_INIT(fs->a, BODY_BYTES + 1);
-    char host[128] = "";
+    struct file *f = NULL;
     frz_error ignored;
-    bool lives = false;
-    if (frz__fs_read_file(fs, LOCK_PATH, BODY_BYTES, &body, &ignored) == FRZ_OK && buf_append_byte(&body, 0, &ignored) >= 0) {
-        const char *pid = field((const char *)body.data, "pid="), *on = field((const char *)body.data, "host=");
-        long n = pid ? strtol(pid, NULL, 10) : 0;
-        (void)gethostname(host, sizeof host - 1);
-        bool here = on && strcspn(on, "\n") == strlen(host) && strncmp(on, host, strlen(host)) == 0;
-        lives = n > 0 && n <= INT32_MAX && (!here || kill((pid_t)n, 0) == 0 || errno == EPERM); /* of another host nothing is known */
-    }
-    buf_clear(&body);
-    return lives;
+    bool held = false;
+    int rc = frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, &f, &ignored); /* no such file: nobody ever did */
+    if (rc == FRZ_OK) rc = frz__file_is_locked(f, &held, &ignored);
+    (void)frz__file_close(f, NULL);
+    return rc >= 0 && !held;
+}
+
+bool frz__lock_holder(struct fs *fs, struct lock_holder *out)
+{
+    char body[BODY_BYTES + 1] = {0};
+    struct file *f = NULL;
+    size_t got = 0;
+    bool held = false;
+    frz_error ignored;
+    *out = (struct lock_holder){0};
+    if (frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, &f, &ignored) != FRZ_OK) return false;
+    int rc = frz__file_is_locked(f, &held, &ignored);
+    if (rc >= 0 && held) rc = frz__file_read(f, 0, body, BODY_BYTES, &got, &ignored);
+    (void)frz__file_close(f, NULL);
+    if (rc < 0 || !held) return false;
+    const char *epoch = field(body, "epoch="), *pid = field(body, "pid=");
+    out->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
+    out->pid = pid ? strtoll(pid, NULL, 10) : 0;
+    return true;
 }
 
 void frz__lock_release(struct db *db)

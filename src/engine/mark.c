@@ -243,13 +243,13 @@ static bool skip_number(const char **at, unsigned base, size_t least, size_t mos
 
 bool frz__own_name(const char *name, struct own_name *out)
 {
-    uint64_t id, version, n, noise;
+    uint64_t id, version, noise;
     bool list = skip_text(&name, "snap-");
     if (list && !(skip_number(&name, 10, 1, 19, &id) && skip_text(&name, "-"))) return false;
     if (!list && !skip_text(&name, "frz-")) return false;
     if (!skip_number(&name, 16, 1, 16, &out->epoch) || !skip_text(&name, "-")) return false;
     if (!skip_number(&name, 10, 1, 18, &version) || !skip_text(&name, "-")) return false;
-    if (!skip_number(&name, 10, 1, 19, &n) || !skip_text(&name, "-") || !skip_number(&name, 16, 8, 8, &noise)) return false;
+    if (!skip_number(&name, 10, 1, 19, &out->n) || !skip_text(&name, "-") || !skip_number(&name, 16, 8, 8, &noise)) return false;
     out->version = (int64_t)version;
     return list ? strcmp(name, ".avro") == 0 : *name == '-';
 }

@@ -30,7 +30,7 @@ FRZ_NODISCARD int frz__mark_version(struct table *t, const struct version *v, st
 FRZ_NODISCARD int frz__mark_all_versions(struct table *t, struct marks *s, frz_error *err);
 
 /* A name that frz__db_token is in: "frz-<token>-…", "snap-<id>-<token>.avro". To the letter: other engines have "snap-<id>-<attempt>-<uuid>.avro". */
-struct own_name { uint64_t epoch; int64_t version; /* that it was made for */ };
+struct own_name { uint64_t epoch; int64_t version; /* that it was made for */ uint64_t n; /* grows within an epoch */ };
 bool frz__own_name(const char *name, struct own_name *out);
 /* v<N>.metadata.json: N; -1 = another name */
 int64_t frz__metadata_number(const char *name);

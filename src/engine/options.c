@@ -100,7 +100,7 @@ int frz__db_settings(const frz_db_options *given, struct db_settings *out, frz_e
 {
     frz_db_options o = FRZ_DB_OPTIONS_INIT;
     TRY(frz__sized_take(given, "frz_db_options", &o, sizeof o, err));
-    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .no_compaction = o.no_compaction, .log_archive = o.log_archive};
+    *out = (struct db_settings){.create = o.create, .read_only = o.read_only, .no_close_flush = o.no_close_flush, .no_compaction = o.no_compaction, .no_tidy = o.no_tidy, .log_archive = o.log_archive};
     out->durability = o.durability ? o.durability : FRZ_SYNC_FULL;
     if (out->durability < FRZ_SYNC_FULL || out->durability > FRZ_SYNC_OFF)
         return frz__err(err, FRZ_INVALID, "option durability = %d: expected FRZ_SYNC_FULL (1), FRZ_SYNC_INTERVAL (2) or FRZ_SYNC_OFF (3)", o.durability);

@@ -4,7 +4,7 @@
 #include "iceberg/ice_types.h"
 
 struct db_settings {
-    bool create, read_only, no_close_flush, no_compaction;
+    bool create, read_only, no_close_flush, no_compaction, no_tidy;
     bool restoring; /* frz__db_open_at: a restore that is not done yet may be opened */
     const char *log_archive; /* borrowed, for open */
     bool watch; /* who asks in .frazil is told: see watch.h */

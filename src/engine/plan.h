@@ -47,6 +47,7 @@ struct plan {
     bool last;              /* nothing lies deeper: the profile for scans */
     bool one_file;          /* the output is one: whatever a writer thinks of its size on the way, so that joining files ends */
     bool blocked;           /* of a manual one: there is more to do, and it is busy */
+    uint64_t compared;      /* keys, on the way here, but for the sorting: what planning costs */
 };
 /* How far the files are from the shape that the options ask for: what compaction is behind by. Files that are being compacted count until they are gone, foreign ones never. Continuous: a row more, or a run, adds
  * little, also where that makes the planner act; 0 where frz__plan_pick, with nothing busy, finds nothing to do but to join small files. */

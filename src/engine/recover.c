@@ -1,5 +1,6 @@
 /* recover.c — what open does with what it finds: the log's rows that are in no file go back into memtables; a drop that was cut short is finished. */
 #include "engine/flow.h"
+#include "engine/paths.h"
 #include "engine/recover.h"
 
 #include <stdio.h>
@@ -21,6 +22,10 @@ struct replay {
     struct lost_table *lost;
     size_t lost_count, lost_cap;
     struct buf migrated;
+    uint64_t dated;          /* the segment that `written_us` is of */
+    int64_t written_us;      /* until then it was written, by the clock on the wall */
+    uint64_t moment_seq;     /* of the group that was written at `moment_us` */
+    int64_t moment_us;
     bool last_look;
     uint64_t groups, bytes;
 };
@@ -30,6 +35,25 @@ static struct bound_table *find_bound(struct replay *r, uint64_t table_no)
     for (size_t i = r->count; i-- > 0;)
         if (r->bound[i].table_no == table_no) return &r->bound[i];
     return NULL;
+}
+
+/* A drop of a table whose metadata can't be read needs a line that says whose rows are dropped, and columns that can be parsed: the log's own. */
+static int keep_line(struct table *t, const struct wal_table *line, frz_error *err)
+{
+    char *schema = frz__strndup(t->a, (const char *)line->schema_json.data, line->schema_json.len);
+    if (!schema) return frz__err_no_memory(err, line->schema_json.len);
+    frz__free(t->a, t->logged.schema);
+    t->logged = (struct logged){.schema_id = line->schema_id, .schema = schema};
+    memcpy(t->logged.uuid, line->uuid, sizeof t->logged.uuid);
+    return FRZ_OK;
+}
+
+/* It was of a table of T's name, which is dropped. */
+static void forget_line(struct table *t, const uint8_t uuid[16])
+{
+    if (!t->logged.schema || memcmp(t->logged.uuid, uuid, sizeof t->logged.uuid) != 0) return;
+    frz__free(t->a, t->logged.schema);
+    t->logged = (struct logged){.schema = NULL};
 }
 
 static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
@@ -63,7 +87,7 @@ static int on_table(void *ctx, const struct wal_table *line, frz_error *err)
         if (err) err->code = rc;
     }
     frz__json_free(j);
-    return rc;
+    return rc >= 0 && b->t && table_is_broken(b->t) ? keep_line(b->t, line, err) : rc;
 }
 
 /* Another program changed the schema so that rows of B's, which only the log has, can't be read by it. The table stays as it is published, read-only; the log keeps them. Beside a writer it may be that his
@@ -92,7 +116,23 @@ static int convert(struct replay *r, struct bound_table *b, const frz_schema *no
     return FRZ_OK;
 }
 
-static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, uint64_t seq, const struct op *op, frz_error *err)
+/* An archived log has the times of its writes. Else the last of a segment's was when its file was written: the others are older. On the monotonic clock, below 0 where that was begun later. */
+static int64_t written_ns(struct replay *r, uint64_t segment, uint64_t base_seq)
+{
+    char path[PATH_BYTES];
+    struct fs_stat st;
+    frz_error ignored;
+    int64_t now = frz__clock_mono_ns(), wall_us = frz__clock_wall_us();
+    if (r->dated != segment) {
+        r->dated = segment;
+        r->written_us = wall_us;
+        if (frz__path(path, &ignored, ".frazil/wal/%09" PRIu64 ".wal", segment) >= 0 && frz__fs_stat(r->db->fs, path, &st, &ignored) == FRZ_OK) r->written_us = st.mtime_us;
+    }
+    int64_t us = r->moment_seq == base_seq && r->moment_us > 0 ? r->moment_us : r->written_us;
+    return us > 0 && us < wall_us ? now - (wall_us - us) * 1000 : now;
+}
+
+static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, uint64_t base_seq, uint64_t seq, const struct op *op, frz_error *err)
 {
     struct table *t = b->t;
     struct db *db = r->db;
@@ -113,7 +153,7 @@ static int add_row(struct replay *r, struct bound_table *b, uint64_t segment, ui
     }
     if (mem_versions(t->active) == 0) {
         t->active->log_segment = segment;
-        atomic_store(&t->active->since_ns, frz__clock_mono_ns());
+        atomic_store(&t->active->since_ns, written_ns(r, segment, base_seq));
     }
     TRY(frz__mem_add(t->active, seq, op->kind, op->key, row, err));
     frz__flow_count(t);
@@ -160,11 +200,20 @@ static int on_group(void *ctx, uint64_t segment, uint64_t base_seq, uint32_t ops
             continue;
         }
         if (base_seq + i <= atomic_load(&b->t->view)->flushed_seq) continue;
-        TRY(add_row(r, b, segment, base_seq + i, &op, err));
+        TRY(add_row(r, b, segment, base_seq, base_seq + i, &op, err));
     }
     if (p != end) return frz__err_corrupt(err, "the log's group at sequence %" PRIu64 " has %zu bytes too many", base_seq, (size_t)(end - p));
     r->groups++;
     r->bytes += bytes.len;
+    return FRZ_OK;
+}
+
+static int on_moment(void *ctx, uint64_t base_seq, int64_t time_us, const uint8_t *counts, uint32_t n, frz_error *err)
+{
+    struct replay *r = (struct replay *)ctx;
+    (void)counts, (void)n, (void)err;
+    r->moment_seq = base_seq;
+    r->moment_us = time_us;
     return FRZ_OK;
 }
 
@@ -173,6 +222,7 @@ static int on_drop(void *ctx, uint64_t table_no, frz_error *err)
     struct replay *r = (struct replay *)ctx;
     struct bound_table *b = find_bound(r, table_no);
     if (!b) return FRZ_OK;
+    if (b->t) forget_line(b->t, b->uuid);
     if (b->t && b->t->uuid[0]) atomic_store(&b->t->dropped, true); /* one known by its name alone may be a later table of that name: it stays */
     b->t = NULL;
     for (size_t i = 0; i < r->lost_count; i++) /* it was not lost */
@@ -265,7 +315,7 @@ static uint64_t highest_gone(const struct replay *r)
 int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange, frz_error *err)
 {
     struct replay r = {.db = db, .migrated = BUF_INIT(db->a, 0), .last_look = *strange == UINT64_MAX};
-    const struct wal_visitor v = {&r, on_table, on_group, on_drop};
+    const struct wal_visitor v = {&r, on_table, on_group, on_drop, on_moment};
     struct wal_report report = {0};
     int rc = FRZ_OK;
     uint64_t last = atomic_load(&db->seq_visible); /* a refresh never goes back, whatever the log has lost since with tables that were dropped */
@@ -278,6 +328,7 @@ int frz__recover_log(struct db *db, struct wal_report *known, uint64_t *strange,
     if (known->found) {
         rc = frz__wal_read(db->a, &db->log, db->fs, ".frazil/wal", &v, &report, err);
         if (rc >= 0) *known = report;
+        if (rc >= 0 && report.time_us > atomic_load(&db->log_time_us)) atomic_store(&db->log_time_us, report.time_us);
         if (rc >= 0 && report.seq_last > last) last = report.seq_last;
         if (rc >= 0 && report.tail_cut) {
             frz__event(db, NULL, FRZ_EVENT_LOG_TROUBLE, &(struct event_info){.bytes_in = report.tail_bytes_dropped, .reason = "tail-cut", .message = "bytes that were never acknowledged as durable are cut"});

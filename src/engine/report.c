@@ -122,6 +122,7 @@ int frz__report(struct db *db, struct buf *out, frz_error *err)
     put_uint(&w, "version", 1);
     put_uint(&w, "time_us", (uint64_t)frz__clock_wall_us());
     put_uint(&w, "pid", (uint64_t)getpid());
+    put_uint(&w, "epoch", db->lock_epoch);
     put_str(&w, "root", db->root);
     frz__jw_key(&w, "read_only");
     frz__jw_bool(&w, db->set.read_only);

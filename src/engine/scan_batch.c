@@ -264,7 +264,8 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
     if (s->b.empty) return FRZ_DONE;
     if (!s->mems) TRY(merge_mems(s, false, &s->mems, err));
     frz__vecs_reset(&s->wide);
-    while (s->wide.rows < max_rows) {
+    size_t most = frz__flow_walk_bytes(s->b.t->db, 1, false) / 2, bytes = 0; /* as of files */
+    while (s->wide.rows < max_rows && bytes < most) {
         int rc = iter_next(s->mems, err);
         if (rc == FRZ_DONE) break;
         TRY(rc);
@@ -273,6 +274,7 @@ static int next_of_mems(struct batch_scan *s, size_t max_rows, frz_error *err)
         TRY(frz__row_fill(s->row, s->mems->key, row, s->read_mask, false, err));
         for (size_t i = 0; i < s->b.column_count; i++) TRY(frz__vec_append(&s->wide.cols[i], &s->row->values[s->b.columns[i]], err));
         s->wide.rows++;
+        bytes += s->mems->key.len + row.len;
     }
     return s->wide.rows ? FRZ_OK : FRZ_DONE;
 }

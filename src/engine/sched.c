@@ -36,15 +36,17 @@ static int64_t tend(struct table *t, int64_t now)
     return next;
 }
 
-/* Not while a flush goes on: it may take long, and the log's interval would wait with it. */
-static void expire_due(struct table *t)
+/* Not while a flush goes on: it may take long, and the log's interval would wait with it. SECOND: it is one since the last time; else what a round left is gone on with. Whether this one left anything, too. */
+static bool expire_due(struct table *t, bool second)
 {
+    if (!second && !atomic_load(&t->expiry_goes_on)) return false;
     if (!frz__mutex_trylock(&t->flush_mu)) {
-        atomic_store(&t->expiry_missed, true);
-        return;
+        if (second) atomic_store(&t->expiry_missed, true);
+        return false;
     }
-    if (t->pending_count && t->version) frz__expire_run(t);
+    bool more = t->pending_count && t->version && frz__expire_run(t);
     frz__mutex_unlock(&t->flush_mu);
+    return more;
 }
 
 static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
@@ -62,6 +64,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         }
         next = min64(next, *synced_at + interval);
     }
+    bool second = now - *expired_at >= IDLE_NS, more = false;
     int64_t probe = next;
     if (!frz__health_due(db, NULL, HEALTH_LOG, now, &probe)) next = min64(next, probe);
     else if (frz__health_bad(db, NULL, HEALTH_LOG) && !atomic_load(&db->closing)) (void)!frz__log_probe(db, NULL); /* the health keeps what it finds */
@@ -71,10 +74,10 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
         frz__mutex_unlock(&db->tables_mu);
         if (!t) break;
         if (!atomic_load(&db->closing)) next = min64(next, tend(t, now));
-        if (now - *expired_at >= IDLE_NS) expire_due(t);
+        if (!db->set.no_tidy) more |= expire_due(t, second);
         frz__table_release(t);
     }
-    if (now - *expired_at >= IDLE_NS) {
+    if (second) {
         frz__arena_spares_trim(&db->spares);
         frz__flow_balance(db);
         *expired_at = now;
@@ -83,7 +86,7 @@ static int64_t round_of(struct db *db, int64_t *synced_at, int64_t *expired_at)
     frz__archive_tend(db);
     frz__epoch_collect(db->epochs);
     frz__watch_tick(db, now);
-    return next;
+    return more ? min64(next, frz__clock_mono_ns() + LANE_GAP_NS) : next;
 }
 
 static void tick(void *arg)

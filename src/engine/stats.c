@@ -43,15 +43,16 @@ static uint64_t live_bytes(const struct vfile *f)
 /* What is in memory and in files now. */
 static void add_view(struct table *t, frz_stats *s)
 {
-    uint64_t seq, now = (uint64_t)frz__clock_mono_ns(), lag = 0;
+    uint64_t seq;
+    int64_t now = frz__clock_mono_ns(), lag = 0;
     struct view *v = frz__view_latest(t, &seq);
     for (size_t i = 0; i < v->mem_count; i++) {
         if (!mem_versions(v->mems[i])) continue;
-        uint64_t since = (uint64_t)atomic_load(&v->mems[i]->since_ns);
+        int64_t since = atomic_load(&v->mems[i]->since_ns);
         s->memtable_bytes += mem_bytes(v->mems[i]);
         if (since && now > since && now - since > lag) lag = now - since;
     }
-    if (lag / 1000 > s->publish_lag_us) s->publish_lag_us = lag / 1000;
+    s->publish_lag_us = max64(s->publish_lag_us, (uint64_t)lag / 1000);
     s->memtables_immutable += v->mem_count ? v->mem_count - 1 : 0;
     s->data_files += v->file_count;
     for (size_t i = 0; i < v->file_count; i++) {

@@ -9,9 +9,8 @@
 #include "engine/paths.h"
 
 struct sweep {
-    struct version *at;  /* what open found */
-    struct hold **holds; /* of each of its snapshots */
-    size_t hold_count;
+    struct version *at; /* what open found */
+    struct version_holds holds;
 };
 
 int frz__sweep_prepare(struct table *t, frz_error *err)
@@ -20,10 +19,7 @@ int frz__sweep_prepare(struct table *t, frz_error *err)
     TRY(ALLOC_NEW(&s, t->a, struct sweep, err));
     t->sweep = s;
     s->at = frz__version_acquire(t);
-    const struct ice_meta *m = s->at->meta;
-    s->holds = (struct hold **)frz__alloc_array(t->a, m->snapshot_count + 1, sizeof *s->holds);
-    if (!s->holds) return frz__err_no_memory(err, m->snapshot_count * sizeof *s->holds);
-    for (; s->hold_count < m->snapshot_count; s->hold_count++) TRY(frz__version_hold(t, s->at, m->snapshots[s->hold_count].id, &s->holds[s->hold_count], err));
+    TRY(frz__version_hold_all(t, s->at, &s->holds, err));
     atomic_store(&t->tidy_at_ns, 0);
     return FRZ_OK;
 }
@@ -32,8 +28,7 @@ void frz__sweep_drop(struct table *t)
 {
     struct sweep *s = t->sweep;
     if (!s) return;
-    for (size_t i = 0; i < s->hold_count; i++) frz__hold_release(s->holds[i]);
-    frz__free(t->a, s->holds);
+    frz__version_holds_release(t, &s->holds);
     frz__version_release(s->at);
     frz__free(t->a, s);
     t->sweep = NULL;
@@ -45,6 +40,8 @@ struct look {
     struct table *t;
     const struct sweep *s;
     struct marks needed, listed; /* what the snapshots need; what is to go already */
+    swept_fn told;
+    void *ctx;
     int64_t since_us; /* since when what nothing names is unneeded, at the latest */
     bool old;
 };
@@ -55,13 +52,17 @@ static bool is_old(const struct table *t, const char *path)
     return frz__fs_stat(t->db->fs, path, &st, NULL) == FRZ_OK && frz__clock_wall_us() / 1000 - st.mtime_us / 1000 > (int64_t)t->settings.frazil_orphan_age_ms;
 }
 
-static void remove_one(struct table *t, const char *path)
+static int remove_one(struct look *l, const char *path, int32_t kind, frz_error *err)
 {
+    struct table *t = l->t;
     frz_error why;
+    struct fs_stat st = {0};
+    if (l->told) (void)!frz__fs_stat(t->db->fs, path, &st, NULL);
     int rc = frz__fs_unlink(t->db->fs, path, &why);
     if (rc == FRZ_OK) stat_add(&t->db->orphans_removed, 1);
     if (rc == FRZ_OK) frz__log(&t->db->log, FRZ_LOG_INFO, "%s: %s, which a crash left, is removed", t->name, path);
     if (rc < 0) frz__log(&t->db->log, FRZ_LOG_WARN, "%s: %s, which a crash left, stays until the next open: %s", t->name, path, why.message);
+    return rc == FRZ_OK && l->told ? l->told(l->ctx, path, kind, st.bytes, err) : FRZ_OK;
 }
 
 static int list_one(struct look *l, const char *path, int64_t added, int64_t removed, int64_t since_us, frz_error *err)
@@ -69,7 +70,7 @@ static int list_one(struct look *l, const char *path, int64_t added, int64_t rem
     struct table *t = l->t;
     TRY(frz__expire_path(t, path, added, removed, err));
     t->pending[t->pending_count - 1].since_us = since_us;
-    t->pending[t->pending_count - 1].unsure = t->foreign_since_open;
+    t->pending[t->pending_count - 1].unsure = t->foreign_commits > 0;
     return FRZ_OK;
 }
 
@@ -88,10 +89,7 @@ static int look_at(struct look *l, const char *sub, const char *name, frz_error 
     }
     if (!temp && (mark ? mark->current : !ours || own.epoch == t->db->epoch)) return FRZ_OK;
     TRY(frz__path(path, err, "%s/%s/%s", t->dir, sub, name));
-    if (temp || (!mark && own.version > v->number)) {
-        remove_one(t, path);
-        return FRZ_OK;
-    }
+    if (temp || (!mark && own.version > v->number)) return remove_one(l, path, frz__gc_kind(v, name, strcmp(sub, "metadata") == 0), err);
     if (frz__marks_has(&l->listed, name)) return FRZ_OK; /* it expired since, by a commit of ours */
     if (mark) return list_one(l, path, mark->added, mark->last + 1, 0, err); /* older snapshots need it: it goes with them */
     return list_one(l, path, sequence, sequence, l->since_us, err); /* no snapshot needs it; a reading process of before may */
@@ -113,11 +111,11 @@ static int look_at_folder(struct look *l, const char *sub, frz_error *err)
     return rc < 0 ? rc : FRZ_OK;
 }
 
-int frz__sweep_run(struct table *t, bool *old, frz_error *err)
+int frz__sweep_run(struct table *t, bool *old, swept_fn told, void *ctx, frz_error *err)
 {
     FRZ_ASSERT_HELD(&t->flush_mu);
     const struct sweep *s = t->sweep;
-    struct look l = {.t = t, .s = s, .needed = MARKS_INIT(t->a), .listed = MARKS_INIT(t->a)};
+    struct look l = {.t = t, .s = s, .told = told, .ctx = ctx, .needed = MARKS_INIT(t->a), .listed = MARKS_INIT(t->a)};
     int rc = FRZ_OK;
     *old = false;
     if (!s || atomic_load(&t->dropped)) return FRZ_OK;

@@ -1,6 +1,7 @@
 /* table_drop.c — a table goes: its name, then its files by way of the trash. */
 #include "engine/flow.h"
 #include "engine/tables.h"
+#include "engine/trash.h"
 
 /* ── by way of the trash ── */
 
@@ -9,57 +10,11 @@ int frz__table_to_trash(struct table *t, frz_error *err)
     struct db *db = t->db;
     char trash[PATH_BYTES], ns[PATH_BYTES], token[64];
     frz__db_token(db, 0, token);
-    TRY(frz__path(trash, err, ".frazil/trash/%s", token));
+    TRY(frz__path(trash, err, TRASH_DIR "/%s", token));
     TRY(frz__path(ns, err, "%.*s", (int)strcspn(t->dir, "/"), t->dir));
-    TRY(frz__fs_mkdir(db->fs, ".frazil/trash", err));
+    TRY(frz__fs_mkdir(db->fs, TRASH_DIR, err));
     TRY(frz__fs_rename(db->fs, t->dir, trash, err));
     return frz__fs_sync_dir(db->fs, ns, SYNC_DROPPED_DIR, err);
-}
-
-static int remove_files(struct db *db, const char *dir, frz_error *err)
-{
-    struct buf names = BUF_INIT(db->a, 0);
-    char path[PATH_BYTES];
-    const char *name;
-    int rc = FRZ_OK;
-    CHECK(frz__names_list(db->fs, dir, false, &names, err));
-    if (rc == FRZ_NOT_FOUND) goto done;
-    for (size_t at = 0; (name = frz__names_next(&names, &at));) {
-        CHECK(frz__path(path, err, "%s/%s", dir, name));
-        CHECK(frz__fs_unlink(db->fs, path, err));
-    }
-    rc = frz__fs_rmdir(db->fs, dir, err);
-done:
-    buf_clear(&names);
-    return rc;
-}
-
-static int remove_tree(struct db *db, const char *dir, frz_error *err)
-{
-    static const char *const subs[] = {"metadata", "data"};
-    for (size_t i = 0; i < FRZ_ARRAY_LEN(subs); i++) {
-        char path[PATH_BYTES];
-        TRY(frz__path(path, err, "%s/%s", dir, subs[i]));
-        TRY(remove_files(db, path, err));
-    }
-    TRY(remove_files(db, dir, err));
-    return FRZ_OK;
-}
-
-int frz__trash_empty(struct db *db, frz_error *err)
-{
-    struct buf names = BUF_INIT(db->a, 0);
-    char path[PATH_BYTES];
-    const char *name;
-    int rc = FRZ_OK;
-    CHECK(frz__names_list(db->fs, ".frazil/trash", true, &names, err));
-    for (size_t at = 0; (name = frz__names_next(&names, &at));) {
-        CHECK(frz__path(path, err, ".frazil/trash/%s", name));
-        CHECK(remove_tree(db, path, err));
-    }
-done:
-    buf_clear(&names);
-    return rc < 0 ? rc : FRZ_OK;
 }
 
 /* ── drop ── */

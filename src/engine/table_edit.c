@@ -4,19 +4,9 @@
 
 #define TRIES_MAX 5
 
-/* What the table keeps beside its version follows it. */
-static int take_up(struct table *t, frz_error *err)
-{
-    struct table_settings settings;
-    TRY(frz__table_settings(t->version->meta->properties, t->version->meta->property_count, false, &settings, err));
-    frz__table_take_settings(t, &settings);
-    atomic_store(&t->format_version, t->version->meta->format_version);
-    return FRZ_OK;
-}
-
 int frz__table_edit(struct table *t, const struct ice_edit *edit, int (*check)(const void *ctx, const struct version *v, frz_error *err), const void *ctx, struct version **before, frz_error *err)
 {
-    struct commit_request r = {.edit = *edit};
+    struct commit_request r = {.edit = *edit, .strict = check != NULL};
     struct version *base = NULL;
     frz__mutex_lock(&t->flush_mu);
     int rc = frz__table_usable(t, true, err); /* it may have been dropped meanwhile, and another be in its place */
@@ -32,7 +22,7 @@ int frz__table_edit(struct table *t, const struct ice_edit *edit, int (*check)(c
         t->in_doubt = true; /* somebody else committed */
         rc = FRZ_OK;
     }
-    if (rc == FRZ_OK) rc = take_up(t, err);
+    if (rc == FRZ_OK) frz__table_follow_properties(t);
     frz__mutex_unlock(&t->flush_mu);
     if (rc == FRZ_OK && before) *before = base;
     else frz__version_release(base);

@@ -118,8 +118,11 @@ static int remove_half_made(struct table *t, frz_error *err)
     return frz__fs_rmdir(fs, t->dir, err);
 }
 
+/* Who tells it names the table. */
 static void set_broken(struct table *t, int code, const char *why)
 {
+    size_t n = strlen(t->name);
+    if (strncmp(why, t->name, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
     t->broken = frz__strdup(t->a, why); /* NULL where there is no memory for it: broken all the same */
     atomic_store(&t->broken_code, code);
 }
@@ -226,7 +229,7 @@ void frz__tables_tell_broken(struct db *db)
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         if (!table_is_broken(t)) continue;
-        frz__log(&db->log, FRZ_LOG_ERROR, "%s", t->broken ? t->broken : t->name);
+        frz__log(&db->log, FRZ_LOG_ERROR, "%s: %s", t->name, t->broken ? t->broken : "can't be used");
         frz__event(db, t, FRZ_EVENT_TABLE_BROKEN, &(struct event_info){.status = atomic_load(&t->broken_code), .message = t->broken});
     }
 }

@@ -31,6 +31,16 @@ void frz__table_take_settings(struct table *t, const struct table_settings *s)
     frz__flow_wake(t->db);
 }
 
+void frz__table_follow_properties(struct table *t)
+{
+    const struct ice_meta *m = t->version->meta;
+    struct table_settings settings;
+    frz_error err;
+    if (frz__table_settings(m->properties, m->property_count, false, &settings, &err) < 0) frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: %s", t->name, err.message);
+    else frz__table_take_settings(t, &settings);
+    atomic_store(&t->format_version, m->format_version);
+}
+
 int frz__table_set_properties(struct table *t, const char *const *keys, const char *const *values, size_t count, frz_error *err)
 {
     struct table_settings settings;

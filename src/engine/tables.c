@@ -64,6 +64,7 @@ void frz__table_release(struct table *t)
     frz__free(a, t->location);
     frz__free(a, t->broken);
     frz__free(a, t->lost_rows);
+    frz__free(a, t->logged.schema);
     frz__free(a, t->frozen);
     for (size_t i = 0; i < t->schema_count; i++) frz__schema_release(t->schemas[i]);
     frz__free(a, t->schemas);
@@ -152,24 +153,24 @@ bool frz__table_lost(struct table *t, frz_error *err)
     return lost;
 }
 
-int frz__table_broken(struct table *t, frz_error *err)
+/* "<BEFORE><name><BEHIND><why>" */
+static int err_broken(struct table *t, const char *before, const char *behind, frz_error *err)
 {
     if (!table_is_broken(t)) return FRZ_OK;
     frz__mutex_lock(&t->view_mu); /* a refresh may exchange it */
     int code = atomic_load(&t->broken_code);
-    if (code) (void)frz__err(err, code, "%s", t->broken ? t->broken : "for a reason that there was no memory to keep");
+    if (code) (void)frz__err(err, code, "%s%s%s%s", before, t->name, behind, t->broken ? t->broken : "for a reason that there was no memory to keep");
     frz__mutex_unlock(&t->view_mu);
     return code;
 }
 
+int frz__table_broken(struct table *t, frz_error *err) { return err_broken(t, "", ": ", err); }
+
 int frz__table_usable(struct table *t, bool write, frz_error *err)
 {
     if (atomic_load(&t->dropped)) return frz__err(err, FRZ_NOT_FOUND, "table %s was dropped", t->name);
-    int broken = frz__table_broken(t, err);
-    if (broken) {
-        frz__err_context(err, "table %s can't be used", t->name);
-        return broken;
-    }
+    int broken = err_broken(t, "table ", " can't be used: ", err);
+    if (broken) return broken;
     if (write && t->db->set.read_only) return frz__err(err, FRZ_READ_ONLY, "%s is open for reading only", t->db->root);
     if (write && atomic_load(&t->is_frozen)) {
         frz__mutex_lock(&t->view_mu);

@@ -14,6 +14,8 @@ FRZ_NODISCARD int frz__table_take_version(struct table *t, struct version *v, fr
 FRZ_NODISCARD int frz__table_first_view(struct table *t, frz_error *err);
 /* table_props.c. flush_mu held. */
 void frz__table_take_settings(struct table *t, const struct table_settings *s);
+/* The version is another: what the table keeps beside it of its properties and its format follows. */
+void frz__table_follow_properties(struct table *t);
 /* KV has room for O's properties, which must be known, settable and given once. */
 FRZ_NODISCARD int frz__properties_collect(const frz_table_options *o, struct ice_kv *kv, frz_error *err);
 #endif

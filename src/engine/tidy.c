@@ -2,8 +2,10 @@
 
 #include "engine/gc.h"
 #include "engine/sweep.h"
+#include "engine/trash.h"
 
 #define RETRY_NS ((int64_t)60000000000)
+#define ROUNDS_AT_CLOSE 20 /* of expiry, a second: who opens and closes in a loop must not leave more and more */
 
 int frz__tidy_prepare(struct db *db, frz_error *err)
 {
@@ -49,7 +51,7 @@ static int look_at(struct table *t, frz_error *err)
     FAILPOINT("tidy.table", err);
     frz__mutex_lock(&t->flush_mu);
     first = t->sweep != NULL;
-    int rc = frz__sweep_run(t, &old, err);
+    int rc = frz__sweep_run(t, &old, NULL, NULL, err);
     frz__mutex_unlock(&t->flush_mu);
     if (rc < 0 || (first && !old) || atomic_load(&t->is_frozen)) return rc;
     return remove_orphans(t, err);
@@ -87,7 +89,8 @@ static void empty_trash(struct db *db)
 {
     frz_error why;
     if (!atomic_exchange(&db->tidy_trash, false)) return;
-    if (frz__trash_empty(db, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "dropped tables stay in .frazil/trash: %s", why.message);
+    if (frz__trash_empty(db, &why) < 0)
+        frz__log(&db->log, FRZ_LOG_WARN, "of dropped tables something stays in " TRASH_DIR ": %s", why.message);
 }
 
 /* A table a time: what waits for the thread comes between. */
@@ -104,7 +107,7 @@ static void job(void *arg)
 
 void frz__tidy_tend(struct db *db, int64_t now)
 {
-    if (atomic_load(&db->tidying) || atomic_load(&db->tidy_stop)) return;
+    if (db->set.no_tidy || atomic_load(&db->tidying) || atomic_load(&db->tidy_stop)) return;
     struct table *t = first_due(db, now);
     bool due = t || atomic_load(&db->tidy_trash);
     frz__table_release(t);
@@ -116,14 +119,16 @@ void frz__tidy_tend(struct db *db, int64_t now)
 
 int frz__tidy_now(struct db *db, frz_error *err)
 {
-    TRY(frz__trash_empty(db, err));
+    frz_error why;
+    if (frz__trash_empty(db, &why) < 0) /* what went is room all the same */
+        frz__log(&db->log, FRZ_LOG_WARN, "of dropped tables something stays in " TRASH_DIR ": %s", why.message);
     for (size_t i = 0; i < db->table_count; i++) {
         struct table *t = db->tables[i];
         bool old;
         if (table_is_broken(t)) continue;
         frz__mutex_lock(&t->flush_mu);
-        int rc = frz__sweep_run(t, &old, err);
-        frz__expire_run(t);
+        int rc = frz__sweep_run(t, &old, NULL, NULL, err);
+        while (frz__expire_run(t)) {}
         frz__mutex_unlock(&t->flush_mu);
         TRY(rc);
     }
@@ -135,15 +140,15 @@ void frz__tidy_stop(struct db *db) { atomic_store(&db->tidy_stop, 1); }
 void frz__tidy_rest(struct db *db)
 {
     atomic_store(&db->tidy_stop, 2);
-    for (size_t i = 0; i < db->table_count; i++) {
+    for (size_t i = 0; i < db->table_count && !db->set.no_tidy; i++) {
         struct table *t = db->tables[i];
         bool old;
         frz_error why;
         if (table_is_broken(t) || atomic_load(&t->dropped)) continue;
         frz__mutex_lock(&t->flush_mu);
         if (t->version->number != t->opened_number) {
-            if (frz__sweep_run(t, &old, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: leftovers stay for now: %s", t->name, why.message);
-            if (t->pending_count) frz__expire_run(t);
+            if (frz__sweep_run(t, &old, NULL, NULL, &why) < 0) frz__log(&db->log, FRZ_LOG_WARN, "%s: leftovers stay for now: %s", t->name, why.message);
+            for (int round = 0; round < ROUNDS_AT_CLOSE && t->pending_count && frz__expire_run(t); round++) {}
         }
         frz__mutex_unlock(&t->flush_mu);
     }

@@ -33,6 +33,22 @@ int frz__version_hold(struct table *t, const struct version *v, int64_t id, stru
     return s ? frz__hold_new(&t->db->holds, t->db->a, t->uuid, id, s->sequence_number, out, err) : FRZ_OK;
 }
 
+int frz__version_hold_all(struct table *t, const struct version *v, struct version_holds *out, frz_error *err)
+{
+    const struct ice_meta *m = v->meta;
+    *out = (struct version_holds){.at = (struct hold **)frz__alloc_array(t->a, m->snapshot_count + 1, sizeof *out->at)};
+    if (!out->at) return frz__err_no_memory(err, m->snapshot_count * sizeof *out->at);
+    for (; out->count < m->snapshot_count; out->count++) TRY(frz__version_hold(t, v, m->snapshots[out->count].id, &out->at[out->count], err));
+    return FRZ_OK;
+}
+
+void frz__version_holds_release(struct table *t, struct version_holds *h)
+{
+    for (size_t i = 0; i < h->count; i++) frz__hold_release(h->at[i]);
+    frz__free(t->a, h->at);
+    *h = (struct version_holds){0};
+}
+
 uint64_t frz__version_flushed(const struct version *v, const char *log_uuid)
 {
     slice s = frz__ice_property(v->meta, "frazil.flushed");

@@ -71,25 +71,30 @@ static void ask(struct fs *fs)
     (void)frz__file_close(f, NULL);
 }
 
+/* What passes is JSON, and of HOLDER, of just now. */
+static int check_said(slice json, const struct lock_holder *holder, frz_error *err)
+{
+    struct json *doc = NULL;
+    if (frz__json_parse(json, &doc, err) < 0) return frz__err_corrupt(err, WATCH_STATS_PATH ": it is no JSON");
+    int64_t version = frz__json_int(frz__json_get(doc, "version")), said_us = frz__json_int(frz__json_get(doc, "time_us")), age = frz__clock_wall_us() - (said_us > 0 ? said_us : 0);
+    bool own = frz__json_int(frz__json_get(doc, "pid")) == holder->pid && (uint64_t)frz__json_int(frz__json_get(doc, "epoch")) == holder->epoch;
+    frz__json_free(doc);
+    if (version != 1) return frz__err(err, FRZ_NEWER_FORMAT, WATCH_STATS_PATH ": version %" PRId64, version);
+    if (own && age < WATCH_ASKED_US && age > -WATCH_ASKED_US) return FRZ_OK;
+    return frz__err(err, FRZ_BUSY, "what is in " WATCH_STATS_PATH " is %s; process %" PRId64 ", which writes, has not answered yet", own ? "old" : "another's", holder->pid);
+}
+
 int frz__watch_read(struct fs *fs, struct buf *out, frz_error *err)
 {
     struct buf text = BUF_INIT(out->a, WATCH_BYTES_MAX + 64);
-    struct fs_stat st;
+    struct lock_holder holder;
     slice json;
     ask(fs);
-    int rc = frz__fs_stat(fs, WATCH_STATS_PATH, &st, err);
-    if (rc == FRZ_OK && frz__clock_wall_us() - st.mtime_us > WATCH_ASKED_US) rc = FRZ_NOT_FOUND;
-    if (rc == FRZ_OK) rc = frz__fs_read_file(fs, WATCH_STATS_PATH, WATCH_BYTES_MAX, &text, err);
-    if (rc == FRZ_NOT_FOUND && frz__lock_holder_lives(fs)) rc = frz__err(err, FRZ_BUSY, "the writer has said nothing in " WATCH_STATS_PATH " yet");
-    if (rc == FRZ_NOT_FOUND) (void)frz__err(err, FRZ_NOT_FOUND, "no writer says anything in " WATCH_STATS_PATH);
+    if (!frz__lock_holder(fs, &holder)) return frz__err(err, FRZ_NOT_FOUND, "nobody has the database open for writing");
+    int rc = frz__fs_read_file(fs, WATCH_STATS_PATH, WATCH_BYTES_MAX, &text, err);
+    if (rc == FRZ_NOT_FOUND) rc = frz__err(err, FRZ_BUSY, "process %" PRId64 ", which writes, has said nothing in " WATCH_STATS_PATH " yet", holder.pid);
     if (rc == FRZ_OK) rc = frz__watch_parse(buf_slice(&text), &json, err);
-    if (rc == FRZ_OK) {
-        struct json *doc = NULL; /* what passes is JSON */
-        rc = frz__json_parse(json, &doc, err);
-        if (rc < 0) rc = frz__err_corrupt(err, WATCH_STATS_PATH ": it is no JSON");
-        else if (frz__json_int(frz__json_get(doc, "version")) != 1) rc = frz__err(err, FRZ_NEWER_FORMAT, WATCH_STATS_PATH ": version %" PRId64, frz__json_int(frz__json_get(doc, "version")));
-        frz__json_free(doc);
-    }
+    if (rc == FRZ_OK) rc = check_said(json, &holder, err);
     if (rc == FRZ_OK) rc = buf_append_slice(out, json, err);
     buf_clear(&text);
     return rc;

@@ -259,11 +259,22 @@ int frz__log_probe(struct db *db, frz_error *err)
     return FRZ_OK;
 }
 
+/* The dictionary of this writer lacks a table that can't be used: without a line the drop would be of nobody, and its rows taken for those of a table that got lost. */
+static int line_of_broken(struct db *db, struct table *t, frz_error *err)
+{
+    if (!t->logged.schema) return FRZ_OK; /* it is usable, or the log has no rows of it */
+    struct wal_table line = {.table_no = t->table_no, .name = slice_str(t->name), .schema_id = t->logged.schema_id, .schema_json = slice_str(t->logged.schema), .low_water = 1};
+    memcpy(line.uuid, t->logged.uuid, sizeof line.uuid);
+    return frz__wal_add_table_at(db->wal, &line, archive_time(db), err);
+}
+
 int frz__log_drop(struct db *db, struct table *t, frz_error *err)
 {
     struct writer w;
+    int rc = FRZ_OK;
     lead_alone(db, &w);
-    int rc = t->drop_logged ? FRZ_OK : frz__wal_append_drop(db->wal, t->table_no, archive_time(db), err);
+    if (!t->drop_logged) rc = line_of_broken(db, t, err);
+    if (rc >= 0 && !t->drop_logged) rc = frz__wal_append_drop(db->wal, t->table_no, archive_time(db), err);
     if (rc >= 0) {
         t->drop_logged = true;
         rc = frz__wal_sync(db->wal, err);

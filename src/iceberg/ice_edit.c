@@ -180,6 +180,7 @@ static int apply(struct ice_work *w)
     else TRY(apply_snapshot(w));
     TRY(frz__ice_tags_apply(w->a, w->ar, w->next, w->edit->tags, w->edit->tag_count, w->err));
     TRY(frz__ice_expire(w->a, w->ar, &w->tmp, w->next, w->next->last_updated_ms, w->edit->expire, &out->expired_snapshots, &out->expired_snapshot_count, w->err));
+    TRY(frz__ice_tags_last(w->next, w->base, w->next->last_updated_ms, w->edit->tags, w->edit->tag_count, w->err));
     frz__ice_schemas_trim(w->next);
     TRY(apply_metadata_log(w));
     TRY(frz__ice_meta_json(w->a, w->ar, w->next, &out->metadata_json, w->err));

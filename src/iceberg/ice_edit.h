@@ -24,14 +24,14 @@ struct ice_tag {
     slice name;
     bool remove;             /* one that is not there: nothing happens */
     int64_t snapshot_id;     /* 0 = what is current after the edit; one that is not retained is FRZ_CONFLICT */
-    int64_t max_ref_age_ms;  /* 0 = the table's */
+    int64_t max_ref_age_ms;  /* 0 = the table's. FRZ_INVALID if the snapshot is older than that */
 };
-/* Expiry on demand, in place of the table's rules for this once. A snapshot that a ref points at is never expired by it: FRZ_INVALID where it is asked for by its id. */
+/* Expiry on demand, in place of the table's rules for this once: by a time or a count, or of `ids` alone. A snapshot that a ref points at is never expired by it: FRZ_INVALID where it is asked for by its id. */
 struct ice_expire_by {
     bool by_time;
     int64_t older_than_ms;   /* by_time: in place of the age, and of the ladder */
     int64_t keep_last;       /* in place of min-snapshots-to-keep; 0 = the table's */
-    const int64_t *ids;      /* go in any case; one that is not retained is FRZ_CONFLICT */
+    const int64_t *ids;      /* go in any case, and with no time and no count nothing else does, no ref either; one that is not retained is FRZ_CONFLICT */
     size_t id_count;
 };
 struct ice_edit {

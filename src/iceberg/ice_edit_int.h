@@ -59,6 +59,8 @@ FRZ_NODISCARD int frz__ice_props_flushed(struct arena *ar, struct ice_meta *m, c
 /* ice_expire.c: refs, snapshots, snapshot log, statistics, as of NOW_MS. BY NULL: by the table's rules. */
 FRZ_NODISCARD int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, struct ice_meta *m, int64_t now_ms, const struct ice_expire_by *by, int64_t **expired, size_t *expired_count,
                                   frz_error *err);
+/* After it, in M: FRZ_INVALID if one of TAGS, which were set on BASE, is older than it may be, and gone with it. */
+FRZ_NODISCARD int frz__ice_tags_last(const struct ice_meta *m, const struct ice_meta *base, int64_t now_ms, const struct ice_tag *tags, size_t count, frz_error *err);
 /* ice_refs.c */
 FRZ_NODISCARD int frz__ice_tags_apply(const allocator *a, struct arena *ar, struct ice_meta *m, const struct ice_tag *tags, size_t count, frz_error *err);
 /* ice_schemas.c: old schemas that no retained snapshot was written with go, the oldest first, while all together are large. */

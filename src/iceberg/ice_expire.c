@@ -6,7 +6,7 @@
  *             branch has it.
  * Capped      frazil.snapshots-max: of the snapshots kept only by the table's settings, with the current one, no more than that: what the ladder keeps before what is only young or recent, newest first.
  *             What a ref or its own settings keep is beside it.
- * On demand   ice_expire_by: a time in place of age and ladder, a count in place of the least, single snapshots. Refs and their own settings hold.
+ * On demand   ice_expire_by: a time in place of age and ladder, a count in place of the least, and single snapshots beside; single snapshots with neither are all that goes. Refs and their own settings hold.
  * Source      Iceberg spec "Snapshot Retention Policy"; Java RemoveSnapshots                                                       */
 #include <stdlib.h>
 #include "iceberg/ice_edit_int.h"
@@ -127,6 +127,14 @@ static int keep_ladder(struct expiry *x, struct arena *tmp, const uint8_t *seen,
     return FRZ_OK;
 }
 
+static int keep_by_rules(struct expiry *x, struct arena *tmp, uint8_t *seen, frz_error *err)
+{
+    TRY(expire_refs(x, seen, err));
+    for (size_t i = 0; i < x->m->snapshot_count; i++)
+        if (!seen[i] && young(x, i)) x->keep[i] |= KEEP_TABLE;
+    return keep_ladder(x, tmp, seen, err);
+}
+
 static const struct ice_ref *ref_at(const struct ice_meta *m, int64_t snapshot_id)
 {
     for (size_t i = 0; i < m->ref_count; i++)
@@ -243,13 +251,29 @@ int frz__ice_expire(const allocator *a, struct arena *ar, struct arena *tmp, str
     if (x.by->keep_last > 0) x.min_to_keep = x.by->keep_last;
     x.max_ref_age_ms = frz__ice_property_int(m, "history.expire.max-ref-age-ms", 1, INT64_MAX);
 
-    TRY(expire_refs(&x, seen, err));
-    for (size_t i = 0; i < n; i++)
-        if (!seen[i] && young(&x, i)) x.keep[i] |= KEEP_TABLE;
-    TRY(keep_ladder(&x, tmp, seen, err));
+    bool named_alone = x.by->id_count && !x.by->by_time && x.by->keep_last <= 0;
+    if (named_alone) memset(x.keep, KEEP, n);
+    else TRY(keep_by_rules(&x, tmp, seen, err));
     TRY(expire_asked(&x, err));
-    cap(&x, frz__ice_property_int(m, "frazil.snapshots-max", 1, ICE_SNAPSHOTS_MAX));
+    if (!named_alone) cap(&x, frz__ice_property_int(m, "frazil.snapshots-max", 1, ICE_SNAPSHOTS_MAX));
     return drop_snapshots(&x, a, ar, expired, expired_count, err);
+}
+
+int frz__ice_tags_last(const struct ice_meta *m, const struct ice_meta *base, int64_t now_ms, const struct ice_tag *tags, size_t count, frz_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tags[i].remove || frz__ice_ref(m, tags[i].name)) continue;
+        int64_t id = tags[i].snapshot_id ? tags[i].snapshot_id : m->current_snapshot_id, max = tags[i].max_ref_age_ms;
+        const struct ice_snapshot *s = frz__ice_snapshot(base, id);
+        if (!s) s = frz__ice_snapshot(m, id);
+        int64_t since = s ? s->timestamp_ms : 0, age = 0;
+        if (__builtin_sub_overflow(now_ms, since, &age)) age = INT64_MAX;
+        const char *whose = max ? "the tag's max-ref-age-ms" : "the table's history.expire.max-ref-age-ms";
+        if (!max) max = frz__ice_property_int(m, "history.expire.max-ref-age-ms", 1, INT64_MAX);
+        return frz__err(err, FRZ_INVALID, "tag %.*s would go at once: snapshot %" PRId64 " is %" PRId64 " ms old, and %s is %" PRId64, (int)tags[i].name.len, (const char *)tags[i].name.data, id, age, whose,
+                        max);
+    }
+    return FRZ_OK;
 }
 
 int frz__ice_expire_plan(const allocator *a, struct arena *ar, const struct ice_meta *base, int64_t now_ms, const struct ice_expire_by *by, int64_t **ids, size_t *count, frz_error *err)

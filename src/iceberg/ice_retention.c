@@ -34,6 +34,16 @@ static bool width_of(slice s, int64_t *out)
     return false;
 }
 
+/* A rung but for its numbers, which are 0 or too large. */
+static bool well_formed(slice width, slice count)
+{
+    size_t n = 0, k = 0;
+    while (n < width.len && width.data[n] >= '0' && width.data[n] <= '9') n++;
+    while (k < count.len && count.data[k] >= '0' && count.data[k] <= '9') k++;
+    bool unit = n > 0 && n + 1 == width.len && memchr("smhdw", width.data[n], 5);
+    return k > 0 && k == count.len && (unit || slice_eq(width, slice_str("all")));
+}
+
 int frz__ice_retention_parse(slice text, struct ice_retention *out, frz_error *err)
 {
     *out = (struct ice_retention){.count = 0};
@@ -44,7 +54,10 @@ int frz__ice_retention_parse(slice text, struct ice_retention *out, frz_error *e
         slice left = trim(colon ? slice_of(one.data, (size_t)(colon - one.data)) : one);
         slice right = colon ? trim(slice_of(colon + 1, (size_t)(one.data + one.len - colon - 1))) : slice_of(NULL, 0);
         struct ice_rung r;
-        if (!colon || !width_of(left, &r.width_ms) || !whole(right, COUNT_MAX, &r.count))
+        bool good = colon && width_of(left, &r.width_ms) && whole(right, COUNT_MAX, &r.count);
+        if (!good && colon && well_formed(left, right))
+            return frz__err(err, FRZ_INVALID, "frazil.retention: \"%.*s\": a width is 1s to 366d, a count 1 to %d", (int)(one.len < 64 ? one.len : 64), (const char *)one.data, COUNT_MAX);
+        if (!good)
             return frz__err(err, FRZ_INVALID, "frazil.retention: \"%.*s\" is no rung: expected all:N or a width and a count, as in \"all:16, 1m:60, 1h:24, 1d:30\"",
                             (int)(one.len < 64 ? one.len : 64), one.data ? (const char *)one.data : "");
         if (out->count == ICE_RUNGS_MAX) return frz__err(err, FRZ_INVALID, "frazil.retention: more than %d rungs", ICE_RUNGS_MAX);

@@ -156,6 +156,12 @@ int frz__file_lock(struct file *f, bool *got, frz_error *err)
     return f->fs->ops->lock(f, got, err);
 }
 
+int frz__file_is_locked(struct file *f, bool *out, frz_error *err)
+{
+    *out = true;
+    return f->fs->ops->is_locked(f, out, err);
+}
+
 int frz__fs_rename(struct fs *fs, const char *from, const char *to, frz_error *err)
 {
     TRY(check_change(fs, from, err));

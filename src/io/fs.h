@@ -23,6 +23,8 @@ struct fs_stat {
     uint64_t bytes;
     int64_t mtime_us;
     bool is_dir;
+    uint64_t names;         /* of a file: so many lead to it */
+    uint64_t device, inode; /* of a file: the same for all its names, and for no other file while it is there */
 };
 enum fs_open_mode {
     FS_OPEN_READ,       /* FRZ_NOT_FOUND if absent */
@@ -53,6 +55,7 @@ struct fs_ops {
     void (*free)(struct fs *);
     int (*link_from)(struct fs *to_fs, const char *to, struct fs *from_fs, const char *from, frz_error *); /* both of the same kind; NULL = never */
     int (*clone)(struct file *to, struct file *from, frz_error *); /* as link_from */
+    int (*is_locked)(struct file *, bool *out, frz_error *);
 };
 struct fs {
     const struct fs_ops *ops;
@@ -98,6 +101,8 @@ FRZ_NODISCARD int frz__file_size(struct file *f, uint64_t *bytes, frz_error *err
 /* An exclusive lock on the open file (OFD), not waited for: *GOT tells. Released by close or the process's end. Also against other handles of this process.
  * Of a file opened for reading, who can't write it: a look whether somebody has it, not more. */
 FRZ_NODISCARD int frz__file_lock(struct file *f, bool *got, frz_error *err);
+/* Another handle, of whatever process, has the exclusive lock. Only a look: who locks meanwhile is not disturbed. */
+FRZ_NODISCARD int frz__file_is_locked(struct file *f, bool *out, frz_error *err);
 int frz__file_close(struct file *f, frz_error *err); /* NULL is fine */
 FRZ_NODISCARD int frz__fs_rename(struct fs *fs, const char *from, const char *to, frz_error *err); /* replaces TO */
 FRZ_NODISCARD int frz__fs_link_new(struct fs *fs, const char *from, const char *to, frz_error *err); /* never replaces: FRZ_EXISTS; FROM's name goes */

@@ -368,6 +368,16 @@ static int x_lock(struct file *f, bool *got, frz_error *err)
     return leave(x, rc, false, f->path, err);
 }
 
+static int x_is_locked(struct file *f, bool *out, frz_error *err)
+{
+    struct fault *x = lock(f->fs);
+    bool cuts;
+    int rc = gate(x, LOOKS, &cuts, f->path, err);
+    const struct memfs_file *by = file(f)->inode->locked_by;
+    *out = rc == FRZ_OK && by && by != file(f);
+    return leave(x, rc, false, f->path, err);
+}
+
 static int x_close(struct file *f, frz_error *err)
 {
     struct fault *x = lock(f->fs);
@@ -497,7 +507,8 @@ static void x_free(struct fs *fs)
 }
 
 static const struct fs_ops fault_ops = {x_open,   x_read,     x_write,  x_sync,  x_allocate, x_truncate, x_size,     x_lock, x_close,
-                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, NULL, x_free, x_link_from, NULL};
+                                        x_rename, x_link_new, x_unlink, x_mkdir, x_rmdir,    x_list,     x_sync_dir, x_stat, NULL, x_free, x_link_from, NULL,
+                                        x_is_locked};
 
 /* ── the test's side ── */
 

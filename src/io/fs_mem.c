@@ -59,6 +59,13 @@ static int m_lock(struct file *f, bool *got, frz_error *err)
     *got = *by == file(f);
     return unlock(f->fs, FRZ_OK);
 }
+static int m_is_locked(struct file *f, bool *out, frz_error *err)
+{
+    lock(f->fs);
+    const struct memfs_file *by = file(f)->inode->locked_by;
+    *out = by && by != file(f);
+    return unlock(f->fs, FRZ_OK);
+}
 static int m_close(struct file *f, frz_error *err)
 {
     struct fs *fs = f->fs;
@@ -95,7 +102,8 @@ static void m_free(struct fs *fs)
 }
 
 static const struct fs_ops mem_ops = {m_open,   m_read,     m_write,  m_sync,  m_allocate, m_truncate, m_size,     m_lock, m_close,
-                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, NULL, m_free, m_link_from, NULL};
+                                      m_rename, m_link_new, m_unlink, m_mkdir, m_rmdir,    m_list,     m_sync_dir, m_stat, NULL, m_free, m_link_from, NULL,
+                                      m_is_locked};
 
 int frz__fs_mem_new(const allocator *a, struct fs **out, frz_error *err)
 {

@@ -16,6 +16,7 @@ struct memfs_dir { /* sorted by name */
 };
 struct memfs_inode {
     unsigned refs; /* names, handles, and what fs_fault.c remembers */
+    unsigned names;
     bool is_dir;
     int64_t mtime_us;
     struct buf data;

@@ -9,7 +9,7 @@
 int frz__memfs_inode_new(struct memfs_tree *t, bool is_dir, struct memfs_inode **out, frz_error *err)
 {
     TRY(ALLOC_NEW(out, t->fs.a, struct memfs_inode, err));
-    **out = (struct memfs_inode){.refs = 1, .is_dir = is_dir, .mtime_us = frz__clock_wall_us(), .data = BUF_INIT(t->fs.a, 0)};
+    **out = (struct memfs_inode){.refs = 1, .names = 1, .is_dir = is_dir, .mtime_us = frz__clock_wall_us(), .data = BUF_INIT(t->fs.a, 0)};
     return FRZ_OK;
 }
 
@@ -224,7 +224,11 @@ int frz__memfs_rename(struct memfs_tree *t, const char *from, const char *to, bo
     else if (target && target != moved) e = may_replace(moved, target);
     if (e) return frz__err_os(err, e, "%s %s to %s", verb, from, to);
     if (target == moved) return FRZ_OK;
-    TRY(frz__memfs_dir_put(t, &to_dir->dir, to_name, moved, err));
+    if (target) frz__memfs_ref(target);
+    rc = frz__memfs_dir_put(t, &to_dir->dir, to_name, moved, err);
+    if (target && rc >= 0) target->names--;
+    frz__memfs_unref(t, target);
+    TRY(rc);
     frz__memfs_dir_remove(t, &from_dir->dir, from_name);
     return FRZ_OK;
 }
@@ -240,7 +244,9 @@ int frz__memfs_link(struct memfs_tree *t, const char *from, const char *to, frz_
     if (rc == FRZ_NOT_FOUND) return fail(err, ENOTDIR, "link", to); /* its folder is missing, not FROM */
     if (rc != FRZ_OK) return rc;
     if (frz__memfs_dir_get(&dir->dir, name)) return fail(err, EEXIST, "link", to);
-    return frz__memfs_dir_put(t, &dir->dir, name, inode, err);
+    TRY(frz__memfs_dir_put(t, &dir->dir, name, inode, err));
+    inode->names++;
+    return FRZ_OK;
 }
 
 int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, frz_error *err)
@@ -252,6 +258,7 @@ int frz__memfs_unlink(struct memfs_tree *t, const char *path, bool directory, fr
     struct memfs_inode *inode = frz__memfs_dir_get(&dir->dir, name);
     int e = !inode ? ENOENT : directory && !inode->is_dir ? ENOTDIR : !directory && inode->is_dir ? EISDIR : inode->dir.count ? ENOTEMPTY : 0;
     if (e) return fail(err, e, verb, path);
+    inode->names--;
     frz__memfs_dir_remove(t, &dir->dir, name);
     return FRZ_OK;
 }
@@ -303,7 +310,12 @@ int frz__memfs_stat(struct memfs_tree *t, const char *path, struct fs_stat *out,
     struct memfs_inode *i;
     int rc = frz__memfs_find(t, path, "look at", &i, err);
     if (rc != FRZ_OK) return rc;
-    *out = (struct fs_stat){i->data.len, i->mtime_us, i->is_dir};
+    *out = (struct fs_stat){.bytes = i->data.len,
+                            .mtime_us = i->mtime_us,
+                            .is_dir = i->is_dir,
+                            .names = i->names,
+                            .device = (uint64_t)(uintptr_t)t,
+                            .inode = (uint64_t)(uintptr_t)i};
     return FRZ_OK;
 }
 

@@ -211,6 +211,14 @@ static int px_lock(struct file *f, bool *got, frz_error *err)
     return FRZ_OK;
 }
 
+static int px_is_locked(struct file *f, bool *out, frz_error *err)
+{
+    struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET}; /* what an exclusive lock, and only that, is in the way of */
+    if (fcntl(fd_of(f), F_OFD_GETLK, &l) < 0) return fail(err, errno, "look at the lock of", f->path);
+    *out = l.l_type != F_UNLCK;
+    return FRZ_OK;
+}
+
 static int px_close(struct file *f, frz_error *err)
 {
     int rc = close(fd_of(f)) == 0 || errno == EINTR ? FRZ_OK : fail(err, errno, "close", f->path); /* Linux has closed it even then */
@@ -352,7 +360,12 @@ static int px_stat(struct fs *fs, const char *path, struct fs_stat *out, frz_err
     else if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) e = errno;
     if (dir >= 0) close(dir);
     if (e) return fail(err, e, "look at", path);
-    *out = (struct fs_stat){(uint64_t)st.st_size, (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000, S_ISDIR(st.st_mode)};
+    *out = (struct fs_stat){.bytes = (uint64_t)st.st_size,
+                            .mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
+                            .is_dir = S_ISDIR(st.st_mode),
+                            .names = (uint64_t)st.st_nlink,
+                            .device = (uint64_t)st.st_dev,
+                            .inode = (uint64_t)st.st_ino};
     return FRZ_OK;
 }
 
@@ -374,7 +387,8 @@ static bool px_is(struct fs *fs, const char *path, const char *absolute)
 }
 
 static const struct fs_ops posix_ops = {px_open,   px_read,     px_write,  px_sync,  px_allocate, px_truncate, px_size,     px_lock, px_close,
-                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_is, px_free, px_link_from, px_clone};
+                                        px_rename, px_link_new, px_unlink, px_mkdir, px_rmdir,    px_list,     px_sync_dir, px_stat, px_is, px_free, px_link_from, px_clone,
+                                        px_is_locked};
 
 static const char *remote_kind(int fd)
 {

@@ -39,7 +39,7 @@ struct mem {
     _Atomic uint64_t row_bytes;   /* keys and rows as given */
     uint64_t seq_first, seq_last; /* of what was added; written by the writer, read once it is immutable */
     uint64_t log_segment;         /* the oldest log segment with a record of this memtable */
-    _Atomic int64_t since_ns;     /* its first write, by its writer's clock; 0 = none yet */
+    _Atomic int64_t since_ns;     /* its first write, by its writer's clock; of one from the log: no later than; 0 = none yet */
     unsigned depth;               /* inner levels; the writer's */
     frz_schema *schema;           /* of all its rows; counted */
     uint64_t pin_round;           /* its owner's, too */

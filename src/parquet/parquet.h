@@ -60,6 +60,7 @@ FRZ_NODISCARD int frz__pq_writer_new(const allocator *a, const struct pq_writer_
  * row group too big for the rows a page that were chosen at the file's start: the rows up to frz__pq_writer_rows are in; end this file and write the others to another. */
 FRZ_NODISCARD int frz__pq_write(struct pq_writer *w, const struct vec *const *cols, size_t from, size_t count, frz_error *err);
 uint64_t frz__pq_writer_bytes(const struct pq_writer *w); /* given to the sink so far, and an estimate of what is held */
+uint64_t frz__pq_writer_bytes_packed(const struct pq_writer *w); /* of them, those that are encoded and compressed already */
 /* Ends the last row group and writes the page indexes; no rows after it. */
 FRZ_NODISCARD int frz__pq_writer_end_rows(struct pq_writer *w, frz_error *err);
 /* Between end_rows and finish: private bytes at OFFSET, and footer metadata. */
@@ -105,6 +106,10 @@ slice frz__pq_kv(const struct pq_file *f, const char *key); /* data NULL if abse
 size_t frz__pq_group_count(const struct pq_file *f);
 uint64_t frz__pq_group_first_row(const struct pq_file *f, size_t group);
 uint64_t frz__pq_group_rows(const struct pq_file *f, size_t group);
+/* What a value of COLUMN in GROUP takes in memory as TYPE, on average: as the file says, which counts strings at their length, in a dictionary or not. */
+uint64_t frz__pq_value_bytes(const struct pq_file *f, size_t group, size_t column, frz_type type);
+/* How many rows of ROW_BYTES each go into a batch of BYTES: at most MAX_ROWS, one at least; less than asked for, a power of two, as pages have. */
+size_t frz__pq_rows_within(uint64_t row_bytes, size_t bytes, size_t max_rows);
 /* Chunk statistics as typed bounds; false = none, or not to be trusted. MIN and MAX borrow from F. */
 bool frz__pq_group_stats(const struct pq_file *f, size_t group, size_t column, struct pred_stats *out);
 size_t frz__pq_mem(const struct pq_file *f);
@@ -132,6 +137,8 @@ FRZ_NODISCARD int frz__pq_scan_new(const allocator *a, struct pq_file *f, const 
 FRZ_NODISCARD int frz__pq_scan_next(struct pq_scan *s, size_t max_rows, struct vecs *out, uint64_t *first_row, frz_error *err);
 /* Reads ahead BYTES at most, all columns together, and a page of each at least; before the first batch. */
 void frz__pq_scan_read_ahead(struct pq_scan *s, size_t bytes);
+/* A batch ends near BYTES, all columns together, by what the file says of its values; and behind the page with which one column is beyond. Before the first batch; else a batch has what a vector can hold. */
+void frz__pq_scan_batch_bytes(struct pq_scan *s, size_t bytes);
 uint64_t frz__pq_scan_pages(const struct pq_scan *s); /* decoded so far */
 void frz__pq_scan_free(struct pq_scan *s);
 /* Reads every page of every chunk: headers, CRC, levels, values, statistics that bound, indexes that agree. FN gets each finding; rc < 0 only where it could not go on. */

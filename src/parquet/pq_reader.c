@@ -165,6 +165,24 @@ size_t frz__pq_group_count(const struct pq_file *f) { return f->foot.group_count
 uint64_t frz__pq_group_first_row(const struct pq_file *f, size_t group) { return f->first_rows[group]; }
 uint64_t frz__pq_group_rows(const struct pq_file *f, size_t group) { return f->first_rows[group + 1] - f->first_rows[group]; }
 
+uint64_t frz__pq_value_bytes(const struct pq_file *f, size_t group, size_t column, frz_type type)
+{
+    const struct pq_chunk *k = pq_chunk_of(f, group, column);
+    uint64_t rows = frz__pq_group_rows(f, group), bytes;
+    if (!type_is_var(type)) return frz__type_width(type);
+    bytes = k->var_bytes >= 0 ? (uint64_t)k->var_bytes : k->uncompressed_bytes > 0 ? (uint64_t)k->uncompressed_bytes : 0;
+    bytes = rows ? bytes / rows : 0;
+    return sizeof(uint32_t) + (bytes < INT32_MAX ? bytes : INT32_MAX); /* what a file says may be anything */
+}
+
+size_t frz__pq_rows_within(uint64_t row_bytes, size_t bytes, size_t max_rows)
+{
+    uint64_t rows = bytes / (row_bytes ? row_bytes : 1);
+    if (rows >= max_rows) return max_rows;
+    while (rows & (rows - 1)) rows &= rows - 1;
+    return rows ? (size_t)rows : 1;
+}
+
 size_t frz__pq_mem(const struct pq_file *f)
 {
     return sizeof *f + atomic_load_explicit(&f->ar.bytes, memory_order_relaxed) + f->foot.group_count * f->leaf_count * sizeof *f->slots + atomic_load_explicit(&f->loaded, memory_order_relaxed);

@@ -31,6 +31,9 @@ struct pq_scan {
     uint64_t pages;
     size_t read_bytes;
     size_t group; /* of `row`, or before it */
+    size_t batch_bytes;
+    size_t wide_group; /* NONE, or what the next is of */
+    uint64_t row_bytes;
 };
 
 static int copy_ranges(struct pq_scan *s, const struct pq_range *ranges, size_t count, frz_error *err)
@@ -81,6 +84,8 @@ int frz__pq_scan_new(const allocator *a, struct pq_file *f, const size_t *column
     s->a = a;
     s->f = f;
     s->ctx = codec;
+    s->batch_bytes = SIZE_MAX;
+    s->wide_group = NONE;
     s->read_bytes = READ_BYTES_ALL / (count ? count : 1);
     if (s->read_bytes < READ_BYTES_MIN) s->read_bytes = READ_BYTES_MIN;
     if (s->read_bytes > READ_BYTES_MAX) s->read_bytes = READ_BYTES_MAX;
@@ -113,6 +118,8 @@ void frz__pq_scan_read_ahead(struct pq_scan *s, size_t bytes)
     size_t each = bytes / (s->count ? s->count : 1);
     if (each < s->read_bytes) s->read_bytes = each;
 }
+
+void frz__pq_scan_batch_bytes(struct pq_scan *s, size_t bytes) { s->batch_bytes = bytes; }
 
 uint64_t frz__pq_scan_pages(const struct pq_scan *s) { return s->pages; }
 
@@ -183,17 +190,26 @@ static int decode_page(struct pq_scan *s, struct scan_col *c, size_t page, uint6
     return FRZ_OK;
 }
 
-/* Rows [ROW, ROW + COUNT) of the file, all of one range that ends at RANGE_TO, appended to OUT. */
-static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_t count, uint64_t range_to, struct vec *out, frz_error *err)
+/* The first of COUNT rows of HOLD from FROM on that a batch has room for behind those of OUT: one at least where that is empty. */
+static size_t with_room(const struct pq_scan *s, const struct vec *out, const struct vec *hold, size_t from, size_t count)
+{
+    size_t used = vec_used(out), rows = frz__vec_rows_within(hold, from, count, used < s->batch_bytes ? s->batch_bytes - used : 0);
+    return rows || out->len ? rows : 1;
+}
+
+/* Rows [ROW, ROW + *COUNT) of the file, all of one range that ends at RANGE_TO, appended to OUT: fewer, and *COUNT says how many, if a batch has no room for all. */
+static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_t *count, uint64_t range_to, struct vec *out, frz_error *err)
 {
     size_t group = s->group;
-    while (count) {
+    uint64_t left = *count, wanted, take;
+    do {
         while (s->f->first_rows[group + 1] <= row) group++;
         int rc = enter_group(s, c, group, err);
         if (rc < 0) return frz__pq_where(s->f, group, c->column, rc, err);
         uint64_t base = s->f->first_rows[group], local = row - base;
         size_t page = find_page(c, local);
-        uint64_t first = c->pages->pub.first_row[page], end = c->pages->pub.first_row[page + 1], take = end - local < count ? end - local : count;
+        uint64_t first = c->pages->pub.first_row[page], end = c->pages->pub.first_row[page + 1];
+        wanted = take = end - local < left ? end - local : left;
         if (c->hold_page != page && local == first && take == end - first) {
             rc = decode_page(s, c, page, range_to - base, out, err);
         } else {
@@ -203,6 +219,7 @@ static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_
                 rc = decode_page(s, c, page, range_to - base, &c->hold, err);
                 if (rc >= 0) c->hold_page = page;
             }
+            if (rc >= 0) take = with_room(s, out, &c->hold, (size_t)(local - first), (size_t)take);
             if (rc >= 0) rc = frz__vec_append_range(out, &c->hold, (size_t)(local - first), (size_t)take, err);
         }
         if (rc < 0) {
@@ -210,15 +227,20 @@ static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_
             return frz__pq_where(s->f, group, c->column, rc, err);
         }
         row += take;
-        count -= take;
-    }
+        left -= take;
+    } while (left && take == wanted && vec_used(out) < s->batch_bytes);
+    *count -= left;
     return FRZ_OK;
 }
 
-static void truncate_vec(struct vec *v, size_t rows)
+/* Of the group that the next row is in. */
+static uint64_t row_bytes(struct pq_scan *s)
 {
-    v->len = rows;
-    v->nulls = v->nulls && v->validity ? rows - bits_count(v->validity, rows) : 0;
+    if (s->wide_group == s->group) return s->row_bytes;
+    s->row_bytes = 0;
+    for (size_t i = 0; i < s->count; i++) s->row_bytes += frz__pq_value_bytes(s->f, s->group, s->cols[i].column, s->cols[i].hold.type);
+    s->wide_group = s->group;
+    return s->row_bytes;
 }
 
 int frz__pq_scan_next(struct pq_scan *s, size_t max_rows, struct vecs *out, uint64_t *first_row, frz_error *err)
@@ -230,18 +252,21 @@ int frz__pq_scan_next(struct pq_scan *s, size_t max_rows, struct vecs *out, uint
         if (s->range < s->range_count) s->row = s->ranges[s->range].from;
     }
     if (s->range == s->range_count) return FRZ_DONE;
-    uint64_t to = s->ranges[s->range].to, rows = to - s->row < max_rows ? to - s->row : max_rows;
     while (s->f->first_rows[s->group + 1] <= s->row) s->group++;
+    if (s->batch_bytes < SIZE_MAX) max_rows = frz__pq_rows_within(row_bytes(s), s->batch_bytes, max_rows);
+    uint64_t to = s->ranges[s->range].to, rows = to - s->row < max_rows ? to - s->row : max_rows;
     for (size_t i = 0; i < s->count; i++) {
-        int rc = fill_col(s, &s->cols[i], s->row, rows, to, &out->cols[i], err);
+        uint64_t got = rows;
+        int rc = fill_col(s, &s->cols[i], s->row, &got, to, &out->cols[i], err);
         if (rc == FRZ_TOO_LARGE && out->cols[i].len) { /* so many bytes of strings: a shorter batch, then */
-            rows = out->cols[i].len;
-            for (size_t j = 0; j < i; j++) truncate_vec(&out->cols[j], (size_t)rows);
+            got = out->cols[i].len;
             frz__err_clear(err);
         } else if (rc < 0) {
             frz__vecs_reset(out);
             return rc;
         }
+        for (size_t j = 0; j < i && got < rows; j++) frz__vec_truncate(&out->cols[j], (size_t)got);
+        rows = got;
     }
     *first_row = s->row;
     out->rows = (size_t)rows;

@@ -457,6 +457,12 @@ done:
 /* ── what it knows ── */
 
 uint64_t frz__pq_writer_bytes(const struct pq_writer *w) { return w->offset + held(w); }
+uint64_t frz__pq_writer_bytes_packed(const struct pq_writer *w)
+{
+    uint64_t bytes = w->offset;
+    for (size_t i = 0; i < w->count; i++) bytes += w->cols[i].data.len;
+    return bytes;
+}
 uint64_t frz__pq_writer_rows(const struct pq_writer *w) { return w->rows; }
 size_t frz__pq_writer_group_count(const struct pq_writer *w) { return w->group_count; }
 uint64_t frz__pq_writer_group_offset(const struct pq_writer *w, size_t group) { return (uint64_t)w->groups[group].meta.file_offset; }

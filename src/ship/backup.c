@@ -64,6 +64,13 @@ static int check_tables(struct db *db, frz_error *err)
     return rc;
 }
 
+/* No earlier than anything that the snapshot holds: the clock may have been set back, the log's moments never go. */
+static int64_t moment(struct db *db)
+{
+    int64_t logged = db->wal ? frz__wal_time_us(db->wal) : atomic_load(&db->log_time_us), now = frz__clock_wall_us();
+    return logged > now ? logged : now;
+}
+
 /* The version is at least as new as the view: a commit comes before its view. If it has rows beyond the sequence, the state is taken again; what it has beyond the view is in the view's memtables, too. */
 static int take_state(struct job *j, frz_error *err)
 {
@@ -71,7 +78,7 @@ static int take_state(struct job *j, frz_error *err)
     while (!whole) {
         release_state(j);
         TRY(frz__snapshot_take(j->db, &j->snapshot, err));
-        j->m->time_us = frz__clock_wall_us();
+        j->m->time_us = moment(j->db);
         j->tables = (struct source_table *)frz__alloc_array(j->a, j->snapshot->count + 1, sizeof *j->tables);
         if (!j->tables) return frz__err_no_memory(err, j->snapshot->count * sizeof *j->tables);
         whole = true;
@@ -293,7 +300,7 @@ static int list_and_sum(struct job *j, frz_error *err)
             f->crc = known->crc;
         } else
             CHECK(frz__must_exist(frz__ship_sum(&j->c, j->fs, f->path, &f->bytes, &f->crc, err), err));
-        if (old && old->crc == f->crc && old->bytes == f->bytes && !j->r->copy) continue;
+        if (old && old->crc == f->crc && old->bytes == f->bytes && !j->r->copy && !(known && known->anew)) continue;
         j->m->files_new++;
         j->m->bytes_new += f->bytes;
     }
@@ -372,6 +379,7 @@ int frz__backup(struct db *db, const struct backup_request *r, struct backup_man
     TRY(frz__db_check(db, err));
     frz__backup_manifest_init(&j.earlier, db->a);
     frz__ship_copier_init(&j.c, db->a, db->fs, NULL);
+    j.c.log = &db->log;
     j.c.copy = r->copy;
     j.c.progress = r->progress;
     j.c.ctx = r->ctx;

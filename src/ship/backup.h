@@ -9,7 +9,8 @@
  *             linked, cloned or copied (ship_copy.c), the copy is opened as a database, which re-points its metadata (engine/relocate.c), the memtables' rows are written to it and published. So the log
  *             is not read, and nothing of the source waits: not its writers, not its flushes. While it lasts no file of the source is unlinked; a source that is only read has a writer elsewhere
  *             who does not know: if a file is gone, all is looked at again.
- *             What an earlier backup here has is linked from there. Delete files hold paths, and are each backup's own, as manifests are.
+ *             What an earlier backup here has is linked from there, if it is what it was: the source's own file by another name, or one whose bytes still have their checksum.
+ *             Delete files hold paths, and are each backup's own, as manifests are.
  * Invariants  (1) all tables of a backup are at one sequence  (2) a directory without `.partial` has a BACKUP that holds: files synced, then their directories, then BACKUP, then the name, then DEST
  *             (3) no file of a backup is ever written again: links are safe  (4) a backup is not opened for writing (engine/db.c refuses), a restore in progress not at all
  *             (5) a restored database has a log of its own: no record of another is ever replayed into it but by frz__replay, through the front door
@@ -27,11 +28,12 @@ struct backup_file {
     uint64_t bytes;
     uint32_t crc;  /* crc32c of all of it */
     bool checked;  /* while it is made: size and checksum are known */
+    bool anew;     /* … and the earlier backup has it, damaged: it was taken from the source */
 };
 struct backup_manifest {
     struct arena ar; /* of all strings */
     uint64_t number, sequence;
-    int64_t time_us; /* of the snapshot */
+    int64_t time_us; /* of the snapshot, by the log's moments: none that it holds is later */
     char log_uuid[37]; /* whose sequence that is */
     const char *source, *archive; /* where the database is, and its log's archive; "" = none */
     uint64_t table_count, files_new, bytes_new; /* what no earlier backup here had */
@@ -78,6 +80,7 @@ struct ship_copier {
     struct fs *from, *to;
     struct fs *prev; /* an earlier backup, and what it has; NULL = none */
     const struct backup_manifest *prev_files;
+    const struct logger *log; /* NULL = none: which of its files are damaged */
     bool copy; /* bytes only: neither links nor clones */
     int (*progress)(void *ctx, const frz_backup_progress *p);
     void *ctx;

@@ -100,21 +100,29 @@ struct need {
     const char *source, *archive;
 };
 
+/* One without a BACKUP that holds can't be restored, and needs nothing. One that could not be read just now may need all: then nothing
+ * is removed. */
 static int read_needs(struct fs *dest, struct arena *ar, const struct backup_names *names, uint64_t keep, struct need *needs,
                       frz_error *err)
 {
     for (size_t i = 0; i < names->count; i++) {
         struct backup_manifest m;
         char name[32];
-        frz_error why;
         frz__backup_manifest_init(&m, ar->a);
         frz__backup_name(name, names->numbers[i], "");
-        int rc = frz__backup_manifest_read(dest, name, &m, &why);
+        int rc = frz__backup_manifest_read(dest, name, &m, err);
+        bool none = rc == FRZ_CORRUPT || rc == FRZ_NOT_FOUND;
+        if (rc != FRZ_OK && !none) {
+            frz__err_context(err, "nothing is removed: backup %" PRIu64 " can't be read", names->numbers[i]);
+            frz__backup_manifest_clear(&m);
+            return rc;
+        }
+        if (none) frz__err_clear(err);
         needs[i] = (struct need){.kept = i + keep >= names->count,
                                  .sequence = m.sequence,
                                  .source = frz__arena_strndup(ar, m.source, strlen(m.source)),
                                  .archive = frz__arena_strndup(ar, m.archive, strlen(m.archive))};
-        if (rc == FRZ_OK) memcpy(needs[i].log_uuid, m.log_uuid, sizeof m.log_uuid); /* else it needs nothing: it can't be restored */
+        if (!none) memcpy(needs[i].log_uuid, m.log_uuid, sizeof m.log_uuid);
         frz__backup_manifest_clear(&m);
         if (!needs[i].source || !needs[i].archive) return frz__err_no_memory(err, 0);
     }
@@ -172,14 +180,14 @@ int frz__backup_purge(struct fs *dest, const allocator *a, uint64_t keep, struct
     int rc = FRZ_OK;
     if (removed) *removed = 0;
     TRY(frz__backup_names(dest, a, &names, err));
+    needs = (struct need *)frz__alloc_array(a, names.count + 1, sizeof *needs);
+    CHECK(needs ? FRZ_OK : frz__err_no_memory(err, names.count * sizeof *needs));
+    if (keep) CHECK(read_needs(dest, &ar, &names, keep, needs, err));
     for (size_t i = 0; i < names.partial_count; i++) {
         frz__backup_name(partial, names.partial[i], BACKUP_PARTIAL);
         CHECK(frz__backup_tree_remove(dest, partial, err));
     }
     if (keep == 0 || names.count == 0) goto done;
-    needs = (struct need *)frz__alloc_array(a, names.count, sizeof *needs);
-    CHECK(needs ? FRZ_OK : frz__err_no_memory(err, names.count * sizeof *needs));
-    CHECK(read_needs(dest, &ar, &names, keep, needs, err));
     for (size_t i = 0; i + keep < names.count; i++) {
         CHECK(remove_backup(dest, names.numbers[i], err));
         if (removed) ++*removed;

@@ -235,10 +235,10 @@ static int too_short(const struct player *p, const struct fs *archive, uint64_t 
     if (lacks == 0) {
         if (r->to_end) return FRZ_OK;
         return frz__err(err, FRZ_NOT_FOUND,
-                        "%s ends with sequence %" PRIu64 ", before what is asked for (`to the end` takes what there is)", archive->root,
+                        "%s ends with sequence %" PRIu64 ", before what is asked for (`--to end`, in the API to_end, takes what there is)", archive->root,
                         p->out->sequence);
     }
-    return frz__err_corrupt(err, "%s/%s: segment %09" PRIu64 ".wal is missing or cut: there is nothing behind sequence %" PRIu64,
+    return frz__err_corrupt(err, "%s/%s: segment %09" PRIu64 ".wal is missing, cut or damaged: there is nothing behind sequence %" PRIu64,
                             archive->root, p->m->log_uuid, lacks, p->out->sequence);
 }
 

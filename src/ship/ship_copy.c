@@ -172,23 +172,56 @@ static int make_parent(struct ship_copier *c, const char *path, frz_error *err)
     return frz__ship_dir(c, dir, err);
 }
 
-/* What the earlier backup has of this name and size is this file: a name is never used twice. */
-static int from_earlier(struct ship_copier *c, struct backup_file *f, bool *done, frz_error *err)
+/* What F was linked to is what was backed up: it is the source's file too, and whole if that is; else its bytes tell, which a disk may
+ * have lost, and anybody may have changed, since. FRZ_CORRUPT, FRZ_IO: why not. */
+static int check_linked(struct ship_copier *c, const struct backup_file *f, const struct fs_stat *source, const struct backup_file *old,
+                        frz_error *err)
 {
     struct fs_stat st;
+    uint64_t bytes = 0;
+    uint32_t crc = 0;
+    TRY(frz__must_exist(frz__fs_stat(c->to, f->path, &st, err), err));
+    if (st.bytes != old->bytes)
+        return frz__err_corrupt(err, "it has %" PRIu64 " bytes, and was backed up with %" PRIu64, st.bytes, old->bytes);
+    if (st.device == source->device && st.inode == source->inode) return advance(c, (size_t)old->bytes, err);
+    TRY(frz__must_exist(frz__ship_sum(c, c->to, f->path, &bytes, &crc, err), err));
+    if (bytes == old->bytes && crc == old->crc) return FRZ_OK;
+    return frz__err_corrupt(err, "its checksum is %08" PRIx32 ", and was %08" PRIx32 " when it was backed up", crc, old->crc);
+}
+
+/* What the earlier backup has of this name and size is this file, if it still is what it was: a name is never used twice. */
+static int from_earlier(struct ship_copier *c, struct backup_file *f, bool *done, frz_error *err)
+{
+    struct fs_stat source;
     const struct backup_file *old = c->prev ? frz__backup_manifest_find(c->prev_files, f->path) : NULL;
+    uint64_t before = c->at.bytes_done;
+    frz_error why = {0};
     *done = false;
     if (!old || c->copy) return FRZ_OK;
-    int rc = frz__fs_stat(c->from, f->path, &st, err);
-    if (rc != FRZ_OK || st.bytes != old->bytes) return rc;
-    rc = try_link(c, c->prev, f->path, done, err);
-    if (rc == FRZ_NOT_FOUND) return FRZ_OK; /* that backup is damaged; this one need not be */
-    if (rc < 0 || !*done) return rc;
-    f->bytes = old->bytes;
-    f->crc = old->crc;
-    f->checked = true;
-    c->at.files_shared++;
-    return advance(c, (size_t)f->bytes, err);
+    int rc = frz__fs_stat(c->from, f->path, &source, err);
+    if (rc != FRZ_OK || source.bytes != old->bytes) return rc;
+    rc = try_link(c, c->prev, f->path, done, &why);
+    if (rc == FRZ_OK && !*done) return FRZ_OK;
+    if (rc == FRZ_OK) rc = check_linked(c, f, &source, old, &why);
+    if (rc == FRZ_NO_MEMORY || rc == FRZ_CANCELLED || rc == FRZ_NO_SPACE) {
+        if (err) *err = why;
+        return rc;
+    }
+    if (rc == FRZ_OK) {
+        f->bytes = old->bytes;
+        f->crc = old->crc;
+        f->checked = true;
+        c->at.files_shared++;
+        return FRZ_OK;
+    }
+    frz__log(c->log, FRZ_LOG_WARN, "%s/%s is damaged since it was backed up (%s): this backup takes it from the database again", c->prev->root,
+             f->path, rc == FRZ_NOT_FOUND ? "it is missing" : why.message);
+    c->at.bytes_done = before;
+    f->anew = true;
+    if (!*done) return FRZ_OK;
+    *done = false;
+    rc = frz__fs_unlink(c->to, f->path, err);
+    return rc < 0 ? rc : FRZ_OK;
 }
 
 int frz__ship_take(struct ship_copier *c, struct backup_file *f, bool check, frz_error *err)

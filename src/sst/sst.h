@@ -39,6 +39,7 @@ struct sst_writer_options {
     uint8_t level_hint;
     uint64_t uuid_hash;
     uint64_t seq_first, seq_last;
+    double row_bytes;          /* of a row in files of its like, all in all; 0 = not known */
 };
 struct sst_writer;
 /* FILE is empty, open for reading and writing, and stays the caller's. The schema has a key and is sealed. */
@@ -54,7 +55,8 @@ FRZ_NODISCARD int frz__sst_add(struct sst_writer *w, const struct sst_rows *r, f
 /* The row INDEX of ROWS, whose columns are those of the schema, in order. */
 FRZ_NODISCARD int frz__sst_add_vec(struct sst_writer *w, slice key, const struct vecs *rows, size_t index, int64_t row_id, int64_t last_updated, frz_error *err);
 uint64_t frz__sst_writer_rows(const struct sst_writer *w);
-uint64_t frz__sst_writer_bytes(const struct sst_writer *w); /* so far, estimated */
+uint64_t frz__sst_writer_bytes(const struct sst_writer *w); /* that the file would have if it ended here, estimated: what is not encoded yet is taken to shrink as `row_bytes` says, to a 32nd at most */
+uint64_t frz__sst_writer_bytes_most(const struct sst_writer *w); /* the same, if that did not shrink */
 /* Ends the file. OUT's arrays are made in AR; path and format are the caller's to fill. */
 FRZ_NODISCARD int frz__sst_finish(struct sst_writer *w, struct arena *ar, struct ice_file *out, frz_error *err);
 void frz__sst_writer_free(struct sst_writer *w);
@@ -77,6 +79,7 @@ struct sst {
     uint64_t file_no;
     char *path;          /* relative to the warehouse */
     uint64_t bytes, rows;
+    uint64_t row_bytes;  /* of a row in memory, its columns of the table, on average: as the file says */
     slice first_key, last_key; /* exact; empty file: both empty, rows = 0 */
     uint64_t seq_first, seq_last;
     uint8_t level_hint;

@@ -15,7 +15,10 @@ struct sst_fetch {
     struct sst *s;
     struct codec_ctx *codec, *own_codec; /* of the options, or its own */
     bool reverse;
-    bool few;    /* rows: by way of the cache, as gets read them */
+    bool few;    /* rows, of few bytes: by way of the cache, as gets read them */
+    size_t batch_bytes; /* a batch ends near it; no more than a vector can hold */
+    size_t wide_group;  /* SIZE_MAX, or what the next is of */
+    uint64_t row_bytes;
     size_t shown, count; /* slots */
     struct slot *slots;
     frz_type *types;
@@ -35,7 +38,9 @@ struct sst_fetch {
     bool in_range;
 };
 
-#define FEW_ROWS SST_KEY_PAGE_ROWS
+#define FEW_ROWS    SST_KEY_PAGE_ROWS
+#define FEW_BYTES   ((uint64_t)4 << 20)
+#define BATCH_BYTES ((size_t)16 << 20) /* where nobody says how much memory there is */
 
 static const frz_value null_value = {FRZ_NULL, 0, {0}};
 
@@ -87,6 +92,32 @@ static int fetch_layout(struct sst_fetch *f, const struct sst_scan_options *o, b
     return FRZ_OK;
 }
 
+/* What a row of GROUP takes in memory, on average. */
+static uint64_t row_bytes(struct sst_fetch *f, size_t group)
+{
+    if (f->wide_group == group) return f->row_bytes;
+    f->row_bytes = 0;
+    for (size_t i = 0; i < f->read_count; i++) f->row_bytes += frz__pq_value_bytes(f->s->impl->pq, group, f->read_leaf[i], f->read_types[i]);
+    f->wide_group = group;
+    return f->row_bytes;
+}
+
+static bool are_few(struct sst_fetch *f)
+{
+    const struct sst_impl *im = f->s->impl;
+    uint64_t rows = 0, bytes = 0;
+    for (size_t i = 0; i < f->range_count; i++) {
+        const struct pq_range *r = &f->ranges[i];
+        if ((rows += r->to - r->from) > FEW_ROWS) return false;
+        for (uint64_t pos = r->from, end; pos < r->to; pos = end) {
+            size_t group = frz__sst_group_of(im, pos);
+            end = im->group_first[group + 1] < r->to ? im->group_first[group + 1] : r->to;
+            bytes += row_bytes(f, group) * (end - pos);
+        }
+    }
+    return bytes <= FEW_BYTES;
+}
+
 int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool keys, struct sst_fetch **out, frz_error *err)
 {
     int rc = FRZ_OK;
@@ -96,15 +127,16 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
     f->a = a;
     f->s = frz__sst_acquire(s);
     f->reverse = o->reverse;
+    f->batch_bytes = o->memory_bytes ? o->memory_bytes / 2 : BATCH_BYTES;
+    if (f->batch_bytes > VEC_VAR_BYTES_MAX) f->batch_bytes = VEC_VAR_BYTES_MAX;
+    f->wide_group = SIZE_MAX;
     if (o->reverse) CHECK(frz__sst_need_sorted(s, "a walk backward", err));
     if (!o->codec) CHECK(frz__codec_ctx_new(a, &f->own_codec, err));
     f->codec = o->codec ? o->codec : f->own_codec;
     CHECK(fetch_layout(f, o, keys, err));
     CHECK(frz__sst_plan(s, o, f->codec, &f->ranges, &f->range_count, err));
     CHECK(frz__vecs_init(&f->moved, a, f->read_types, f->read_count, err));
-    uint64_t total = 0;
-    for (size_t i = 0; i < f->range_count; i++) total += f->ranges[i].to - f->ranges[i].from;
-    f->few = total <= FEW_ROWS;
+    f->few = are_few(f);
     if (o->reverse) f->range = f->range_count;
     if (f->few) {
         /* nothing to prepare */
@@ -115,6 +147,7 @@ int frz__sst_fetch_new(struct sst *s, const struct sst_scan_options *o, bool key
     } else if (f->read_count && f->range_count) {
         CHECK(frz__pq_scan_new(a, s->impl->pq, f->read_leaf, f->read_types, f->read_count, f->ranges, f->range_count, f->codec, &f->scan, err));
         if (o->memory_bytes) frz__pq_scan_read_ahead(f->scan, o->memory_bytes / 2);
+        frz__pq_scan_batch_bytes(f->scan, f->batch_bytes);
     }
     *out = f;
 done:
@@ -162,52 +195,33 @@ static void swap_slots(struct sst_fetch *f, struct vec *slots)
     }
 }
 
-/* The next rows by their positions alone: no column of the file is wanted, or few rows of it. */
-static int step_forward(struct sst_fetch *f, size_t max_rows, uint64_t *first_row, size_t *rows)
+/* ── by page: few rows, or backward ── */
+
+/* Rows of PAGE from INDEX on, behind those of OUT: the first of *N that a batch has room for, one at least where OUT is empty. *N: how many. */
+static int add_rows(const struct sst_fetch *f, struct vec *out, const struct vec *page, size_t index, size_t *n, frz_error *err)
 {
-    for (;;) {
-        if (f->range == f->range_count) return FRZ_DONE;
-        const struct pq_range *r = &f->ranges[f->range];
-        if (!f->in_range) f->pos = r->from;
-        f->in_range = f->pos < r->to;
-        if (f->in_range) break;
-        f->range++;
-    }
-    uint64_t left = f->ranges[f->range].to - f->pos;
-    *first_row = f->pos;
-    *rows = left < max_rows ? (size_t)left : max_rows;
-    f->pos += *rows;
-    if (f->pos == f->ranges[f->range].to) {
-        f->range++;
-        f->in_range = false;
-    }
-    return FRZ_OK;
+    size_t used = vec_used(out), rows = frz__vec_rows_within(page, index, *n, used < f->batch_bytes ? f->batch_bytes - used : 0);
+    *n = rows || out->len ? rows : 1;
+    return frz__vec_append_range(out, page, index, *n, err);
 }
 
-/* Rows [FROM, TO) of one column out of cached pages. */
+/* Rows [FROM, TO) of one column, or the first of them, out of cached pages. */
 static int few_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, struct vec *out, frz_error *err)
 {
-    while (from < to) {
+    for (size_t wanted = 0, n = 0; from < to && n == wanted; from += n) {
         const struct vec *page;
         struct cache_entry *pin;
         size_t index;
         TRY(frz__sst_load_page(f->s, f->read_leaf[i], f->read_types[i], from, f->codec, &page, &index, &pin, err));
-        size_t left = page->len - index, n = to - from < left ? (size_t)(to - from) : left;
-        int rc = frz__vec_append_range(out, page, index, n, err);
+        wanted = n = to - from < page->len - index ? (size_t)(to - from) : page->len - index;
+        int rc = add_rows(f, out, page, index, &n, err);
         frz__cache_unpin(f->s->env.cache, pin);
         if (rc < 0) return rc;
-        from += n;
     }
     return FRZ_OK;
 }
 
-static int few_read_all(struct sst_fetch *f, struct vec *slots, uint64_t from, size_t rows, frz_error *err)
-{
-    for (size_t i = 0; i < f->read_count; i++) TRY(few_read(f, i, from, from + rows, &slots[f->read_slot[i]], err));
-    return FRZ_OK;
-}
-
-/* Rows [FROM, TO), all of one row group, of one column, backward. */
+/* The same, all of one row group, by way of the page at hand. */
 static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, struct vec *out, frz_error *err)
 {
     struct sst_impl *im = f->s->impl;
@@ -215,9 +229,9 @@ static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, 
     size_t group = frz__sst_group_of(im, from), leaf = f->read_leaf[i];
     uint64_t base = im->group_first[group];
     const struct pq_pages *pages;
-    for (uint64_t row = from - base; row < to - base;) {
+    for (size_t wanted = 0, n = 0; from < to && n == wanted; from += n) {
         size_t page;
-        TRY(frz__sst_find_page(f->s, group, leaf, row, &pages, &page, err));
+        TRY(frz__sst_find_page(f->s, group, leaf, from - base, &pages, &page, err));
         if (!b->any || b->group != group || b->page != page) {
             b->any = false;
             vec_reset(&b->vec);
@@ -228,10 +242,48 @@ static int back_read(struct sst_fetch *f, size_t i, uint64_t from, uint64_t to, 
             b->group = group;
             b->page = page;
         }
-        uint64_t end = pages->first_row[page + 1] < to - base ? pages->first_row[page + 1] : to - base;
-        TRY(frz__vec_append_range(out, &b->vec, (size_t)(row - pages->first_row[page]), (size_t)(end - row), err));
-        row = end;
+        size_t index = (size_t)(from - base - pages->first_row[page]);
+        wanted = n = to - from < b->vec.len - index ? (size_t)(to - from) : b->vec.len - index;
+        TRY(add_rows(f, out, &b->vec, index, &n, err));
     }
+    return FRZ_OK;
+}
+
+/* Rows [FROM, FROM + *ROWS) of each column: the first of them, one at least, where a column of all would be more than a batch may take. */
+static int read_rows(struct sst_fetch *f, struct vec *slots, uint64_t from, size_t *rows, frz_error *err)
+{
+    for (size_t i = 0; i < f->read_count; i++) {
+        struct vec *v = &slots[f->read_slot[i]];
+        if (f->few) TRY(few_read(f, i, from, from + *rows, v, err));
+        else TRY(back_read(f, i, from, from + *rows, v, err));
+        for (size_t j = 0; j < i && v->len < *rows; j++) frz__vec_truncate(&slots[f->read_slot[j]], v->len);
+        *rows = v->len;
+    }
+    return FRZ_OK;
+}
+
+/* Forward: whether there is a row at `pos`, which moves on from range to range. */
+static bool at_row(struct sst_fetch *f)
+{
+    for (; f->range < f->range_count; f->range++) {
+        const struct pq_range *r = &f->ranges[f->range];
+        if (!f->in_range) f->pos = r->from;
+        f->in_range = f->pos < r->to;
+        if (f->in_range) return true;
+    }
+    return false;
+}
+
+/* No column of the file is wanted, or few rows of it. */
+static int next_forward(struct sst_fetch *f, size_t max_rows, struct vec *slots, uint64_t *first_row, size_t *rows, frz_error *err)
+{
+    if (!at_row(f)) return FRZ_DONE;
+    uint64_t left = f->ranges[f->range].to - f->pos;
+    if (f->read_count) max_rows = frz__pq_rows_within(row_bytes(f, frz__sst_group_of(f->s->impl, f->pos)), f->batch_bytes, max_rows);
+    *first_row = f->pos;
+    *rows = left < max_rows ? (size_t)left : max_rows;
+    TRY(read_rows(f, slots, f->pos, rows, err));
+    f->pos += *rows;
     return FRZ_OK;
 }
 
@@ -245,14 +297,16 @@ static int next_back(struct sst_fetch *f, size_t max_rows, struct vec *slots, ui
     }
     uint64_t stripe = (f->pos - 1) & ~(uint64_t)(SST_KEY_PAGE_ROWS - 1), from = f->ranges[f->range].from;
     if (from < stripe) from = stripe;
-    if (f->pos - from > max_rows) from = f->pos - max_rows;
-    if (f->few) TRY(few_read_all(f, slots, from, (size_t)(f->pos - from), err));
-    else
-        for (size_t i = 0; i < f->read_count; i++) TRY(back_read(f, i, from, f->pos, &slots[f->read_slot[i]], err));
-    *first_row = from;
-    *rows = (size_t)(f->pos - from);
-    f->pos = from;
-    f->in_range = from > f->ranges[f->range].from;
+    if (f->read_count) max_rows = frz__pq_rows_within(row_bytes(f, frz__sst_group_of(f->s->impl, f->pos - 1)), f->batch_bytes, max_rows);
+    *rows = f->pos - from > max_rows ? max_rows : (size_t)(f->pos - from);
+    for (size_t wanted = 0; wanted != *rows;) { /* it is the last ones that are wanted: of so many fewer, again */
+        wanted = *rows;
+        for (size_t i = 0; i < f->read_count; i++) vec_reset(&slots[f->read_slot[i]]);
+        TRY(read_rows(f, slots, f->pos - wanted, rows, err));
+    }
+    f->pos -= *rows;
+    *first_row = f->pos;
+    f->in_range = f->pos > f->ranges[f->range].from;
     return FRZ_OK;
 }
 
@@ -291,8 +345,7 @@ int frz__sst_fetch_next(struct sst_fetch *f, size_t max_rows, struct vec *slots,
     if (f->reverse) {
         rc = next_back(f, max_rows, slots, first_row, rows, err);
     } else if (f->read_count == 0 || f->few) {
-        rc = step_forward(f, max_rows, first_row, rows);
-        if (rc == FRZ_OK) TRY(few_read_all(f, slots, *first_row, *rows, err));
+        rc = next_forward(f, max_rows, slots, first_row, rows, err);
     } else if (!f->scan) {
         rc = FRZ_DONE;
     } else {

@@ -21,18 +21,12 @@ struct sst_iter {
 
 #define FIRST_ROWS 32 /* before it is known how wide rows are */
 
-static size_t bytes_of(const struct vec *v)
-{
-    size_t width = frz__type_width(v->type);
-    return width ? v->len * width : v->len * sizeof *v->offsets + (v->len ? v->offsets[v->len] : 0);
-}
-
 /* The next batch is as large as memory allows rows like those of the last one. */
 static void learn_width(struct sst_iter *it)
 {
     size_t bytes = 0;
     if (!it->batch_bytes) return;
-    for (size_t i = 0; i < it->all.count; i++) bytes += bytes_of(&it->all.cols[i]);
+    for (size_t i = 0; i < it->all.count; i++) bytes += vec_used(&it->all.cols[i]);
     size_t row = bytes / it->rows + 1, rows = it->batch_bytes / row;
     if (rows > it->rows * 4) rows = it->rows * 4; /* the next ones may be wider */
     it->batch_rows = rows < 1 ? 1 : rows > SST_KEY_PAGE_ROWS ? SST_KEY_PAGE_ROWS : rows;

@@ -105,6 +105,17 @@ static int open_columns(struct sst *s, frz_error *err)
     return FRZ_OK;
 }
 
+/* After open_columns. */
+static uint64_t row_bytes(const struct sst *s)
+{
+    const struct sst_impl *im = s->impl;
+    double sum = 0; /* of what a file says, which may be anything */
+    for (size_t g = 0; g < frz__pq_group_count(im->pq); g++)
+        for (size_t i = 0; i < im->schema->count; i++)
+            if (im->leaf[i] >= 0) sum += (double)frz__pq_value_bytes(im->pq, g, (size_t)im->leaf[i], im->schema->columns[i].type) * (double)frz__pq_group_rows(im->pq, g);
+    return s->rows ? (uint64_t)(sum / (double)s->rows) : 0;
+}
+
 /* The private block's head and properties: first 4 KiB of it, more only for long keys. */
 static int open_block(struct opening *o, struct sst_props *props, frz_error *err)
 {
@@ -218,6 +229,7 @@ int frz__sst_open(const struct sst_env *env, const char *path, uint64_t file_no,
         CHECK(frz__err_corrupt(err, "%s: has %" PRIu64 " bytes, the table's metadata says %" PRIu64, path, s->bytes, expected_bytes));
     CHECK(open_footer(&o, expected_rows, err));
     CHECK(open_columns(s, err));
+    s->row_bytes = row_bytes(s);
     CHECK(open_sorted(&o, err));
     *out = s;
 done:

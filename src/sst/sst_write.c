@@ -8,6 +8,7 @@
 #define BATCH_BYTES ((size_t)4 << 20)
 #define SINK_BYTES  ((size_t)256 << 10)
 #define VALUE_PAGE_BYTES (16u << 10)
+#define SHRINK_MIN (1.0 / 32) /* rows that are not encoded yet may be unlike those before them */
 
 struct sst_writer {
     const allocator *a;
@@ -24,7 +25,8 @@ struct sst_writer {
     const struct vec **batch_cols;
     struct vec **key_cols;
     size_t batch_bytes;
-    uint64_t pq_bytes; /* that `pq` wrote and holds, at the batch before */
+    uint64_t pq_bytes, pq_packed; /* that `pq` wrote and holds, at the batch before; of them those that are encoded */
+    uint64_t raw_bytes; /* of the rows, as they came */
     uint64_t rows;     /* with those of the batch */
     uint64_t *hashes; /* of keys, if there is a filter */
     size_t hash_cap;
@@ -137,7 +139,16 @@ void frz__sst_writer_free(struct sst_writer *w)
 }
 
 uint64_t frz__sst_writer_rows(const struct sst_writer *w) { return w->rows; }
-uint64_t frz__sst_writer_bytes(const struct sst_writer *w) { return w->pq_bytes + w->batch_bytes + w->rows * w->o.filter_bits / 8 + w->fences.keys.len; }
+static uint64_t beside_bytes(const struct sst_writer *w) { return w->rows * w->o.filter_bits / 8 + w->fences.keys.len; }
+uint64_t frz__sst_writer_bytes_most(const struct sst_writer *w) { return w->pq_bytes + w->batch_bytes + beside_bytes(w); }
+
+uint64_t frz__sst_writer_bytes(const struct sst_writer *w)
+{
+    double encoded = w->o.row_bytes * (double)w->rows - (double)beside_bytes(w), shrink = w->o.row_bytes > 0 && w->raw_bytes ? encoded / (double)w->raw_bytes : 1;
+    uint64_t loose = w->pq_bytes - w->pq_packed + w->batch_bytes;
+    if (shrink < 1) loose = (uint64_t)((double)loose * (shrink > SHRINK_MIN ? shrink : SHRINK_MIN));
+    return w->pq_packed + loose + beside_bytes(w);
+}
 
 /* ── rows ── */
 
@@ -148,6 +159,7 @@ static int batch_flush(struct sst_writer *w, frz_error *err)
     frz__vecs_reset(&w->batch);
     w->batch_bytes = 0;
     w->pq_bytes = frz__pq_writer_bytes(w->pq);
+    w->pq_packed = frz__pq_writer_bytes_packed(w->pq);
     return FRZ_OK;
 }
 
@@ -189,6 +201,7 @@ static int add_done(struct sst_writer *w, size_t count, size_t bytes, int rc, fr
         w->rows += count;
         w->batch.rows += count;
         w->batch_bytes += bytes;
+        w->raw_bytes += bytes;
         if (w->batch.rows >= BATCH_ROWS || w->batch_bytes >= w->o.batch_bytes) rc = batch_flush(w, err);
     }
     if (rc < 0) w->broken = true;

@@ -189,6 +189,25 @@ int frz__vec_append_select(struct vec *v, const struct vec *src, const uint32_t 
     return FRZ_OK;
 }
 
+size_t frz__vec_rows_within(const struct vec *v, size_t from, size_t count, size_t bytes)
+{
+    size_t rows = 0, end = count;
+    if (vec_range_bytes(v, from, count) <= bytes) return count;
+    while (rows + 1 < end) { /* rows fit, end don't */
+        size_t mid = rows + (end - rows) / 2;
+        if (vec_range_bytes(v, from, mid) <= bytes) rows = mid;
+        else end = mid;
+    }
+    return rows;
+}
+
+void frz__vec_truncate(struct vec *v, size_t rows)
+{
+    FRZ_ASSERT(rows <= v->len);
+    v->len = rows;
+    v->nulls = v->nulls && v->validity ? rows - bits_count(v->validity, rows) : 0;
+}
+
 void frz__vec_get(const struct vec *v, size_t i, frz_value *out)
 {
     *out = value_null();

@@ -38,6 +38,15 @@ FRZ_NODISCARD int frz__vec_need_validity(struct vec *v, frz_error *err); /* all 
 static inline bool vec_is_null(const struct vec *v, size_t i) { return v->validity && !bit_get(v->validity, i); }
 static inline size_t vec_var_bytes(const struct vec *v) { return v->offsets && v->len ? v->offsets[v->len] : 0; }
 static inline slice vec_bytes(const struct vec *v, size_t i) { return slice_of(v->data + v->offsets[i], v->offsets[i + 1] - v->offsets[i]); }
+/* What rows [FROM, FROM + COUNT) take: values, or offsets and the bytes behind them. */
+static inline size_t vec_range_bytes(const struct vec *v, size_t from, size_t count)
+{
+    if (!type_is_var(v->type)) return count * frz__type_width(v->type);
+    return count ? count * sizeof *v->offsets + (v->offsets[from + count] - v->offsets[from]) : 0;
+}
+static inline size_t vec_used(const struct vec *v) { return vec_range_bytes(v, 0, v->len); }
+size_t frz__vec_rows_within(const struct vec *v, size_t from, size_t count, size_t bytes); /* how many of these rows, from the first on, take no more than BYTES */
+void frz__vec_truncate(struct vec *v, size_t rows); /* to its first ROWS, which it has */
 void frz__vec_get(const struct vec *v, size_t i, frz_value *out); /* borrows from V */
 size_t frz__vec_mem(const struct vec *v); /* bytes taken */
 

@@ -14,7 +14,7 @@
  *             (6) the rows of a group are of the schema that the last dictionary record of their table before it has: what is written again after a failed sync has its own before it (hazards 25)
  *             (7) moments ascend: the clock may be set back, the log's does not go
  * Archive     a folder of another file system, or of the same, with a log's segments under their names (wal_archive.c): linked or copied once they are closed and synced. The file of one that was linked is never
- *             used again. A log that is begun at a restored database has another uuid, and so another folder.
+ *             used again, also by a process that archives no longer, or elsewhere. A log that is begun at a restored database has another uuid, and so another folder.
  * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
  *             What else may be there after a crash counts for nothing: a segment without a good header, `.free` files (spares), segments that none leads back to.
  * Threads     append and release by one at a time (the group's leader); sync, recycle, low water and stats beside it from any; close by the last                                  */
@@ -74,7 +74,7 @@ FRZ_NODISCARD int frz__wal_look(const allocator *a, const struct logger *log, st
 /* Reads all segments in order and calls V. FRZ_CORRUPT (file and offset in the message) as the rule above says. Changes nothing on disk. */
 FRZ_NODISCARD int frz__wal_read(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, const struct wal_visitor *v, struct wal_report *report, frz_error *err);
 
-/* Of the archive of one log, from the segment on that has FROM_SEQ, or the sequence before it if that is there: tables may have changed between the two. A segment that is missing further on ends it, and
+/* Of the archive of one log, from the segment on that has FROM_SEQ, or the sequence before it if that is there: tables may have changed between the two. A segment that is missing or damaged further on ends it, and
  * *LACKS is its number; 0 = all that there is was read. FRZ_CORRUPT, naming the segment, if FROM_SEQ itself is missing. */
 FRZ_NODISCARD int frz__wal_read_archive(const allocator *a, const struct logger *log, struct fs *fs, const char *dir, uint64_t from_seq, const struct wal_visitor *v, struct wal_report *report,
                                         uint64_t *lacks, frz_error *err);
@@ -118,6 +118,7 @@ bool frz__wal_archive_due(struct wal *w); /* it would do something */
 /* Segments of the archive in DIR that a read from FROM_SEQ on does not want go. */
 FRZ_NODISCARD int frz__wal_archive_trim(const allocator *a, struct fs *fs, const char *dir, uint64_t from_seq, uint64_t *removed, frz_error *err);
 uint64_t frz__wal_segment(const struct wal *w); /* the one being written */
+int64_t frz__wal_time_us(struct wal *w); /* the last moment that it has, of all that was appended before the call; 0 = none. May wait for an append */
 struct wal_stats { uint64_t bytes, syncs, segments, recycled, archived, archive_waiting, archive_given_up; };
 void frz__wal_stats(const struct wal *w, struct wal_stats *out);
 int frz__wal_close(struct wal *w, frz_error *err); /* syncs nothing; NULL is fine. After a failure, says in a new segment what does not count, if it can */

@@ -18,7 +18,7 @@ struct wal_segment {
     bool void_;      /* all that counts of it was written again: not of the chain */
     unsigned pins;   /* syncs under way */
     bool archived;   /* the archive has it */
-    bool linked;     /* perhaps the very file: it is never used again */
+    bool linked;     /* perhaps the very file: it is never used again. Of this process's alone: wal_set.c asks the file system too */
 };
 struct wal {
     const allocator *a;

@@ -476,6 +476,9 @@ int frz__wal_read_archive(const allocator *a, const struct logger *log, struct f
         if (rc == FRZ_DONE && i > 0) *lacks = r.all[r.chain[i]].number; /* it is there, and ends too early */
         if (rc == FRZ_DONE) break;
     }
+    /* A segment comes here whole: one behind the end whose header fails is damaged, and not a tail. */
+    for (size_t i = r.chain_len ? r.chain[0] + 1 : r.count; i < r.count && !*lacks; i++)
+        if (!r.all[i].valid) *lacks = r.all[i].number;
     rc = FRZ_OK;
 done:
     reader_clear(&r);

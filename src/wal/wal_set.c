@@ -2,6 +2,7 @@
  *
  * A spare is a released file, renamed to `<number>.free`. It gets a new name, and the directory is synced, before a byte of it is written: so after a crash a file is found under its old name whole, as a spare,
  * or under its new name, never under its old name with new bytes. What a new segment overwrites of a spare never parses: other segment number, other CRC.
+ * A file with a second name is never a spare, whoever gave it to it: what the archive has by a link may have been linked by an earlier process, and would be overwritten with it.
  * A segment's header is written after what follows it (a dictionary, records that were in doubt): a segment with a header has them. */
 #include "wal/wal_int.h"
 
@@ -224,7 +225,9 @@ done:
 
 /* ── release ── */
 
-/* The released file becomes a spare, if it is of the right size and one is wanted, or goes. *SPARE: it was renamed. */
+static bool can_be_spare(const struct wal *w, const struct fs_stat *st) { return st->bytes == w->segment_bytes && st->names <= 1; }
+
+/* The released file becomes a spare, if it can be one and one is wanted, or goes. *SPARE: it was renamed. */
 static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spare, frz_error *err)
 {
     char path[WAL_PATH_BYTES], to[WAL_PATH_BYTES];
@@ -235,7 +238,7 @@ static int segment_retire(struct wal *w, uint64_t number, bool wanted, bool *spa
     int rc = wanted ? frz__fs_stat(w->fs, path, &st, err) : FRZ_OK;
     if (rc == FRZ_NOT_FOUND) return FRZ_OK;
     TRY(rc);
-    if (!wanted || st.bytes != w->segment_bytes) return file_remove(w, number, "wal", err);
+    if (!wanted || !can_be_spare(w, &st)) return file_remove(w, number, "wal", err);
     TRY(frz__fs_rename(w->fs, path, to, err));
     *spare = true;
     return FRZ_OK;
@@ -397,7 +400,7 @@ static int old_segments(struct wal *w, const struct listing *l, const struct wal
     return FRZ_OK;
 }
 
-/* Spares of the right size, as many as are wanted; the others go. */
+/* Those that can be, as many as are wanted; the others go. */
 static int spares_adopt(struct wal *w, const struct listing *l, frz_error *err)
 {
     for (size_t i = 0; i < l->free_count; i++) {
@@ -405,7 +408,7 @@ static int spares_adopt(struct wal *w, const struct listing *l, frz_error *err)
         struct fs_stat st = {0};
         wal_path(path, w->dir, l->frees[i], "free");
         TRY(frz__fs_stat(w->fs, path, &st, err));
-        if (w->spare_count >= w->recycle_max || st.bytes != w->segment_bytes) {
+        if (w->spare_count >= w->recycle_max || !can_be_spare(w, &st)) {
             TRY(file_remove(w, l->frees[i], "free", err));
             continue;
         }
@@ -493,6 +496,14 @@ uint64_t frz__wal_segment(const struct wal *w)
     uint64_t number = m->current->number;
     frz__mutex_unlock(&m->mu);
     return number;
+}
+
+int64_t frz__wal_time_us(struct wal *w)
+{
+    frz__mutex_lock(&w->append_mu);
+    int64_t time_us = w->time_us;
+    frz__mutex_unlock(&w->append_mu);
+    return time_us;
 }
 
 void frz__wal_stats(const struct wal *w, struct wal_stats *out)

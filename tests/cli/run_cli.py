@@ -264,6 +264,48 @@ def scanned(frazil, cwd):
     return [json.loads(line) for line in p.stdout.decode().split("\n") if line]
 
 
+def test_doctor_and_top_believe_only_the_process_that_writes_this_directory(frazil, cwd):
+    def ask(*words):
+        p = subprocess.run([frazil, *words], cwd=cwd, capture_output=True, text=True)
+        return p.returncode, p.stdout
+
+    argv = [frazil, "bench", "fillrandom", "--num", "1000000000", "--dir", "ws"]
+    writer = subprocess.Popen(argv, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.time() + 120
+        while f"written by process {writer.pid}" not in ask("top", "ws", "--once")[1]:
+            assert time.time() < end, "the writer is never seen"
+            time.sleep(0.1)
+        while not list(pathlib.Path(cwd, "ws").glob("*/*/metadata/v*.metadata.json")):
+            assert time.time() < end, "no table"
+            time.sleep(0.1)
+        writer.send_signal(signal.SIGSTOP)
+        subprocess.run(["cp", "-r", "ws", "wsc"], cwd=cwd, check=True)
+        writer.send_signal(signal.SIGCONT)
+        assert pathlib.Path(cwd, "wsc/.frazil/stats").exists()
+        damaged = pathlib.Path(cwd, "wsc").glob("*/*/metadata/v*.metadata.json")
+        for path in damaged:
+            path.write_text("{")
+        code, out = ask("top", "wsc", "--once")
+        assert code == 0 and "nobody writes" in out and str(writer.pid) not in out, out
+        code, out = ask("doctor", "wsc", "--json")
+        assert code == 1 and '"severity":"error","code":"health"' in out, out
+    finally:
+        writer.kill()
+        writer.wait()
+    code, out = ask("top", "ws", "--once")
+    assert code == 0 and "nobody writes" in out, out
+    assert "nobody writes" in ask("doctor", "ws")[1]
+
+
+def test_each_verb_is_in_the_manuals_table_of_json(frazil, cwd):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/cli.md").read_text(encoding="utf-8")
+    table = text[text.index("## --json") : text.index("Names and order stay")]
+    told = {verb for line in re.findall(r"^\| ([a-z, ]+) \|", table, re.M) for verb in line.split(", ")}
+    verbs = set(re.findall(r"^  frazil ([a-z]+)", subprocess.run([frazil, "--help"], capture_output=True, text=True, check=True).stdout, re.M))
+    assert verbs == told - {"verb"}, verbs ^ told
+
+
 def test_compaction_shows_a_bar_and_is_cancelled_by_a_signal(frazil, cwd):
     for rows in (400000, 2000000, 10000000, 50000000):  # long enough for a bar and a signal before the end
         shutil.rmtree(cwd / "db", ignore_errors=True)

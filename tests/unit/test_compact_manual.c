@@ -136,6 +136,30 @@ static void whole_table(int format)
 TEST(compact_manual, leaves_one_clean_file_of_a_small_table_in_format_2) { whole_table(2); }
 TEST(compact_manual, leaves_one_clean_file_of_a_small_table_in_format_3) { whole_table(3); }
 
+TEST(compact_manual, of_several_passes_tells_the_table_before_and_after)
+{
+    struct rig r;
+    frz_compact_result res = FRZ_INIT(frz_compact_result);
+    rig_init(&r, "id long, v string?", "id", 2, "65536");
+    for (int64_t n = 12000, k = 0; n >= 40; n /= 3, k++) load(&r, k, 12000 * 7 / n, (int)n, "overlaps"); /* too many for the memory at once; none absorbs another */
+    OK(frz_db_close(r.db, &r.e), &r.e);
+    r.o.memory_bytes = 8 << 20;
+    OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+    OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+    struct tally before = tally(&r), after;
+    OK(frz_table_compact(r.t, NULL, &res, &r.e), &r.e);
+    after = tally(&r);
+    assert_true(res.jobs > 1 && before.files > 6);
+    assert_int_equal(res.files_in, before.files);
+    assert_int_equal(res.rows_in, before.rows);
+    assert_int_equal(res.rows_masked, before.masked);
+    assert_int_equal(res.files_out, after.files);
+    assert_int_equal(res.rows_out, after.rows);
+    assert_int_equal(res.rows_out, res.rows_in - res.rows_masked);
+    verify(&r);
+    rig_clear(&r);
+}
+
 TEST(compact_manual, of_an_empty_table_does_nothing)
 {
     struct rig r;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/handle.h"
 #include "base/failpoint.h"
@@ -333,6 +334,63 @@ static void our_flushes(struct rig *r)
 }
 TEST(compact, hazard_06_what_flushes_mask_between_its_steps_is_masked_in_what_it_wrote_in_format_2) { meanwhile(2, "compact.after_data", our_flushes); }
 TEST(compact, hazard_06_what_flushes_mask_between_its_steps_is_masked_in_what_it_wrote_in_format_3) { meanwhile(3, "compact.after_data", our_flushes); }
+
+/* A plan is made under no lock that writers wait for; the flushes absorb what it is of. */
+TEST(compact, plans_beside_rotations_and_flushes_in_format_2) { meanwhile(2, "compact.plan", our_flushes); }
+TEST(compact, plans_beside_rotations_and_flushes_in_format_3) { meanwhile(3, "compact.plan", our_flushes); }
+
+/* As another job does that takes all files, or gives them back. */
+static void claim_all(struct rig *r, bool claimed)
+{
+    struct table *t = r->t->t;
+    frz__mutex_lock(&t->view_mu);
+    struct view *v = atomic_load(&t->view);
+    for (size_t i = 0; i < v->file_count; i++) atomic_store(&v->files[i]->sst->claimed, claimed);
+    t->claims_released += !claimed;
+    if (claimed) t->claimers++;
+    else t->claimers--;
+    frz__cond_broadcast(&t->room);
+    frz__mutex_unlock(&t->view_mu);
+}
+static int on_progress(void *ctx, const frz_compact_progress *p)
+{
+    if (p->phase == FRZ_COMPACT_WAIT) atomic_store((_Atomic bool *)ctx, true);
+    return 0;
+}
+struct told_job { struct job j; _Atomic bool waits; };
+static void *compact_told(void *arg)
+{
+    struct told_job *j = (struct told_job *)arg;
+    frz_compact_options o = FRZ_INIT(frz_compact_options);
+    o.progress = on_progress;
+    o.ctx = &j->waits;
+    j->j.rc = frz_table_compact(j->j.r->t, &o, &j->j.res, &j->j.e);
+    return NULL;
+}
+TEST(compact, whose_inputs_another_job_took_while_it_planned_waits_and_plans_anew)
+{
+    struct rig r;
+    struct told_job j = {.j = {.r = &r, .res = FRZ_INIT(frz_compact_result)}};
+    rig_init(&r, 2, false);
+    load(&r);
+    if (frz__test_failpoint("compact.plan", "pause")) {
+        pthread_t thread;
+        uint64_t plans = frz__test_failpoint_hits("compact.plan");
+        assert_int_equal(pthread_create(&thread, NULL, compact_told, &j), 0);
+        assert_true(frz__test_failpoint_wait_paused("compact.plan", 60000));
+        claim_all(&r, true);
+        frz__test_failpoint_resume("compact.plan");
+        for (int i = 0; i < 24000 && !atomic_load(&j.waits); i++) usleep(5000);
+        assert_true(atomic_load(&j.waits));
+        assert_true(frz__test_failpoint_hits("compact.plan") >= plans + 2);
+        claim_all(&r, false);
+        pthread_join(thread, NULL);
+        RC(j.j.rc, FRZ_OK, &j.j.e);
+        assert_int_equal(atomic_load(&r.t->t->view)->file_count, 1);
+        check(&r);
+    }
+    rig_clear(&r);
+}
 
 /* A flush that has located its keys in files that a compaction is about to replace. */
 TEST(compact, hazard_05_waits_for_a_flush_that_knows_where_rows_are)

@@ -75,6 +75,8 @@ RULE(cache, (f->s.cache_misses = 100000, f->s.cache_hit_ratio = 0.4, f->s.cache_
 RULE(log, (f->s.log_segments = 100, t->s.publish_lag_us = 50000000), f->s.log_segments = 31)
 RULE(archive_waits, (f->s.log_segments = 100, f->s.log_archive_waiting = 68), f->s.log_archive_waiting = 69)
 RULE(archive_gap, f->s.log_archive_given_up = 3, f->s.log_archive_given_up = 0)
+RULE(archive_place, f->archive_trouble = "/kept: Not a directory", f->archive_trouble = NULL)
+RULE(archive_gone, (f->archive_trouble = "/kept: No such file or directory", f->archive_gone = true), f->archive_trouble = NULL)
 RULE(durability, f->durability = FRZ_SYNC_OFF, f->durability = FRZ_SYNC_INTERVAL)
 RULE(pin, (f->s.oldest_pin_us = (uint64_t)7200 * 1000000, f->s.pins = 1), f->s.oldest_pin_us = (uint64_t)1800 * 1000000)
 RULE(publishes, t->s.flush_rows = t->s.flushes * 499, t->s.flush_rows = t->s.flushes * 500)
@@ -116,6 +118,8 @@ static const struct { void (*bad)(struct world *), (*good)(struct world *); cons
     ROW(log, "log-held", "main.b", FRZ_FINDING_WARNING, "100 segments; its oldest unpublished write is 50 s old"),
     ROW(archive_waits, "log-held", "", FRZ_FINDING_WARNING, "32 segments"),
     ROW(archive_gap, "archive-gap", "", FRZ_FINDING_ERROR, "3 segments were given up"),
+    ROW(archive_place, "archive-place", "", FRZ_FINDING_ERROR, "/kept: Not a directory"),
+    ROW(archive_gone, "archive-place", "", FRZ_FINDING_WARNING, "/kept: No such file"),
     ROW(durability, "durability-off", "", FRZ_FINDING_ADVICE, "off"),
     ROW(pin, "old-pin", "", FRZ_FINDING_WARNING, "1 are open, the oldest for 120 min"),
     ROW(publishes, "small-publishes", "main.b", FRZ_FINDING_WARNING, "100 publishes of 499 rows"),
@@ -267,5 +271,86 @@ TEST(doctor, gathers_from_a_database_and_from_a_writers_report)
     FAILS(frz_db_doctor(db, "{", 1, hear, &h, &e), FRZ_INVALID, &e);
     FAILS(frz_db_doctor(db, NULL, 0, NULL, &h, &e), FRZ_INVALID, &e);
     OK(frz_db_close(db, &e), &e);
+    for (int v = 1; v < 10; v++) { /* a writer knows nothing yet of files that were damaged under it */
+        char path[64];
+        struct file *f;
+        snprintf(path, sizeof path, "main/t/metadata/v%d.metadata.json", v);
+        int rc = frz__fs_open(fs, path, FS_OPEN_WRITE, &f, &e);
+        if (rc == FRZ_NOT_FOUND) continue;
+        OK(rc, &e);
+        OK(frz__file_truncate(f, 1, &e), &e);
+        OK(frz__file_close(f, &e), &e);
+    }
+    static const char fine[] = "{\"health\":{\"severity\":0},\"tables\":[{\"name\":\"main.t\",\"stats\":{},\"health\":{\"severity\":0}}]}";
+    OK(frz__test_db_open(fs, &o, &db, &e), &e);
+    h = (struct heard){0};
+    OK(frz_db_doctor(db, fine, sizeof fine - 1, hear, &h, &e), &e);
+    assert_int_equal(h.count, 1);
+    assert_string_equal(h.table, "main.t");
+    assert_int_equal(h.severity, FRZ_FINDING_ERROR);
+    OK(frz_db_close(db, &e), &e);
     frz__fs_free(fs);
+}
+
+/* What is said of the archive's place alone: the disk may be full here. */
+static int hear_place(void *ctx, const frz_diagnosis *d) { return strcmp(d->code, "archive-place") == 0 ? hear(ctx, d) : 0; }
+static struct heard of_place(const char *path)
+{
+    frz_db *db;
+    frz_error e;
+    struct heard h = {0};
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.read_only = true;
+    OK(frz_db_open(path, &o, &db, &e), &e);
+    OK(frz_db_doctor(db, NULL, 0, hear_place, &h, &e), &e);
+    OK(frz_db_close(db, &e), &e);
+    return h;
+}
+static void plain_file(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+}
+
+TEST(doctor, names_an_archive_that_can_not_be_written_where_nobody_writes)
+{
+    char home[400], path[500], kept[500], away[500], log[600];
+    frz_db *db;
+    frz_error e;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    snprintf(home, sizeof home, "%s", test_tmp_dir("doctor-archive"));
+    snprintf(path, sizeof path, "%s/wh", home);
+    snprintf(kept, sizeof kept, "%s/kept", home);
+    snprintf(away, sizeof away, "%s/away", home);
+    o.create = true;
+    OK(frz_db_open(path, &o, &db, &e), &e);
+    OK(frz_db_close(db, &e), &e);
+    assert_int_equal(of_place(path).count, 0); /* there is none */
+    o.log_archive = kept;
+    OK(frz_db_open(path, &o, &db, &e), &e);
+    snprintf(log, sizeof log, "%s/%s", kept, db->db->log_uuid_text);
+    OK(frz_db_close(db, &e), &e);
+    assert_int_equal(of_place(path).count, 0); /* it is well */
+    assert_int_equal(rename(kept, away), 0);
+    struct heard h = of_place(path);
+    assert_true(h.count == 1 && h.severity == FRZ_FINDING_WARNING && strstr(h.evidence, kept));
+    plain_file(kept);
+    h = of_place(path);
+    assert_true(h.count == 1 && h.severity == FRZ_FINDING_ERROR && strstr(h.evidence, kept) && strstr(h.evidence, "directory"));
+    o.log_archive = NULL;
+    assert_true(frz_db_open(path, &o, &db, &e) < 0); /* as it says */
+    assert_int_equal(remove(kept), 0);
+    assert_int_equal(rename(away, kept), 0);
+    snprintf(away, sizeof away, "%s/log", home);
+    assert_int_equal(rename(log, away), 0);
+    plain_file(log);
+    h = of_place(path);
+    assert_true(h.count == 1 && h.severity == FRZ_FINDING_ERROR && strstr(h.evidence, log));
+    assert_true(frz_db_open(path, &o, &db, &e) < 0);
+    assert_int_equal(remove(log), 0);
+    assert_int_equal(of_place(path).count, 0);
+    OK(frz_db_open(path, &o, &db, &e), &e);
+    OK(frz_db_close(db, &e), &e);
+    test_tmp_remove(home);
 }

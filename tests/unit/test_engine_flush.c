@@ -434,6 +434,62 @@ TEST(flush, one_that_fails_is_retried_and_its_rows_stay_readable_and_logged)
     }
 }
 
+/* A disk that has room for manifests and not for the metadata. */
+static const struct fs_ops *real_ops;
+static _Atomic bool is_full;
+static int open_or_full(struct fs *fs, const char *path, enum fs_open_mode mode, struct file **out, frz_error *err)
+{
+    if (mode == FS_OPEN_CREATE_NEW && strstr(path, "/metadata/.tmp-") && atomic_load(&is_full)) return frz__err(err, FRZ_NO_SPACE, "create %s: no space is left", path);
+    return real_ops->open(fs, path, mode, out, err);
+}
+static int count_file(void *ctx, const char *name, bool is_dir)
+{
+    (void)name;
+    *(int *)ctx += !is_dir;
+    return 0;
+}
+/* In the table's folders, while no flush goes on. */
+static int files_of(struct rig *r)
+{
+    int n = 0;
+    frz__mutex_lock(&r->t->t->flush_mu);
+    OK(frz__fs_list(r->fs, "main/t/metadata", count_file, &n, &r->e), &r->e);
+    OK(frz__fs_list(r->fs, "main/t/data", count_file, &n, &r->e), &r->e);
+    frz__mutex_unlock(&r->t->t->flush_mu);
+    return n;
+}
+
+TEST(flush, that_finds_no_room_for_its_commit_leaves_no_files_however_often_it_is_tried)
+{
+    struct rig r;
+    struct fs_ops ops;
+    frz__test_clock_rounds_off(true); /* no other thread looks at the file system */
+    rig_init(&r, 1 << 20);
+    put(r.t, 1, "old");
+    OK(frz_table_flush(r.t, &r.e), &r.e);
+    real_ops = r.fs->ops;
+    ops = *real_ops;
+    ops.open = open_or_full;
+    r.fs->ops = &ops;
+    put(r.t, 1, "new");
+    put(r.t, 2, "two");
+    int before = files_of(&r);
+    atomic_store(&is_full, true);
+    for (int i = 0; i < 10; i++) {
+        FAILS(frz_table_flush(r.t, &r.e), FRZ_NO_SPACE, &r.e);
+        assert_int_equal(files_of(&r), before);
+    }
+    atomic_store(&is_full, false);
+    OK(frz_table_flush(r.t, &r.e), &r.e);
+    table_has(r.t, 1, "new");
+    assert_int_equal(count(r.t), 2);
+    verify(r.db);
+    rig_close(&r);
+    r.fs->ops = real_ops;
+    rig_clear(&r);
+    frz__test_clock_rounds_off(false);
+}
+
 /* A machine that goes down while a flush stands at each of its points: after the data file and before the commit an orphan is left, and goes; after the commit and before the log is recycled the
  * replay gives the same state. */
 TEST(flush, a_crash_at_each_point_replays_to_the_same_state)

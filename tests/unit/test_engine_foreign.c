@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "codec/codec.h"
+#include "engine/mark.h"
 #include "iceberg/ice_posdel.h"
 #include "io/fs.h"
 
@@ -198,6 +199,185 @@ TEST(neighbour, who_commits_beside_a_change_of_properties_loses_nothing)
     assert_true(theirs_is_kept());
     assert_int_equal(count(), ROWS);
     bed_clear();
+}
+
+/* ── a neighbour who leaves the rows alone ── */
+
+static int64_t first_snapshot(void)
+{
+    const struct ice_meta *m = b.t->t->version->meta;
+    return m->snapshots[0].id == m->current_snapshot_id ? m->snapshots[1].id : m->snapshots[0].id;
+}
+static void neighbour_tags(const char *name, int64_t id)
+{
+    char to[128];
+    snprintf(to, sizeof to, "\"refs\":{\"%s\":{\"snapshot-id\":%lld,\"type\":\"tag\"},", name, (long long)id);
+    neighbour(version_now(), NULL, "\"refs\":{", to, false);
+}
+static int on_ref(void *ctx, const frz_ref_info *i)
+{
+    char *out = (char *)ctx;
+    size_t n = strlen(out);
+    if (i->is_tag) snprintf(out + n, 200 - n, "%s %lld ", i->name, (long long)i->snapshot_id);
+    return 0;
+}
+static void tags_are(const char *name, int64_t id)
+{
+    char got[200] = "", want[200] = "";
+    if (name) snprintf(want, sizeof want, "%s %lld ", name, (long long)id);
+    OK(frz_table_refs(b.t, on_ref, got, &b.e), &b.e);
+    assert_string_equal(got, want);
+}
+
+TEST(neighbour, whose_tag_is_there_is_not_moved_by_one_that_must_be_new)
+{
+    frz_tag_options o = FRZ_TAG_OPTIONS_INIT;
+    bed_init(2);
+    int64_t first = first_snapshot(), v = version_now();
+    neighbour_tags("v1", first);
+    o.no_replace = true;
+    FAILS(frz_table_tag(b.t, "v1", &o, &b.e), FRZ_EXISTS, &b.e);
+    assert_int_equal(version_now(), v + 1);
+    tags_are("v1", first);
+    bed_clear();
+}
+
+TEST(neighbour, whose_tag_is_there_can_be_removed)
+{
+    frz_tag_options o = FRZ_TAG_OPTIONS_INIT;
+    bed_init(2);
+    neighbour_tags("v1", first_snapshot());
+    OK(frz_table_set_property(b.t, "ours", "too", &b.e), &b.e); /* any commit finds it */
+    tags_are("v1", first_snapshot());
+    neighbour(version_now(), NULL, "\"v1\":", "\"v2\":", false); /* renamed: what was looked at before is not the base of the commit */
+    o.remove = true;
+    FAILS(frz_table_tag(b.t, "v1", &o, &b.e), FRZ_NOT_FOUND, &b.e);
+    tags_are("v2", first_snapshot());
+    OK(frz_table_tag(b.t, "v2", &o, &b.e), &b.e);
+    tags_are(NULL, 0);
+    bed_clear();
+}
+
+static uint64_t age_setting(void) { return b.t->t->settings.frazil_orphan_age_ms; }
+static void neighbour_sets_age(uint64_t ms)
+{
+    char from[64], to[64];
+    slice now = frz__ice_property(b.t->t->version->meta, "frazil.orphan-age-ms");
+    snprintf(from, sizeof from, now.data ? "\"frazil.orphan-age-ms\":\"%.*s\"" : "{", (int)now.len, (const char *)now.data);
+    snprintf(to, sizeof to, now.data ? "\"frazil.orphan-age-ms\":\"%llu\"" : "{\"frazil.orphan-age-ms\":\"%llu\",", (unsigned long long)ms);
+    neighbour(version_now(), "\"properties\"", from, to, false);
+}
+
+TEST(neighbour, whose_properties_differ_is_followed_by_the_next_commit_of_any_kind)
+{
+    frz_alter rename = FRZ_ALTER_INIT;
+    bed_init(2);
+    neighbour_sets_age(7000000);
+    put(100);
+    OK(frz_table_flush(b.t, &b.e), &b.e);
+    assert_int_equal(age_setting(), 7000000);
+    neighbour_sets_age(8000000);
+    OK(frz_table_compact(b.t, NULL, NULL, &b.e), &b.e);
+    assert_int_equal(age_setting(), 8000000);
+    neighbour_sets_age(9000000);
+    OK(frz_table_tag(b.t, "x", NULL, &b.e), &b.e);
+    assert_int_equal(age_setting(), 9000000);
+    neighbour_sets_age(10000000);
+    OK(frz_table_set_property(b.t, "ours", "too", &b.e), &b.e);
+    assert_int_equal(age_setting(), 10000000);
+    neighbour_sets_age(11000000);
+    rename.kind = FRZ_ALTER_RENAME;
+    rename.column = "v";
+    rename.name = "w";
+    OK(frz_table_alter(b.t, &rename, 1, &b.e), &b.e);
+    assert_int_equal(age_setting(), 11000000);
+    assert_int_equal(count(), 2 * ROWS + 1);
+    bed_clear();
+}
+
+TEST(neighbour, who_partitioned_the_table_is_not_written_over)
+{
+    bed_init(2);
+    int64_t v = version_now();
+    neighbour(v, "\"partition-specs\"", "\"fields\":[]", "\"fields\":[{\"source-id\":1,\"field-id\":1000,\"name\":\"id_b\",\"transform\":\"bucket[4]\"}]", false);
+    put(100);
+    FAILS(frz_table_flush(b.t, &b.e), FRZ_UNSUPPORTED, &b.e);
+    MESSAGE_HAS(&b.e, "partitioned");
+    assert_int_equal(version_now(), v);
+    has(100, true);
+    frz_row_free(b.row);
+    b.row = NULL;
+    (void)!frz_db_close(b.db, &b.e); /* its flush fails too */
+    b.db = NULL;
+    bed_clear();
+}
+
+/* Each manifest and list in the table's folder is named by a retained snapshot. */
+static int on_unnamed(void *ctx, const char *name, bool is_dir)
+{
+    size_t n = strlen(name);
+    if (is_dir || n < 5 || strcmp(name + n - 5, ".avro") != 0 || frz__marks_has((const struct marks *)ctx, name)) return 0;
+    print_error("nobody names %s\n", name);
+    return 1;
+}
+static void all_manifests_are_named(void)
+{
+    struct marks s = MARKS_INIT(NULL);
+    struct version *v = frz__version_acquire(b.t->t);
+    OK(frz__mark_version(b.t->t, v, &s, &b.e), &b.e);
+    RC(frz__fs_list(b.fs, "main/t/metadata", on_unnamed, &s, &b.e), 0, &b.e);
+    frz__version_release(v);
+    frz__marks_clear(&s);
+}
+TEST(neighbour, who_commits_first_costs_no_manifests_that_nobody_names)
+{
+    bed_init(2);
+    for (int64_t i = 0; i < 3; i++) {
+        neighbour_sets_age(7000000 + (uint64_t)i);
+        put(100 + i);
+        OK(frz_table_flush(b.t, &b.e), &b.e);
+        all_manifests_are_named();
+    }
+    assert_int_equal(conflicts(), 3);
+    bed_clear();
+}
+
+/* ── a neighbour whose version is there and gone at once ── */
+
+static const struct fs_ops *mem_ops;
+static _Atomic bool vanishes;
+static int link_and_vanish(struct fs *fs, const char *from, const char *to, frz_error *err)
+{
+    char path[128];
+    if (!atomic_load(&vanishes) || !strstr(to, "/metadata/v")) return mem_ops->link_new(fs, from, to, err);
+    for (int64_t v = version_now(); v > 0; v--) {
+        snprintf(path, sizeof path, "main/t/metadata/v%lld.metadata.json", (long long)v);
+        (void)!mem_ops->unlink(fs, path, err);
+    }
+    return frz__err(err, FRZ_EXISTS, "%s is there", to);
+}
+TEST(neighbour, who_took_all_metadata_away_is_corruption)
+{
+    struct fs_ops ops;
+    frz__test_clock_rounds_off(true); /* no other thread looks at the file system */
+    bed_init(2);
+    mem_ops = b.fs->ops;
+    ops = *mem_ops;
+    ops.link_new = link_and_vanish;
+    b.fs->ops = &ops;
+    atomic_store(&vanishes, true);
+    put(100);
+    FAILS(frz_table_flush(b.t, &b.e), FRZ_CORRUPT, &b.e);
+    MESSAGE_HAS(&b.e, "no metadata is any more");
+    atomic_store(&vanishes, false);
+    has(100, true);
+    frz_row_free(b.row);
+    b.row = NULL;
+    (void)!frz_db_close(b.db, &b.e);
+    b.db = NULL;
+    b.fs->ops = mem_ops;
+    bed_clear();
+    frz__test_clock_rounds_off(false);
 }
 
 /* ── a neighbour who always commits first ── */

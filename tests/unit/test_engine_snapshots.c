@@ -285,6 +285,36 @@ TEST(engine_snapshots, hazard_36_a_tag_keeps_its_snapshot_beside_the_cap_until_i
     rig_clear(&r);
 }
 
+TEST(engine_snapshots, a_tag_that_is_older_than_it_may_be_is_refused_with_both_ages)
+{
+    struct rig r;
+    frz_tag_options o = FRZ_TAG_OPTIONS_INIT;
+    rig_init(&r, 2, "history.expire.max-ref-age-ms", "600000");
+    int64_t a = round_of(&r, 1);
+    pass(5 * MINUTE);
+    int64_t b = round_of(&r, 2);
+    o.snapshot_id = a;
+    o.max_ref_age_ms = MINUTE;
+    int64_t version = r.t->t->version->number;
+    FAILS(frz_table_tag(r.t, "old", &o, &r.e), FRZ_INVALID, &r.e); /* by its own age, */
+    MESSAGE_HAS(&r.e, "tag old would go at once");
+    MESSAGE_HAS(&r.e, " ms old, and the tag's max-ref-age-ms is 60000");
+    tag(&r, "old", a, 20 * MINUTE);
+    tag(&r, "by the table", a, 0);
+    pass(6 * MINUTE);
+    o.max_ref_age_ms = 0;
+    FAILS(frz_table_tag(r.t, "later", &o, &r.e), FRZ_INVALID, &r.e); /* by the table's */
+    MESSAGE_HAS(&r.e, "history.expire.max-ref-age-ms is 600000");
+    assert_int_equal(r.t->t->version->number, version + 2); /* what is refused is not committed */
+    o.max_ref_age_ms = MINUTE;
+    FAILS(frz_table_tag(r.t, "old", &o, &r.e), FRZ_INVALID, &r.e); /* nor is one that is there made older than it may be */
+    refs_are(&r, "branch main %lld 0, tag old %lld 1200000, tag by the table %lld 0", (long long)b, (long long)a, (long long)a);
+    round_of(&r, 3);
+    tag(&r, "now", 0, 1000);
+    verify(&r);
+    rig_clear(&r);
+}
+
 /* ── times ── */
 
 TEST(engine_snapshots, a_time_gives_what_was_current_then_or_says_what_is_known)
@@ -381,6 +411,33 @@ TEST(engine_snapshots, expiry_on_demand_goes_by_time_count_and_id_and_a_dry_run_
     assert_string_equal(expire(&r, &o), "5 7"); /* of a reader, too */
     o.dry_run = false;
     RC(frz_table_expire(r.t, &o, NULL, NULL, &r.e), FRZ_READ_ONLY, &r.e);
+    rig_clear(&r);
+}
+
+TEST(engine_snapshots, those_that_are_named_go_alone_whatever_the_rules_would_take)
+{
+    struct rig r;
+    frz_expire_options o = FRZ_EXPIRE_OPTIONS_INIT;
+    int64_t ids[6];
+    rig_init(&r, 2, "history.expire.max-snapshot-age-ms", "86400000");
+    for (int i = 0; i < 6; i++) ids[i] = round_of(&r, i);
+    tag(&r, "soon", ids[4], 2 * MINUTE);
+    OK(frz_table_set_property(r.t, "history.expire.min-snapshots-to-keep", "1", &r.e), &r.e);
+    pass(3 * 86400000ll); /* by the rules the last one alone would stay, and the tag would go */
+    o.snapshot_ids = &ids[2];
+    o.snapshot_id_count = 1;
+    o.dry_run = true;
+    assert_string_equal(expire(&r, &o), "3");
+    o.dry_run = false;
+    assert_string_equal(expire(&r, &o), "3");
+    assert_string_equal(retained(&r), "1 2 4 5 6");
+    refs_are(&r, "branch main %lld 0, tag soon %lld 120000", (long long)ids[5], (long long)ids[4]);
+    o.snapshot_ids = ids;
+    o.snapshot_id_count = 2;
+    assert_string_equal(expire(&r, &o), "1 2");
+    assert_string_equal(expire(&r, NULL), "4 5");
+    refs_are(&r, "branch main %lld 0", (long long)ids[5]);
+    verify(&r);
     rig_clear(&r);
 }
 

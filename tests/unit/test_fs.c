@@ -331,6 +331,37 @@ static void links(struct fs *fs)
 }
 TEST(fs, gives_a_file_a_second_name) { on_each(links); }
 
+static struct fs_stat stat_of(struct fs *fs, const char *path)
+{
+    frz_error e;
+    struct fs_stat st;
+    OK(frz__fs_stat(fs, path, &st, &e), &e);
+    return st;
+}
+static void second_names(struct fs *fs)
+{
+    frz_error e;
+    put_file(fs, "f", "one");
+    put_file(fs, "other", "two");
+    assert_int_equal(stat_of(fs, "f").names, 1);
+    OK(frz__fs_link(fs, "f", fs, "g", &e), &e);
+    RC(frz__fs_link(fs, "f", fs, "g", &e), FRZ_EXISTS, &e);
+    struct fs_stat f = stat_of(fs, "f"), g = stat_of(fs, "g"), other = stat_of(fs, "other");
+    assert_true(f.names == 2 && g.names == 2 && other.names == 1);
+    assert_true(f.device == g.device && f.inode == g.inode && f.device == other.device && f.inode != other.inode);
+    OK(frz__fs_rename(fs, "f", "h", &e), &e); /* the same file */
+    assert_true(stat_of(fs, "h").names == 2 && stat_of(fs, "h").inode == g.inode);
+    OK(frz__fs_rename(fs, "other", "g", &e), &e); /* one name less */
+    assert_true(stat_of(fs, "h").names == 1 && stat_of(fs, "g").inode == other.inode);
+    OK(frz__fs_link(fs, "h", fs, "i", &e), &e);
+    OK(frz__fs_unlink(fs, "h", &e), &e);
+    assert_int_equal(stat_of(fs, "i").names, 1);
+}
+TEST(fs, counts_a_files_names_and_tells_one_file_from_another)
+{
+    on_each(second_names);
+}
+
 TEST(fs_sub, shows_a_folder_and_nothing_beside_it)
 {
     frz_error e;
@@ -414,12 +445,20 @@ static void locks(struct fs *fs)
     assert_true(got);
     OK(frz__file_lock(g, &got, &e), &e);
     assert_false(got);
+    OK(frz__file_is_locked(r, &got, &e), &e);
+    assert_true(got);
+    OK(frz__file_is_locked(f, &got, &e), &e); /* by another handle */
+    assert_false(got);
     OK(frz__file_close(r, &e), &e); /* closing another handle of the file gives nothing up, as POSIX locks would */
     OK(frz__file_lock(g, &got, &e), &e);
     assert_false(got);
     OK(frz__file_close(f, &e), &e);
-    OK(frz__file_lock(g, &got, &e), &e);
+    OK(frz__fs_open(fs, "LOCK", FS_OPEN_READ, &r, &e), &e);
+    OK(frz__file_is_locked(r, &got, &e), &e);
+    assert_false(got);
+    OK(frz__file_lock(g, &got, &e), &e); /* a look takes nothing */
     assert_true(got);
+    OK(frz__file_close(r, &e), &e);
     OK(frz__file_close(g, &e), &e);
 }
 TEST(fs, hazard_21_a_lock_holds_against_other_handles_of_this_process_and_survives_their_close) { on_each(locks); }

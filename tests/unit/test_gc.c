@@ -396,6 +396,146 @@ TEST(hazard_37, a_rollback_by_another_engine_brings_back_what_was_to_go)
     bed_clear();
 }
 
+/* v<N> with the first FROM of each pair replaced by its TO is the neighbour's v<N + 1>. */
+static void neighbour(int64_t n, const char *const (*pairs)[2], size_t count)
+{
+    char name[64];
+    struct buf text = BUF_INIT(NULL, 0);
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n);
+    OK(frz__fs_read_file(b.fs, name, 1 << 20, &text, &b.e), &b.e);
+    OK(buf_append_byte(&text, 0, &b.e), &b.e);
+    for (size_t i = 0; i < count; i++) {
+        struct buf out = BUF_INIT(NULL, 0);
+        char *at = strstr((char *)text.data, pairs[i][0]);
+        assert_non_null(at);
+        OK(frz__buf_printf(&out, &b.e, "%.*s%s%s%c", (int)(at - (char *)text.data), (char *)text.data, pairs[i][1], at + strlen(pairs[i][0]), 0), &b.e);
+        buf_clear(&text);
+        text = out;
+    }
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n + 1);
+    lay_bytes(name, text.data, text.len - 1);
+    buf_clear(&text);
+}
+static void branch_says(const char *v)
+{
+    frz_snapshot *s;
+    frz_row *row;
+    frz_value key = {.type = FRZ_LONG, .as.i64 = 1};
+    size_t len;
+    OK(frz_snapshot_open_ref(b.t, "b", &s, &b.e), &b.e);
+    OK(frz_row_new(b.t, &row, &b.e), &b.e);
+    OK(frz_get(b.t, s, &key, 1, row, &b.e), &b.e);
+    const char *got = frz_row_bytes(row, 1, &len);
+    assert_int_equal(len, strlen(v));
+    assert_memory_equal(got, v, len);
+    frz_row_free(row);
+    frz_snapshot_close(s);
+}
+
+/* Main stays as it is, and the branch goes on: its new snapshot has files that main let go, by a sequence number beyond theirs. */
+TEST(hazard_37, a_branch_that_another_engine_writes_keeps_what_main_let_go)
+{
+    char path[256], list[300], ref[64], from[64], to[128], added[700];
+    struct buf bytes = BUF_INIT(NULL, 0);
+    struct version *v;
+    bed_init("0", "3", 2);
+    OK(frz_table_set_property(b.t, "history.expire.max-snapshot-age-ms", "1", &b.e), &b.e);
+    OK(frz_table_set_property(b.t, "history.expire.min-snapshots-to-keep", "3", &b.e), &b.e);
+    rows_of(20000, "first"); /* too large to be absorbed by a few rows */
+    RC(frz_table_files(b.t, NULL, keep_path, path, &b.e), 1, &b.e);
+    v = frz__version_acquire(b.t->t);
+    const struct ice_snapshot *s = frz__ice_snapshot(v->meta, v->meta->current_snapshot_id);
+    long long old = s->id, theirs = old == 1 ? 2 : old - 1;
+    slice prefix = slice_str("file:///mem/");
+    assert_true(slice_has_prefix(s->manifest_list, prefix));
+    snprintf(list, sizeof list, "%.*s", (int)(s->manifest_list.len - prefix.len), (const char *)s->manifest_list.data + prefix.len);
+    OK(frz__fs_read_file(b.fs, list, 1 << 20, &bytes, &b.e), &b.e);
+    snprintf(ref, sizeof ref, "\"b\":{\"snapshot-id\":%lld,", old);
+    snprintf(to, sizeof to, "\"refs\":{%s\"type\":\"branch\"},", ref);
+    neighbour(v->number, (const char *const[][2]){{"\"refs\":{", to}}, 1);
+    frz__version_release(v);
+    rows_of(20000, "second"); /* finds the branch. PATH is masked as a whole and goes: pending, retained by the first snapshot */
+    v = frz__version_acquire(b.t->t);
+    assert_non_null(frz__ice_ref(v->meta, slice_str("b")));
+    lay_bytes("main/t/metadata/snap-theirs.avro", bytes.data, bytes.len);
+    buf_clear(&bytes);
+    long long seq = v->meta->last_sequence_number;
+    snprintf(from, sizeof from, "\"last-sequence-number\":%lld", seq);
+    snprintf(to, sizeof to, "\"last-sequence-number\":%lld", seq + 1);
+    snprintf(added, sizeof added, "\"snapshots\":[{\"snapshot-id\":%lld,\"parent-snapshot-id\":%lld,\"sequence-number\":%lld,\"timestamp-ms\":%lld,\"summary\":{\"operation\":\"append\"},\"schema-id\":0,"
+                                  "\"manifest-list\":\"file:///mem/main/t/metadata/snap-theirs.avro\"},",
+             theirs, old, seq + 1, (long long)v->meta->last_updated_ms);
+    char moved[64];
+    snprintf(moved, sizeof moved, "\"b\":{\"snapshot-id\":%lld,", theirs);
+    neighbour(v->number, (const char *const[][2]){{from, to}, {"\"snapshots\":[", added}, {ref, moved}}, 3);
+    frz__version_release(v);
+    for (int64_t i = 0; i < 8; i++) { /* the first finds their version; then the first snapshot expires: the branch's new one alone has PATH */
+        OK(table_put(b.t, 2000 + i, "more", &b.e), &b.e);
+        OK(frz_table_flush(b.t, &b.e), &b.e);
+        expire();
+    }
+    v = frz__version_acquire(b.t->t);
+    assert_null(frz__ice_snapshot(v->meta, old));
+    assert_non_null(frz__ice_snapshot(v->meta, theirs));
+    frz__version_release(v);
+    assert_true(there(path));
+    branch_says("first");
+    table_has(b.t, 1, "second");
+    close_db();
+    open_db(false);
+    assert_true(there(path));
+    branch_says("first");
+    frz_verify_report rep = {.struct_size = sizeof rep};
+    OK(frz_verify(b.db, NULL, NULL, NULL, &rep, &b.e), &b.e);
+    assert_int_equal(rep.findings, 0);
+    bed_clear();
+}
+
+static struct fs_ops counting;
+static int (*real_open)(struct fs *, const char *, enum fs_open_mode, struct file **, frz_error *);
+static size_t lists_read;
+static int counted_open(struct fs *fs, const char *path, enum fs_open_mode mode, struct file **out, frz_error *err)
+{
+    lists_read += mode == FS_OPEN_READ && strstr(path, "/metadata/snap-") != NULL;
+    return real_open(fs, path, mode, out, err);
+}
+
+/* What metadata names again stays unsure: that is no reason to read all of it second by second, as the table goes on. */
+TEST(expiry, looks_through_all_metadata_once_a_foreign_commit_and_else_now_and_then)
+{
+    struct version *v;
+    size_t looks[8];
+    bed_init("0", "3", 2);
+    rows_of(20000, "first");
+    v = frz__version_acquire(b.t->t);
+    int64_t old = v->meta->current_snapshot_id;
+    frz__version_release(v);
+    rows_of(20000, "second"); /* the first file is to go */
+    v = frz__version_acquire(b.t->t);
+    roll_back(v, old); /* and is not */
+    frz__version_release(v);
+    frz__test_clock_rounds_off(true);
+    counting = *b.fs->ops;
+    real_open = counting.open;
+    counting.open = counted_open;
+    b.fs->ops = &counting;
+    for (int64_t i = 0; i < 8; i++) {
+        OK(table_put(b.t, 2000 + i, "more", &b.e), &b.e);
+        OK(frz_table_flush(b.t, &b.e), &b.e); /* the first meets the neighbour's version */
+        if (i == 6) frz__test_clock_advance_ns((int64_t)61 * 1000000000);
+        lists_read = 0;
+        expire();
+        looks[i] = lists_read;
+    }
+    size_t all = 0;
+    for (size_t i = 0; i < 8; i++) all += looks[i] > 0;
+    assert_int_equal(all, 2); /* once, and a minute later */
+    assert_true(looks[6] > 0 && looks[7] == 0);
+    table_has(b.t, 1, "first");
+    frz__test_clock_rounds_off(false);
+    bed_clear();
+}
+
 /* A version of another engine's names a file outside of the table, as one of a snapshot that expires. */
 TEST(hazard_23, what_lies_outside_of_the_table_is_never_removed)
 {
@@ -452,14 +592,80 @@ TEST(gc, removes_trash_and_leases_of_the_dead_and_reads_only_where_it_may_not_wr
     assert_false(there(".frazil/trash/1-0-0-00000000"));
     assert_false(there(".frazil/readers/00000000-1-1"));
     close_db();
+    open_db(false);
     lay("main/t/data/frz-1-9999-0-0123abcd-0.parquet");
-    open_db(true);
+    frz_db *writer = b.db;
     frz_gc_options o = FRZ_GC_OPTIONS_INIT;
-    FAILS(frz_db_gc(b.db, NULL, &o, NULL, NULL, NULL, &b.e), FRZ_READ_ONLY, &b.e);
-    gc(true, 0);
-    is("main/t/data/00000-1.parquet", FRZ_GC_FOREIGN_ORPHAN, FRZ_GC_BY_AGE, false);
-    is("main/t/data/frz-1-9999-0-0123abcd-0.parquet", FRZ_GC_ORPHAN, FRZ_GC_BY_WRITER, false);
+    for (int open = 1; open >= 0; open--) {
+        open_db(true);
+        FAILS(frz_db_gc(b.db, NULL, &o, NULL, NULL, NULL, &b.e), FRZ_READ_ONLY, &b.e);
+        gc(true, 0);
+        is("main/t/data/00000-1.parquet", FRZ_GC_FOREIGN_ORPHAN, FRZ_GC_BY_AGE, false);
+        is("main/t/data/frz-1-9999-0-0123abcd-0.parquet", FRZ_GC_ORPHAN, open ? FRZ_GC_BY_WRITER : FRZ_GC_DUE, false);
+        assert_int_equal(said.at[find("main/t/data/frz-1-9999-0-0123abcd-0.parquet")].due_ms, open ? -1 : 0);
+        close_db();
+        if (open) OK(frz_db_close(writer, &b.e), &b.e);
+    }
     bed_clear();
+}
+
+static frz_db *open_untidy(void)
+{
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_db *db = NULL;
+    o.no_compaction = o.no_tidy = true;
+    o.durability = FRZ_SYNC_OFF;
+    OK(frz__test_db_open(b.fs, &o, &db, &b.e), &b.e);
+    return db;
+}
+
+/* Where nobody writes, a reader knows all that the next writer will: a dry run says what a run does, file by file, with the same reasons and times. */
+TEST(gc, a_dry_run_of_a_reader_says_what_the_next_run_does)
+{
+    static const char *const garbage[] = {"main/t/data/frz-1-9999-0-0123abcd-0.parquet", "main/t/metadata/.tmp-1-9999-0-0123abcd", "main/t/data/frz-1-1-5-0123abcd-0.parquet", "main/t/data/00000-1.parquet",
+        "main/t/data/00000-2.parquet", ".frazil/trash/a/data/day=1/x.parquet", ".frazil/readers/00000000-1-1"};
+    static const char *const dirs[] = {".frazil/trash", ".frazil/trash/a", ".frazil/trash/a/data", ".frazil/trash/a/data/day=1", ".frazil/readers"};
+    for (int format = 2; format <= 3; format++) {
+        for (int late = 0; late < 2; late++) { /* within the grace, and after it */
+            struct said dry;
+            size_t kept[8] = {0};
+            bed_init("600000", "3", format);
+            for (int i = 0; i < 6; i++) round_of(i % 2 ? "odd" : "even");
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(dirs); i++) assert_true(frz__fs_mkdir(b.fs, dirs[i], &b.e) >= 0);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) lay(garbage[i]);
+            if (late) frz__test_clock_advance_ns((int64_t)601 * 1000000000);
+            open_db(true);
+            gc(true, 300000);
+            dry = said;
+            close_db();
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i]));
+            b.db = open_untidy();
+            tick_now(b.db);
+            tick_now(b.db);
+            for (size_t i = 0; i < FRZ_ARRAY_LEN(garbage); i++) assert_true(there(garbage[i])); /* nothing goes by itself */
+            gc(false, 300000);
+            assert_int_equal(said.count, dry.count);
+            for (size_t i = 0; i < dry.count; i++) {
+                int k = find(dry.at[i].path);
+                if (k < 0) fail_msg("%s is not listed by the run", dry.at[i].path);
+                if (said.at[k].why != dry.at[i].why || said.at[k].kept != dry.at[i].kept)
+                    fail_msg("%s: why %d, kept %d; the dry run said %d, %d", dry.at[i].path, said.at[k].why, said.at[k].kept, dry.at[i].why, dry.at[i].kept);
+                assert_int_equal(said.at[k].removed, dry.at[i].kept == FRZ_GC_DUE);
+                assert_int_equal(there(dry.at[i].path), !said.at[k].removed);
+                if (dry.at[i].due_ms > 0) assert_in_range(said.at[k].due_ms, dry.at[i].due_ms - 5000, dry.at[i].due_ms + 5000);
+                else assert_int_equal(said.at[k].due_ms, dry.at[i].due_ms);
+                kept[dry.at[i].kept]++;
+            }
+            assert_int_equal(said.r.files_due, dry.r.files_due);
+            assert_int_equal(said.r.bytes, dry.r.bytes);
+            assert_true(kept[FRZ_GC_DUE] >= 4 && kept[FRZ_GC_BY_SNAPSHOT] > 0);
+            assert_int_equal(kept[FRZ_GC_BY_GRACE] > 0, !late);
+            OK(frz_table_open(b.db, "t", &b.t, &b.e), &b.e);
+            table_has(b.t, 1, "odd");
+            bed_clear();
+        }
+    }
 }
 
 TEST(gc, of_an_empty_table_and_an_empty_database_finds_nothing)
@@ -473,7 +679,7 @@ TEST(gc, of_an_empty_table_and_an_empty_database_finds_nothing)
     bed_clear();
 }
 
-/* A file of ours, of the epoch that runs: a job is writing it. */
+/* A file of ours, of the epoch that runs: a job has left it, or is writing it. */
 TEST(gc, leaves_what_a_running_job_writes)
 {
     char path[160];

@@ -187,6 +187,60 @@ TEST(hostile_disk, a_broken_table_is_not_taken_for_a_dropped_one_of_its_name)
     all_there(&h);
 }
 
+/* The table "t", broken by whatever was done to it, is dropped: its logged rows go with it, for readers and later writers, and a table of its name begins anew. */
+static void dropped_for_good(struct host *h)
+{
+    char dir[1024];
+    int told = 0;
+    frz_db_options ro = FRZ_DB_OPTIONS_INIT, o = h_options();
+    h_open_at(h);
+    FAILS(frz_table_open(h->db, "t", &h->t, &h->e), FRZ_CORRUPT, &h->e);
+    OK(frz_table_drop(h->db, "t", &h->e), &h->e);
+    OK(frz_db_close(h->db, &h->e), &h->e);
+    ro.read_only = true;
+    ro.log = o.log = count_message;
+    ro.log_ctx = o.log_ctx = &told;
+    o.log_level = FRZ_LOG_WARN;
+    for (int round = 0; round < 3; round++) {
+        OK(frz_db_open(h->path, &ro, &h->db, &h->e), &h->e);
+        RC(frz_table_open(h->db, "t", &h->t, &h->e), round < 2 ? FRZ_NOT_FOUND : FRZ_OK, &h->e);
+        OK(frz_db_close(h->db, &h->e), &h->e);
+        OK(frz_db_open(h->path, &o, &h->db, &h->e), &h->e);
+        if (round == 1) {
+            h_table(h, "id long, v string?", "id");
+            OK(h_put(h, 7), &h->e);
+        }
+        if (round == 2) {
+            OK(frz_table_open(h->db, "t", &h->t, &h->e), &h->e);
+            assert_int_equal(h_count(h), 1);
+        }
+        h_shut(h);
+    }
+    assert_int_equal(told, 0);
+    in(h, dir, ".frazil");
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) assert_true(strncmp(e->d_name, "lost-", 5) != 0);
+    closedir(d);
+    test_tmp_remove(h->path);
+}
+
+TEST(hostile_disk, a_broken_table_is_dropped_as_any_other_with_its_logged_rows)
+{
+    struct host h;
+    char dir[1024], path[1024];
+    make_and_leave(&h, "hd-drop-meta"); /* known by its name alone */
+    in(&h, dir, "main/t/metadata");
+    assert_true(find(dir, ".metadata.json", path));
+    spit(path, "{}", 2);
+    dropped_for_good(&h);
+    make_and_leave(&h, "hd-drop-data"); /* known by its uuid */
+    in(&h, dir, "main/t/data");
+    assert_true(find(dir, ".parquet", path));
+    assert_int_equal(unlink(path), 0);
+    dropped_for_good(&h);
+}
+
 TEST(hostile_disk, a_manifest_or_data_file_that_is_missing_or_cut_is_corruption_and_named)
 {
     struct host h;

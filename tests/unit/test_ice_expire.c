@@ -155,7 +155,16 @@ static const struct demand demands[] = {
     {CHAIN5, "", "", AGE(100000), {.ids = two, .id_count = 1}, "2", FRZ_OK},
     {CHAIN5, "", ",\"max-snapshot-age-ms\":100000", AGE(1), {.ids = two_four, .id_count = 2}, "2 4", FRZ_OK},
     {CHAIN5, TAG("t", 2, ""), "", AGE(100000), {.ids = two, .id_count = 1}, "tag t", FRZ_INVALID},
-    {CHAIN5, TAG("t", 2, ",\"max-ref-age-ms\":10"), "", AGE(100000), {.ids = two, .id_count = 1}, "2", FRZ_OK}, /* the tag went in the same */
+    {CHAIN5, TAG("t", 2, ",\"max-ref-age-ms\":10"), "", AGE(100000), {.ids = two, .id_count = 1}, "tag t", FRZ_INVALID}, /* over its age, but it goes by the rules */
+    {CHAIN5, TAG("t", 2, ",\"max-ref-age-ms\":10"), "", AGE(100000), {.keep_last = 1, .ids = two, .id_count = 1}, "2", FRZ_OK}, /* and went in the same */
+    /* single ones alone: no rule takes others with them */
+    {CHAIN5, "", "", AGE(1), {.ids = two, .id_count = 1}, "2", FRZ_OK},
+    {CHAIN5, "", "", AGE(100000) "," CAP(2), {.ids = two_four, .id_count = 2}, "2 4", FRZ_OK},
+    {CHAIN5, "", "", AGE(1) "," LADDER("all:2"), {.ids = two, .id_count = 1}, "2", FRZ_OK},
+    {CHAIN5, BRANCH("b", 3, ",\"max-ref-age-ms\":9"), "", AGE(1), {.ids = two, .id_count = 1}, "2", FRZ_OK},
+    /* beside a time or a count, by which others go */
+    {CHAIN5, "", "", AGE(1), {.keep_last = 3, .ids = two_four, .id_count = 2}, "1 2 4", FRZ_OK},
+    {CHAIN5, "", "", AGE(100000), {BY_TIME(200), .ids = two_four, .id_count = 2}, "1 2 4", FRZ_OK},
     {CHAIN5, "", "", AGE(100000), {.ids = five, .id_count = 1}, "branch main", FRZ_INVALID},
     {CHAIN5, "", "", AGE(100000), {.ids = nine, .id_count = 1}, "9 is not retained", FRZ_CONFLICT},
 };

@@ -153,6 +153,34 @@ TEST(metrics, publish_lag_is_the_age_of_the_oldest_write_that_waits)
     rig_clear(&r);
 }
 
+TEST(metrics, publish_lag_counts_on_from_the_log_when_the_database_is_opened_again)
+{
+    for (int read_only = 0; read_only < 2; read_only++) {
+        struct rig r;
+        rig_init(&r, 2);
+        OK(frz_db_close(r.db, &r.e), &r.e);
+        r.o.no_close_flush = true;
+        OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+        OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+        put(&r, 1);
+        OK(frz_db_close(r.db, &r.e), &r.e);
+        frz__test_clock_advance_ns((int64_t)9 * 1000000000);
+        r.o.create = false;
+        r.o.read_only = read_only;
+        OK(frz__test_db_open(r.fs, &r.o, &r.db, &r.e), &r.e);
+        OK(frz_table_open(r.db, "t", &r.t, &r.e), &r.e);
+        frz_stats s = stats(&r, r.t);
+        assert_true(s.publish_lag_us >= 9000000 && s.publish_lag_us < 600000000);
+        if (!read_only) {
+            put(&r, 2); /* is younger */
+            assert_true(stats(&r, r.t).publish_lag_us >= 9000000);
+            flush(&r);
+            assert_int_equal(stats(&r, r.t).publish_lag_us, 0);
+        }
+        rig_clear(&r);
+    }
+}
+
 TEST(metrics, pins_have_an_age_and_a_sequence)
 {
     struct rig r;

@@ -439,8 +439,25 @@ TEST(options, immutable_max_stops_writers)
     assert_int_equal(stalls[1], 0);
 }
 
+struct sizes { unsigned small, near, large; };
+static int on_size(void *ctx, const frz_file_info *f)
+{
+    struct sizes *s = (struct sizes *)ctx;
+    *(f->bytes < 40000 ? &s->small : f->bytes < 90000 ? &s->near : &s->large) += 1;
+    return 0;
+}
+
 TEST(options, target_file_size_splits_flushes)
 {
+    struct fix packs;
+    struct sizes sizes = {0};
+    frz_db_options quickly = quick();
+    fix_open(&packs, &quickly, "write.target-file-size-bytes", "65536");
+    fix_put(&packs, 0, 20000, 100, false); /* a third of it on disk */
+    fix_flush(&packs);
+    OK(frz_table_files(packs.t, NULL, on_size, &sizes, &packs.e), &packs.e);
+    assert_true(sizes.near >= 6 && sizes.small <= 2 && sizes.large == 0); /* small: the first, of which nothing was known, and the last */
+    fix_close(&packs);
     for (int whole = 0; whole < 2; whole++) {
         struct fix f;
         frz_db_options o = quick();

@@ -339,6 +339,62 @@ TEST(plan, a_file_that_overlaps_none_does_not_keep_the_last_level_from_being_men
     assert_true(s.steps > 0);
 }
 
+TEST(plan, small_neighbours_are_merged_where_fewer_may_be_merged_at_once_than_are_wanted)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    s.o.files_max = 2;
+    for (uint32_t i = 0; i < 64; i++) add(&s, i * 1000, i * 1000 + 10, 1, 0);
+    settle(&s);
+    assert_true(s.count <= 8);
+}
+
+/* ── what a plan costs ── */
+
+#define MANY 10000u
+struct many { struct plan_file files[MANY]; uint8_t keys[MANY][2][4]; size_t count; };
+
+static void put_file(struct many *m, uint8_t level, uint32_t lo, uint32_t hi, uint64_t bytes)
+{
+    size_t i = m->count++;
+    store_u32_be(m->keys[i][0], lo);
+    store_u32_be(m->keys[i][1], hi);
+    m->files[i] = (struct plan_file){.bytes = bytes, .rows = bytes, .first = slice_of(m->keys[i][0], 4), .last = slice_of(m->keys[i][1], 4), .level = level};
+}
+
+static void is_cheap(struct many *m, enum plan_reason why)
+{
+    struct plan_options o = options();
+    struct plan p;
+    assert_int_equal(m->count, MANY);
+    OK(frz__plan_pick(NULL, m->files, m->count, &o, &p, &err), &err);
+    check(&p, m->files, m->count, &o);
+    assert_int_equal(p.reason, why);
+    assert_true(p.count >= 2);
+    assert_in_range(p.compared, 1, MANY * 100); /* each with each would be a hundred times as much */
+    frz__free(NULL, p.inputs);
+}
+
+TEST(plan, of_ten_thousand_files_compares_few_keys)
+{
+    static struct many m;
+    m.count = 0; /* too much on a level, each file of which overlaps two below */
+    for (uint32_t i = 0; i < MANY / 2; i++) put_file(&m, 1, i * 100 + 50, i * 100 + 149, 200 * ROW);
+    for (uint32_t i = 0; i < MANY / 2; i++) put_file(&m, 2, i * 100, i * 100 + 99, 200 * ROW);
+    is_cheap(&m, PLAN_SIZE);
+    m.count = 0; /* flushes of everything over many files */
+    for (uint32_t i = 0; i < 20; i++) put_file(&m, 0, 0, UINT32_MAX, 10000 * ROW);
+    for (uint32_t i = 20; i < MANY; i++) put_file(&m, 1, i * 100, i * 100 + 99, 20 * ROW);
+    is_cheap(&m, PLAN_RUNS);
+    m.count = 0; /* a row of flushes of the same keys, and many files that these do not meet */
+    for (uint32_t i = 0; i < MANY / 2; i++) put_file(&m, 0, 7, 9, 10 * ROW);
+    for (uint32_t i = 0; i < MANY / 2; i++) put_file(&m, 1, i * 100 + 10, i * 100 + 99, 1 * ROW);
+    is_cheap(&m, PLAN_RUNS);
+    m.count = 0; /* the last level's files overlap their neighbours, the smallest come last */
+    for (uint32_t i = 0; i < MANY; i++) put_file(&m, 1, i * 100, i * 100 + 150, ROW + (MANY - i) / 10);
+    is_cheap(&m, PLAN_RUNS);
+}
+
 TEST(plan, debt_says_how_far_behind_compaction_is_without_steps)
 {
     static struct sim s;

@@ -232,6 +232,79 @@ TEST(sst_scan, of_few_rows_reads_cached_pages)
     bed_close(&b);
 }
 
+/* ── rows that pack well ── */
+
+/* N rows, those from WIDE on with LEN zero bytes each, but for some nulls; those before with none. */
+static void wide_open(struct bed *b, size_t n, size_t wide, size_t len)
+{
+    memset(b, 0, sizeof *b);
+    fx_open(&b->x, 1 << 20);
+    fx_table_new(&b->t, "k long, b binary?", "k", n);
+    uint8_t *zeros = calloc(1, len);
+    for (size_t i = 0; i < n; i++) {
+        frz_value values[2] = {{FRZ_LONG, 0, {.i64 = (int64_t)i}}, {FRZ_BINARY, 0, {0}}};
+        values[1].as.bytes.data = zeros;
+        values[1].as.bytes.len = i < wide ? 0 : len;
+        if (i % 10 == 3) values[1] = value_null();
+        fx_push(&b->t, values);
+    }
+    free(zeros);
+    struct sst_writer_options o = fx_options(&b->t);
+    b->s = fx_file(&b->x, "t.parquet", 1, &b->t, &o);
+    b->dead = calloc(1, n / 8 + 8);
+}
+
+/* No vector has more than half of MEMORY (0: what is taken where nobody says), unless a single row does. */
+static void check_bytes(struct bed *b, size_t memory)
+{
+    size_t most = memory ? memory / 2 : (size_t)16 << 20, key = 0;
+    struct sst_scan_options o = {.keys = true, .memory_bytes = memory};
+    for (int reverse = 0; reverse < 2; reverse++) {
+        struct iter *it = NULL;
+        size_t n = 0;
+        o.reverse = reverse;
+        OK(frz__sst_iter_new(b->s, &o, &it, &err), &err);
+        for (; iter_next(it, &err) == FRZ_OK; n++) assert_true(it->vecs->rows == 1 || vec_used(&it->vecs->cols[1]) <= most);
+        assert_int_equal(n, b->t.n);
+        iter_free(it);
+        check_iter(b, &o, 0, b->t.n);
+        struct sst_scan_options few = o;
+        few.columns = &key;
+        few.column_count = 1;
+        check_iter(b, &few, 0, b->t.n);
+    }
+    struct sst_scan *sc = NULL;
+    struct vecs out;
+    size_t n = 0;
+    o.reverse = false;
+    OK(frz__vecs_init(&out, NULL, (frz_type[]){{FRZ_LONG, 0, 0, 0}, {FRZ_BINARY, 0, 0, 0}}, 2, &err), &err);
+    OK(frz__sst_scan_new(b->s, &o, &sc, &err), &err);
+    for (; frz__sst_scan_next(sc, 16384, &out, &err) == FRZ_OK; n += out.rows) assert_true(out.rows == 1 || vec_used(&out.cols[1]) <= most);
+    assert_int_equal(n, b->t.n);
+    frz__sst_scan_free(sc);
+    frz__vecs_clear(&out);
+    check_scan(b, &o, 0, b->t.n, 16384);
+}
+
+TEST(sst_scan, rows_that_pack_well_come_in_batches_of_few_bytes)
+{
+    static const struct { size_t rows, wide, len; } files[] = {
+        {200, 0, 100000},    /* alike */
+        {320, 300, 200000},  /* wide at the end, as the average does not show: few bytes, */
+        {340, 300, 200000},  /* and many, */
+        {3000, 2950, 100000} /* and many rows */
+    };
+    static const size_t memory[] = {65536, 524288, 0};
+    for (size_t i = 0; i < FRZ_ARRAY_LEN(files); i++) {
+        struct bed b;
+        wide_open(&b, files[i].rows, files[i].wide, files[i].len);
+        assert_true(b.s->bytes < (uint64_t)1 << 20); /* packed */
+        assert_in_range(b.s->row_bytes, files[i].len * (files[i].rows - files[i].wide) / files[i].rows / 10 * 8, files[i].len + 64);
+        for (size_t k = 0; k < FRZ_ARRAY_LEN(memory); k++) check_bytes(&b, memory[k]);
+        bed_close(&b);
+    }
+}
+
 /* ── predicates ── */
 
 static uint64_t scanned(struct bed *b, const char *text, struct sst_scan_options o, uint64_t *passing)

@@ -111,30 +111,98 @@ TEST(watch, bytes_of_the_file_are_believed_only_whole)
     OK(frz__watch_parse(slice_str("FRZSTAT1 00000000 0\n"), &out, &e), &e); /* empty, and whole */
 }
 
-TEST(watch, a_file_that_is_whole_but_not_ours_to_read_is_refused)
+static void put_file(struct fs *fs, const char *path, const char *text, size_t len)
+{
+    struct file *f;
+    frz_error e;
+    OK(frz__fs_open(fs, path, FS_OPEN_APPEND_OR_CREATE, &f, &e), &e);
+    OK(frz__file_write(f, 0, text, len, &e), &e);
+    OK(frz__file_truncate(f, len, &e), &e);
+    OK(frz__file_close(f, &e), &e);
+}
+
+TEST(watch, only_what_the_holder_of_the_lock_said_just_now_is_given_out)
 {
     struct fs *fs;
+    struct file *lock;
+    bool got;
     frz_error e = {0};
     struct buf out = BUF_INIT(NULL, 0);
-    static const struct { const char *json; int rc; } rows[] = {{"{\"version\":1}", FRZ_OK}, {"{\"version\":2}", FRZ_NEWER_FORMAT}, {"[]", FRZ_NEWER_FORMAT}, {"{\"version\":1", FRZ_CORRUPT}, {"", FRZ_CORRUPT}};
+    static const char body[] = "epoch=7\npid=123\nhost=elsewhere\n";
+    static const struct { const char *head, *tail; int64_t age_us; int rc; } rows[] = {
+        {"{\"version\":1,\"pid\":123,\"epoch\":7", "}", 0, FRZ_OK},
+        {"{\"version\":1,\"pid\":123,\"epoch\":7", "}", WATCH_ASKED_US + 1, FRZ_BUSY},   /* of a writer that hangs */
+        {"{\"version\":1,\"pid\":123,\"epoch\":7", "}", -2 * WATCH_ASKED_US, FRZ_BUSY},  /* a clock was set back */
+        {"{\"version\":1,\"pid\":123,\"epoch\":6", "}", 0, FRZ_BUSY},                    /* of an open before */
+        {"{\"version\":1,\"pid\":124,\"epoch\":7", "}", 0, FRZ_BUSY},                    /* of another process */
+        {"{\"version\":2,\"pid\":123,\"epoch\":7", "}", 0, FRZ_NEWER_FORMAT},
+        {"{\"x\":1", "}", 0, FRZ_NEWER_FORMAT},
+        {"{\"version\":1,\"pid\":123,\"epoch\":7", "", 0, FRZ_CORRUPT}};
     OK(frz__fs_fault_new(NULL, 1, &fs, &e), &e);
     OK(frz__fs_mkdir(fs, ".frazil", &e), &e);
     RC(frz__watch_read(fs, &out, &e), FRZ_NOT_FOUND, &e);
+    put_file(fs, ".frazil/LOCK", body, sizeof body - 1);
+    RC(frz__watch_read(fs, &out, &e), FRZ_NOT_FOUND, &e);
+    OK(frz__fs_open(fs, ".frazil/LOCK", FS_OPEN_WRITE, &lock, &e), &e);
+    OK(frz__file_lock(lock, &got, &e), &e);
+    assert_true(got);
+    FAILS(frz__watch_read(fs, &out, &e), FRZ_BUSY, &e);
     for (size_t i = 0; i < FRZ_ARRAY_LEN(rows); i++) {
-        char text[128];
-        struct file *f;
-        size_t n = strlen(rows[i].json), len = (size_t)snprintf(text, sizeof text, "FRZSTAT1 %08x %zu\n%s", frz__crc32c(0, rows[i].json, n), n, rows[i].json);
-        OK(frz__fs_open(fs, WATCH_STATS_PATH, FS_OPEN_APPEND_OR_CREATE, &f, &e), &e);
-        OK(frz__file_write(f, 0, text, len, &e), &e);
-        OK(frz__file_truncate(f, len, &e), &e);
-        OK(frz__file_close(f, &e), &e);
+        char json[160], text[256];
+        size_t n = (size_t)snprintf(json, sizeof json, "%s,\"time_us\":%lld%s", rows[i].head, (long long)(frz__clock_wall_us() - rows[i].age_us), rows[i].tail);
+        size_t len = (size_t)snprintf(text, sizeof text, "FRZSTAT1 %08x %zu\n%s", frz__crc32c(0, json, n), n, json);
+        put_file(fs, WATCH_STATS_PATH, text, len);
         buf_reset(&out);
         RC(frz__watch_read(fs, &out, &e), rows[i].rc, &e);
-        if (rows[i].rc == FRZ_OK) assert_true(slice_eq(buf_slice(&out), slice_str(rows[i].json)));
+        if (rows[i].rc == FRZ_OK) assert_true(slice_eq(buf_slice(&out), slice_of(json, n)));
         else assert_int_equal(out.len, 0);
     }
+    OK(frz__file_close(lock, &e), &e);
+    RC(frz__watch_read(fs, &out, &e), FRZ_NOT_FOUND, &e);
     buf_clear(&out);
     frz__fs_free(fs);
+}
+
+/* The report of DIR's writer; it may be asked for the first time. */
+static frz_blob *answer(const char *dir)
+{
+    frz_blob *text = NULL;
+    frz_error e = {0};
+    int rc = FRZ_BUSY;
+    SOON((rc = frz_watch(dir, &text, &e)) != FRZ_BUSY);
+    OK(rc, &e);
+    return text;
+}
+
+TEST(watch, a_report_that_a_writer_left_or_that_came_with_a_copy_is_none)
+{
+    char dir[1024], copy[1040], command[2200], root[1100];
+    frz_db *db, *second;
+    frz_error e = {0};
+    frz_blob *text = NULL;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    o.create = true;
+    snprintf(dir, sizeof dir, "%s", test_tmp_dir("watch-copy"));
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    snprintf(dir + strlen(dir), sizeof dir - strlen(dir), "/db");
+    OK(frz_db_open(dir, &o, &db, &e), &e);
+    frz_blob_free(answer(dir));
+    snprintf(command, sizeof command, "cp -r '%s' '%s'", dir, copy);
+    assert_int_equal(system(command), 0);
+    assert_true(there(copy, "stats"));
+    RC(frz_watch(copy, &text, &e), FRZ_NOT_FOUND, &e);
+    OK(frz_db_open(copy, &o, &second, &e), &e);
+    text = answer(copy); /* not the copied one, which is of this process, too, and young */
+    snprintf(root, sizeof root, "%s\",\"read_only\"", copy);
+    assert_non_null(strstr(frz_blob_data(text), root));
+    frz_blob_free(text);
+    OK(frz_db_close(second, &e), &e);
+    RC(frz_watch(copy, &text, &e), FRZ_NOT_FOUND, &e);
+    OK(frz_db_close(db, &e), &e);
+    RC(frz_watch(dir, &text, &e), FRZ_NOT_FOUND, &e);
+    assert_true(there(dir, "stats"));
+    *strrchr(dir, '/') = 0;
+    test_tmp_remove(dir);
 }
 
 /* ── jobs ── */
