@@ -187,7 +187,7 @@ static bool unlink_due(struct table *t, const struct version *v, int64_t now, si
         unlinked++;
         frz__free(t->a, p->path);
     }
-    memmove(&t->pending[k], &t->pending[i], (t->pending_count - i) * sizeof *t->pending);
+    if (k < i && i < t->pending_count) memmove(&t->pending[k], &t->pending[i], (t->pending_count - i) * sizeof *t->pending);
     t->pending_count -= i - k;
     atomic_store(&t->files_pending, t->pending_count);
     if (removed) frz__event(t->db, t, FRZ_EVENT_FILES_REMOVED, &(struct event_info){.files_in = removed});

@@ -245,7 +245,7 @@ static void expire(struct writer *w)
 {
     struct table *t = w->t->t;
     frz__mutex_lock(&t->flush_mu);
-    frz__expire_run(t);
+    while (frz__expire_run(t)) {} /* a round ends by its time */
     frz__mutex_unlock(&t->flush_mu);
 }
 struct paths { size_t count; char at[64][256]; };

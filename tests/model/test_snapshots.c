@@ -161,7 +161,7 @@ static void *expire_on(void *arg)
         if (rc != FRZ_OK && !tagged) wrong(s, "expiring", &e, rc, o.keep_last);
         struct table *t = s->t->t;
         frz__mutex_lock(&t->flush_mu);
-        frz__expire_run(t);
+        while (frz__expire_run(t)) {} /* a round ends by its time */
         frz__mutex_unlock(&t->flush_mu);
     }
     return NULL;

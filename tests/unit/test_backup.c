@@ -413,7 +413,7 @@ static int move_on(void *ctx, const frz_backup_progress *p)
     for (int i = 0; i < 2; i++) {
         struct table *t = m->k->t[i]->t;
         frz__mutex_lock(&t->flush_mu);
-        frz__expire_run(t);
+        while (frz__expire_run(t)) {} /* a round ends by its time */
         frz__mutex_unlock(&t->flush_mu);
     }
     return 0;

@@ -350,7 +350,7 @@ static void expire(void)
 {
     struct table *t = b.t->t;
     frz__mutex_lock(&t->flush_mu);
-    frz__expire_run(t);
+    while (frz__expire_run(t)) {} /* a round ends by its time */
     frz__mutex_unlock(&t->flush_mu);
 }
 

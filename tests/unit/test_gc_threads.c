@@ -136,7 +136,7 @@ static void *collector(void *arg)
         if (rc != FRZ_OK) say("gc", rc, &e);
         struct table *t = sh.t->t;
         frz__mutex_lock(&t->flush_mu);
-        frz__expire_run(t);
+        while (frz__expire_run(t)) {} /* a round ends by its time */
         frz__mutex_unlock(&t->flush_mu);
     }
     return NULL;
