@@ -120,7 +120,7 @@ static inline int files_in(struct fix *f, const char *dir, const char *suffix, u
         struct stat st;
         if (e->d_name[0] == '.' || len < end || strcmp(e->d_name + len - end, suffix) != 0) continue;
         snprintf(path, sizeof path, "%s/%s/%s", f->dir, dir, e->d_name);
-        assert_int_equal(stat(path, &st), 0);
+        if (stat(path, &st) != 0) continue; /* it went just now */
         if (bytes) *bytes = (uint64_t)st.st_size;
         if (name) snprintf(name, name_bytes, "%s", path);
         n++;
