@@ -137,6 +137,38 @@ static size_t cheapest(const struct planner *p, unsigned i, uint64_t *under)
     return best;
 }
 
+/* The smallest runs of level I are to become one, where it is, as long as they are of about the same size. False: there are no two that may be merged at once. */
+static bool gather_runs(struct planner *p, unsigned i, enum plan_reason why)
+{
+    const struct plan_set *s = &p->levels[i].free;
+    uint64_t sum = 0, before = 0;
+    size_t taken = 0, from = 0;
+    for (;;) {
+        size_t best = SIZE_MAX;
+        uint64_t least = 0;
+        for (size_t r = 0; r < s->run_count; r++) { /* the next by size, then place */
+            uint64_t bytes = plan_span_bytes(s, plan_run_span(s, r));
+            if (taken && (bytes < before || (bytes == before && r < from))) continue;
+            if (best != SIZE_MAX && bytes >= least) continue;
+            best = r;
+            least = bytes;
+        }
+        if (best == SIZE_MAX || (taken >= 2 && least > sum * GATHER_RATIO) || p->out->count + s->runs[best].count > p->o->files_max || sum + least > p->o->input_bytes_max) break;
+        for (size_t k = 0; k < s->runs[best].count; k++) add_input(p, s->files[s->runs[best].first + k]);
+        sum += least;
+        before = least;
+        from = best + 1;
+        taken++;
+    }
+    if (taken < 2) {
+        nothing(p);
+        return false;
+    }
+    decide(p, why, i);
+    p->out->last = false;
+    return true;
+}
+
 /* Into the last level: with what they overlap there. */
 static void push(struct planner *p, unsigned i, enum plan_reason why)
 {
@@ -144,11 +176,15 @@ static void push(struct planner *p, unsigned i, enum plan_reason why)
     uint64_t under = 0;
     size_t best = cheapest(p, i, &under);
     if (best == SIZE_MAX) return;
-    if (p->live[best] + under > p->o->input_bytes_max && l->free.run_count > 1 && l->free.file_count <= p->o->files_max && l->bytes <= p->o->input_bytes_max) {
-        take_level(p, i); /* files that span everything: first all of them become one run of pieces */
-        decide(p, why, i);
-        p->out->last = false;
-        return;
+    if (p->live[best] + under > p->o->input_bytes_max && l->free.run_count > 1) { /* files that span everything: first they become runs of pieces, */
+        if (l->free.file_count > p->o->files_max || l->bytes > p->o->input_bytes_max) { /* as many at once as may be */
+            if (gather_runs(p, i, why)) return;
+        } else {
+            take_level(p, i);
+            decide(p, why, i);
+            p->out->last = false;
+            return;
+        }
     }
     add_input(p, best);
     add_overlapped(p, best, i + 1, UINT64_MAX);
@@ -178,37 +214,11 @@ static uint64_t all_overlapped(const struct planner *p, unsigned i)
     return covered_bytes(p, &p->levels[i + 1].free, &p->levels[i]) + covered_bytes(p, &p->levels[i + 1].busy, &p->levels[i]);
 }
 
-/* Little that overlaps much: merged down, each row of it would rewrite many below. Instead its smallest runs become one, where it is, as long as they are of about the same size. False: it is not so. */
+/* Little that overlaps much: merged down, each row of it would rewrite many below. */
 static bool gather(struct planner *p, unsigned i, enum plan_reason why)
 {
     const struct plan_level *l = &p->levels[i];
-    const struct plan_set *s = &l->free;
-    uint64_t sum = 0, before = 0;
-    size_t taken = 0, from = 0;
-    if (s->run_count < 2 || l->bytes >= frz__plan_capacity(p->o, i) || all_overlapped(p, i) <= l->bytes * p->o->ratio) return false;
-    for (;;) {
-        size_t best = SIZE_MAX;
-        uint64_t least = 0;
-        for (size_t r = 0; r < s->run_count; r++) { /* the next by size, then place */
-            uint64_t bytes = plan_span_bytes(s, plan_run_span(s, r));
-            if (taken && (bytes < before || (bytes == before && r < from))) continue;
-            if (best != SIZE_MAX && bytes >= least) continue;
-            best = r;
-            least = bytes;
-        }
-        if (best == SIZE_MAX || (taken >= 2 && least > sum * GATHER_RATIO) || p->out->count + s->runs[best].count > p->o->files_max || sum + least > p->o->input_bytes_max) break;
-        for (size_t k = 0; k < s->runs[best].count; k++) add_input(p, s->files[s->runs[best].first + k]);
-        sum += least;
-        before = least;
-        from = best + 1;
-        taken++;
-    }
-    if (taken < 2) {
-        nothing(p);
-        return false;
-    }
-    decide(p, why, i);
-    p->out->last = false;
+    if (l->free.run_count < 2 || l->bytes >= frz__plan_capacity(p->o, i) || all_overlapped(p, i) <= l->bytes * p->o->ratio || !gather_runs(p, i, why)) return false;
     p->out->output_bytes = p->o->target_bytes;
     return true;
 }
