@@ -159,6 +159,36 @@ TEST(plan, random_upserts_keep_runs_garbage_and_rewriting_bounded)
     }
 }
 
+/* New rows all over the keys, with the bounds of 64 MiB of memory: a compaction has 14 files and two million rows at most, and rewrites five rows while one is put; so flushed files come to be more than it may take. */
+TEST(plan, a_load_in_little_memory_is_not_rewritten_over_and_over)
+{
+    static struct sim s;
+    const double flushed = 36000;
+    double credit = 0;
+    size_t most_runs = 0;
+    s = (struct sim){.o = options()};
+    s.o.ratio = 8;
+    s.o.runs_max = frz__plan_runs_max(0, 1000, 8);
+    s.o.base_bytes = 1290000ull * ROW;
+    s.o.target_bytes = 262144ull * ROW;
+    s.o.input_bytes_max = 2000000ull * ROW;
+    s.o.files_max = 14;
+    for (int i = 0; i < 700; i++) {
+        flush(&s, 0, UINT32_MAX - 1, flushed);
+        for (credit += 5 * flushed; credit > 0;) {
+            double before = s.rewritten;
+            if (!step(&s)) credit = 0;
+            credit -= s.rewritten - before;
+        }
+        size_t r = runs(&s);
+        if (r > most_runs) most_runs = r;
+    }
+    print_message("25 million rows: %zu files, %zu runs, at most %zu, rows written %.1f times\n", s.count, runs(&s), most_runs, 1 + s.rewritten / s.flushed);
+    assert_true(s.rewritten / s.flushed < 16 && most_runs < 150);
+    settle(&s);
+    assert_true(runs(&s) <= 4 + s.o.runs_max + 2);
+}
+
 /* A table of a million rows; nine updates in ten are of a hundredth of the keys, in small flushes. */
 TEST(plan, hot_keys_in_small_flushes_are_not_rewritten_for_each)
 {
