@@ -40,18 +40,19 @@ static void begin_making(struct change *c)
     c->prev = &t->changes;
     t->changes = c;
     frz__mutex_unlock(&t->view_mu);
+    c->making = true;
 }
 
 /* After its last file was committed, or removed. */
 static void end_making(struct change *c)
 {
     struct table *t = c->t;
-    if (!c->prev) return;
+    if (!c->making) return;
+    c->making = false;
     frz__mutex_lock(&t->view_mu);
     *c->prev = c->next;
     if (c->next) c->next->prev = c->prev;
     frz__mutex_unlock(&t->view_mu);
-    c->prev = NULL;
 }
 
 uint64_t frz__change_oldest_name(struct table *t)

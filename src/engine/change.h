@@ -27,7 +27,8 @@ struct file_change {
     bool gone;
 };
 struct change {
-    struct change *next, **prev; /* view_mu: of those that make files; prev NULL = it is not among them */
+    struct change *next, **prev; /* view_mu: of those that make files */
+    bool making;                 /* it is among them */
     uint64_t first_name;         /* const: none of its files has a name older than this: the n of "<epoch>-<version>-<n>-<random>" */
     struct table *t;
     struct view *base;           /* counted */
