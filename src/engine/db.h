@@ -390,6 +390,7 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
 /* ── flush.c ── */
 FRZ_NODISCARD int frz__flush(struct table *t, frz_error *err); /* rotate, then publish all that is immutable; waits */
 void frz__flush_schedule(struct table *t);
+bool frz__flush_waiting(struct table *t); /* immutable memtables */
 /* ── commit.c: flush_mu held ── */
 struct commit_request {
     struct ice_edit edit;

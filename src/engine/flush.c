@@ -162,7 +162,7 @@ static int flush_lane(struct table *t, bool asked, frz_error *err)
     return rc;
 }
 
-static bool has_immutables(struct table *t)
+bool frz__flush_waiting(struct table *t)
 {
     frz__mutex_lock(&t->view_mu);
     bool has = atomic_load(&t->view)->mem_count > 1;
@@ -185,7 +185,7 @@ int frz__flush(struct table *t, frz_error *err)
         (void)atomic_compare_exchange_strong(&t->dirty_since_ns, &none, since);
         return rotated;
     }
-    if (has_immutables(t)) return flush_lane(t, true, err);
+    if (frz__flush_waiting(t)) return flush_lane(t, true, err);
     nothing_left(t);
     return FRZ_OK;
 }
@@ -205,7 +205,7 @@ static void flush_job(void *arg)
     frz_error err;
     FAILPOINT_VOID("flush.background");
     take_from_queue(t);
-    if (!atomic_load(&t->dropped) && has_immutables(t)) (void)!flush_lane(t, false, &err);
+    if (!atomic_load(&t->dropped) && frz__flush_waiting(t)) (void)!flush_lane(t, false, &err);
     else nothing_left(t);
     frz__table_release(t);
 }

@@ -117,14 +117,6 @@ void frz__sched_sync_soon(struct db *db)
     if (!atomic_load(&db->sync_asked) && !atomic_exchange(&db->sync_asked, true)) frz__sched_wake(db);
 }
 
-static bool has_immutables(struct table *t)
-{
-    frz__mutex_lock(&t->view_mu); /* the clock is at work already */
-    bool has = atomic_load(&t->view)->mem_count > 1;
-    frz__mutex_unlock(&t->view_mu);
-    return has;
-}
-
 int frz__sched_start(struct db *db, frz_error *err)
 {
     TRY(frz__pool_start(db->a, 3, &db->pool, err)); /* the clock's, and two that flush */
@@ -133,7 +125,7 @@ int frz__sched_start(struct db *db, frz_error *err)
     db->tick_job = (struct pool_job){.fn = tick, .arg = db};
     (void)frz__pool_submit(db->pool, &db->tick_job, false);
     for (size_t i = 0; i < db->table_count; i++)
-        if (!table_is_broken(db->tables[i]) && has_immutables(db->tables[i])) frz__flush_schedule(db->tables[i]);
+        if (!table_is_broken(db->tables[i]) && frz__flush_waiting(db->tables[i])) frz__flush_schedule(db->tables[i]);
     for (size_t i = 0; i < db->table_count; i++) frz__compact_schedule(db->tables[i]);
     return FRZ_OK;
 }
