@@ -41,13 +41,21 @@ int frz__lock_take(struct db *db, frz_error *err)
     return frz__file_write(db->lock_file, 0, body, BODY_BYTES, err);
 }
 
+/* *OUT: LOCK, to be closed, after a failure too; NULL where there is none: nobody ever had it. */
+static int look(struct fs *fs, struct file **out, bool *held)
+{
+    frz_error ignored;
+    *out = NULL;
+    *held = false;
+    int rc = frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, out, &ignored);
+    return rc == FRZ_OK ? frz__file_is_locked(*out, held, &ignored) : rc;
+}
+
 bool frz__nobody_writes(struct fs *fs)
 {
-    struct file *f = NULL;
-    frz_error ignored;
-    bool held = false;
-    int rc = frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, &f, &ignored); /* no such file: nobody ever did */
-    if (rc == FRZ_OK) rc = frz__file_is_locked(f, &held, &ignored);
+    struct file *f;
+    bool held;
+    int rc = look(fs, &f, &held);
     (void)frz__file_close(f, NULL);
     return rc >= 0 && !held;
 }
@@ -55,13 +63,12 @@ bool frz__nobody_writes(struct fs *fs)
 bool frz__lock_holder(struct fs *fs, struct lock_holder *out)
 {
     char body[BODY_BYTES + 1] = {0};
-    struct file *f = NULL;
+    struct file *f;
     size_t got = 0;
-    bool held = false;
+    bool held;
     frz_error ignored;
     *out = (struct lock_holder){0};
-    if (frz__fs_open(fs, LOCK_PATH, FS_OPEN_READ, &f, &ignored) != FRZ_OK) return false;
-    int rc = frz__file_is_locked(f, &held, &ignored);
+    int rc = look(fs, &f, &held);
     if (rc >= 0 && held) rc = frz__file_read(f, 0, body, BODY_BYTES, &got, &ignored);
     (void)frz__file_close(f, NULL);
     if (rc < 0 || !held) return false;
