@@ -34,12 +34,12 @@ static int64_t find(const struct work *w, const char *name)
     return -1;
 }
 
-/* The column that change AT is about; messages count from 1. */
+/* The column that change AT, counted from 1 as in messages, is about. */
 static int find_column(const struct work *w, size_t at, const char *name, const char *what, size_t *out)
 {
-    if (!name) return frz__err(w->err, FRZ_INVALID, "change %zu: %s is NULL", at + 1, what);
+    if (!name) return frz__err(w->err, FRZ_INVALID, "change %zu: %s is NULL", at, what);
     int64_t i = find(w, name);
-    if (i < 0) return frz__err(w->err, FRZ_INVALID, "change %zu: no column is named " NAME_FMT, at + 1, SHOWN(name));
+    if (i < 0) return frz__err(w->err, FRZ_INVALID, "change %zu: no column is named " NAME_FMT, at, SHOWN(name));
     *out = (size_t)i;
     return FRZ_OK;
 }
@@ -86,7 +86,7 @@ static int place(struct work *w, size_t at, const frz_alter *c, size_t self)
         return FRZ_OK;
     }
     if (c->place != FRZ_PLACE_BEFORE && c->place != FRZ_PLACE_AFTER)
-        return frz__err(w->err, FRZ_INVALID, "change %zu: place %d: expected FRZ_PLACE_FIRST, FRZ_PLACE_BEFORE or FRZ_PLACE_AFTER", at + 1,
+        return frz__err(w->err, FRZ_INVALID, "change %zu: place %d: expected FRZ_PLACE_FIRST, FRZ_PLACE_BEFORE or FRZ_PLACE_AFTER", at,
                         c->place);
     TRY(find_column(w, at, c->other, "other", &other));
     if (other == self)
@@ -112,9 +112,9 @@ static int check_default(const struct work *w, const frz_column *c, const frz_va
 static int add(struct work *w, size_t at, const frz_alter *change)
 {
     frz_column c = {0};
-    if (!change->add) return frz__err(w->err, FRZ_INVALID, "change %zu: add is NULL", at + 1);
+    if (!change->add) return frz__err(w->err, FRZ_INVALID, "change %zu: add is NULL", at);
     TRY(frz__sized_take(change->add, "frz_column", &c, sizeof c, w->err));
-    if (!c.name || !*c.name) return frz__err(w->err, FRZ_INVALID, "change %zu: a new column has no name", at + 1);
+    if (!c.name || !*c.name) return frz__err(w->err, FRZ_INVALID, "change %zu: a new column has no name", at);
     if (c.field_id)
         return frz__err(w->err, FRZ_INVALID, "column " NAME_FMT ": field id %d: a new column's is given by the table, it must be 0",
                         SHOWN(c.name), (int)c.field_id);
@@ -158,7 +158,7 @@ static int drop(struct work *w, size_t i)
 static int rename_to(struct work *w, size_t at, const frz_alter *change, size_t i)
 {
     if (!change->name || !*change->name)
-        return frz__err(w->err, FRZ_INVALID, "change %zu: column " NAME_FMT " is given no new name", at + 1, SHOWN(w->cols[i].name));
+        return frz__err(w->err, FRZ_INVALID, "change %zu: column " NAME_FMT " is given no new name", at, SHOWN(w->cols[i].name));
     TRY(check_name(w, change->name, i));
     w->cols[i].name = change->name;
     return FRZ_OK;
@@ -206,7 +206,7 @@ static int one(struct work *w, size_t at, const frz_alter *c)
 {
     size_t i = 0;
     if (c->kind < FRZ_ALTER_ADD || c->kind > FRZ_ALTER_DEFAULT)
-        return frz__err(w->err, FRZ_INVALID, "change %zu is of kind %d, which is none of enum frz_alter_kind", at + 1, c->kind);
+        return frz__err(w->err, FRZ_INVALID, "change %zu is of kind %d, which is none of enum frz_alter_kind", at, c->kind);
     if (c->kind == FRZ_ALTER_ADD) return add(w, at, c);
     TRY(find_column(w, at, c->column, "column", &i));
     switch (c->kind) {
@@ -300,7 +300,7 @@ int frz__evolve(const allocator *a, const struct evolve_base *b, const frz_alter
         if (given->struct_size != stride)
             CHECK(frz__err(err, FRZ_INVALID, "change %zu: frz_alter.struct_size is %u, that of the first is %u", i + 1, given->struct_size,
                            stride));
-        CHECK(one(&w, i, &c));
+        CHECK(one(&w, i + 1, &c));
     }
     CHECK(finish(&w, -1, out));
 done:
