@@ -275,28 +275,36 @@ static void edit(int64_t n, const char *mark, const char *from, const char *to, 
     buf_clear(&text);
     buf_clear(&out);
 }
-/* Main at OLD in place of NOW, as the version behind V. */
-static void roll_back(const struct version *v, int64_t old)
+/* v<N> with the first FROM of each pair replaced by its TO is the neighbour's v<N + 1>. */
+static void neighbour(int64_t n, const char *const (*pairs)[2], size_t count)
 {
-    char from[64], to[64], name[64];
+    char name[64];
     struct buf text = BUF_INIT(NULL, 0);
-    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)v->number);
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n);
     OK(frz__fs_read_file(b.fs, name, 1 << 20, &text, &b.e), &b.e);
     OK(buf_append_byte(&text, 0, &b.e), &b.e);
-    static const char *const before[] = {"\"current-snapshot-id\":", "\"main\":{\"snapshot-id\":"};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct buf out = BUF_INIT(NULL, 0);
-        snprintf(from, sizeof from, "%s%lld", before[i], (long long)v->meta->current_snapshot_id);
-        snprintf(to, sizeof to, "%s%lld", before[i], (long long)old);
-        char *at = strstr((char *)text.data, from);
+        char *at = strstr((char *)text.data, pairs[i][0]);
         assert_non_null(at);
-        OK(frz__buf_printf(&out, &b.e, "%.*s%s%s%c", (int)(at - (char *)text.data), (char *)text.data, to, at + strlen(from), 0), &b.e);
+        OK(frz__buf_printf(&out, &b.e, "%.*s%s%s%c", (int)(at - (char *)text.data), (char *)text.data, pairs[i][1], at + strlen(pairs[i][0]), 0), &b.e);
         buf_clear(&text);
         text = out;
     }
-    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)v->number + 1);
+    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n + 1);
     lay_bytes(name, text.data, text.len - 1);
     buf_clear(&text);
+}
+/* Main at OLD in place of NOW, as the version behind V. */
+static void roll_back(const struct version *v, int64_t old)
+{
+    static const char *const marks[] = {"\"current-snapshot-id\":", "\"main\":{\"snapshot-id\":"};
+    char text[2][2][64];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text[i][0], sizeof text[i][0], "%s%lld", marks[i], (long long)v->meta->current_snapshot_id);
+        snprintf(text[i][1], sizeof text[i][1], "%s%lld", marks[i], (long long)old);
+    }
+    neighbour(v->number, (const char *const[][2]){{text[0][0], text[0][1]}, {text[1][0], text[1][1]}}, 2);
 }
 static int64_t version(void) { return b.t->t->version->number; }
 
@@ -396,26 +404,6 @@ TEST(hazard_37, a_rollback_by_another_engine_brings_back_what_was_to_go)
     bed_clear();
 }
 
-/* v<N> with the first FROM of each pair replaced by its TO is the neighbour's v<N + 1>. */
-static void neighbour(int64_t n, const char *const (*pairs)[2], size_t count)
-{
-    char name[64];
-    struct buf text = BUF_INIT(NULL, 0);
-    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n);
-    OK(frz__fs_read_file(b.fs, name, 1 << 20, &text, &b.e), &b.e);
-    OK(buf_append_byte(&text, 0, &b.e), &b.e);
-    for (size_t i = 0; i < count; i++) {
-        struct buf out = BUF_INIT(NULL, 0);
-        char *at = strstr((char *)text.data, pairs[i][0]);
-        assert_non_null(at);
-        OK(frz__buf_printf(&out, &b.e, "%.*s%s%s%c", (int)(at - (char *)text.data), (char *)text.data, pairs[i][1], at + strlen(pairs[i][0]), 0), &b.e);
-        buf_clear(&text);
-        text = out;
-    }
-    snprintf(name, sizeof name, "main/t/metadata/v%lld.metadata.json", (long long)n + 1);
-    lay_bytes(name, text.data, text.len - 1);
-    buf_clear(&text);
-}
 static void branch_says(const char *v)
 {
     frz_snapshot *s;
