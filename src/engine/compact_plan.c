@@ -126,8 +126,8 @@ static bool still_holds_locked(const struct compaction *c, const struct basis *b
     return true;
 }
 
-/* The inputs become ours. FRZ_DONE: the plan does not hold any more. */
-static int claim(struct compaction *c, const struct basis *b)
+/* The inputs become ours. False: the plan does not hold any more. */
+static bool claim(struct compaction *c, const struct basis *b)
 {
     struct table *t = c->t;
     frz__mutex_lock(&t->view_mu);
@@ -135,7 +135,7 @@ static int claim(struct compaction *c, const struct basis *b)
     for (size_t i = 0; holds && i < c->plan.count; i++) atomic_store(&c->view->files[c->plan.inputs[i]]->sst->claimed, true);
     t->claimers += holds && c->plan.count > 0;
     frz__mutex_unlock(&t->view_mu);
-    return holds ? FRZ_OK : FRZ_DONE;
+    return holds;
 }
 
 /* *HOLDS = false, and nothing is left of it: others were quicker. */
@@ -145,7 +145,7 @@ static int plan_once(struct compaction *c, const struct plan_options *o, bool *h
     c->base_sequence = c->version->meta->last_sequence_number;
     struct basis b = look_at(c->t);
     int rc = plan_by(c, &b, o, err);
-    if (rc >= 0) *holds = claim(c, &b) == FRZ_OK;
+    if (rc >= 0) *holds = claim(c, &b);
     frz__view_release(b.view);
     if (c->watch) {
         c->watch->blocked = rc >= 0 && c->plan.count == 0 && c->plan.blocked;
