@@ -8,6 +8,23 @@
 #include "api/handle.h"
 #include "base/clock.h"
 #include "engine/tidy.h"
+#include "io/fs.h"
+
+static inline bool file_there(struct fs *fs, const char *path)
+{
+    bool is = false;
+    frz_error e;
+    OK(frz__fs_exists(fs, path, &is, &e), &e);
+    return is;
+}
+/* An empty one, where none was. */
+static inline void file_lay(struct fs *fs, const char *path)
+{
+    struct file *f;
+    frz_error e;
+    RC(frz__fs_open(fs, path, FS_OPEN_CREATE_NEW, &f, &e), FRZ_OK, &e);
+    OK(frz__file_close(f, &e), &e);
+}
 
 static inline bool is_tidy(struct db *db)
 {

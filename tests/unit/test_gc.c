@@ -70,12 +70,7 @@ static void lay_bytes(const char *path, const void *bytes, size_t len)
     OK(frz__file_close(f, &b.e), &b.e);
 }
 static void lay(const char *path) { lay_bytes(path, "x", 1); }
-static bool there(const char *path)
-{
-    bool is = false;
-    OK(frz__fs_exists(b.fs, path, &is, &b.e), &b.e);
-    return is;
-}
+static bool there(const char *path) { return file_there(b.fs, path); }
 
 /* ── what gc said ── */
 

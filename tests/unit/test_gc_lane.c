@@ -56,19 +56,8 @@ static uint64_t pending(void)
     OK(frz_db_stats(b.db, b.t, &s, &b.e), &b.e);
     return s.files_pending;
 }
-static bool there(const char *path)
-{
-    bool is = false;
-    OK(frz__fs_exists(b.fs, path, &is, &b.e), &b.e);
-    return is;
-}
-static void lay(const char *path)
-{
-    struct file *f;
-    frz_error e;
-    RC(frz__fs_open(b.fs, path, FS_OPEN_CREATE_NEW, &f, &e), FRZ_OK, &e);
-    OK(frz__file_close(f, &e), &e);
-}
+static bool there(const char *path) { return file_there(b.fs, path); }
+static void lay(const char *path) { file_lay(b.fs, path); }
 
 /* ── a file system whose unlinks are slow, or fail ── */
 

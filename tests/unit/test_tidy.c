@@ -61,18 +61,8 @@ static frz_stats stats(void)
     return s;
 }
 
-static bool there(const char *path)
-{
-    bool is = false;
-    OK(frz__fs_exists(b.fs, path, &is, &b.e), &b.e);
-    return is;
-}
-static void lay(const char *path)
-{
-    struct file *f;
-    RC(frz__fs_open(b.fs, path, FS_OPEN_CREATE_NEW, &f, &b.e), FRZ_OK, &b.e);
-    OK(frz__file_close(f, &b.e), &b.e);
-}
+static bool there(const char *path) { return file_there(b.fs, path); }
+static void lay(const char *path) { file_lay(b.fs, path); }
 /* Of each kind, COUNT times: expired; never committed; half written; another engine's; a dropped table's. */
 static const char *const kinds[] = {"main/t/data/frz-1-1-%u-0123abcd-0.parquet", "main/t/metadata/frz-1-1-%u-0123abcd-m0.avro", "main/t/metadata/snap-%u-1-1-7-0123abcd.avro",
     "main/t/data/frz-1-9999-%u-0123abcd-0.parquet", "main/t/metadata/.tmp-1-9999-%u-0123abcd", ".frazil/trash/1-0-0-0123abcd/data/frz-1-2-%u-0123abcd-0.parquet", "main/t/data/0000%u-1-550e8400.parquet"};
