@@ -409,9 +409,15 @@ int frz__change_install(struct change *c, size_t mems_dropped, uint64_t flushed_
         const struct view *now = atomic_load(&t->view); /* rotations since have put memtables before ours */
         rc = frz__view_new(t->a, now->schema, now->mems, now->mem_count - mems_dropped, files, count, flushed_seq > now->flushed_seq ? flushed_seq : now->flushed_seq, snapshot_id, &v, err);
         if (rc >= 0) rc = frz__version_hold(t, t->version, snapshot_id, &v->hold, err);
-        if (rc >= 0) frz__view_install_locked(t, v);
+        if (rc >= 0) {
+            atomic_fetch_add(&t->flow_settling, (uint32_t)mems_dropped);
+            frz__view_install_locked(t, v);
+        }
         frz__mutex_unlock(&t->view_mu);
-        if (rc >= 0) frz__flow_weigh(t);
+        if (rc >= 0) {
+            frz__flow_weigh(t);
+            atomic_fetch_sub(&t->flow_settling, (uint32_t)mems_dropped);
+        }
         frz__flow_wake(t->db);
     }
     for (size_t i = 0; files && i < count; i++) frz__vfile_release(files[i]);

@@ -151,6 +151,7 @@ struct table {
     uint64_t reserve_round; /* place: the last round that counted this table, */
     size_t reserve_ops;     /* place: and how many operations that has on it */
     _Atomic uint32_t flow_immutables;      /* of the view, and what they take; change under view_mu */
+    _Atomic uint32_t flow_settling;        /* memtables that a flush took out of the view, whose files are not weighed yet; changes under flush_mu */
     _Atomic uint64_t flow_waiting, flow_waiting_rows; /* the latter: keys and rows as given */
     _Atomic int64_t flow_waiting_since;    /* mono: since when something waits, and none of it went; 0 = nothing waits. Changes with them */
     _Atomic uint64_t flow_immutables_max;  /* the setting; changes under view_mu */

@@ -321,6 +321,7 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
 {
     struct db *db = t->db;
     bool drained = false;
+    atomic_store(&t->flow_immutables, v && v->mem_count ? (uint32_t)(v->mem_count - 1) : 0); /* before the active one is empty: who looks meanwhile sees one too many, not one too few */
     for (size_t i = 0; old && i < old->mem_count; i++) {
         struct mem *m = old->mems[i];
         bool was_active = i == 0, stays = false, is_active = v && v->mem_count && v->mems[0] == m;
@@ -347,7 +348,6 @@ void frz__flow_view_changes(struct table *t, const struct view *old, const struc
     if (!waiting) atomic_store(&t->flow_waiting_since, 0);
     atomic_store(&t->flow_waiting, waiting);
     atomic_store(&t->flow_waiting_rows, rows);
-    atomic_store(&t->flow_immutables, v && v->mem_count ? (uint32_t)(v->mem_count - 1) : 0);
 }
 
 struct table *frz__flow_largest(struct db *db)
