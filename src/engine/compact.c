@@ -14,7 +14,7 @@
 static uint64_t at_most(uint64_t x, uint64_t max) { return x < max ? x : max; }
 static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 
-uint64_t frz__compact_input_memory(const struct compaction *c) { return frz__compact_memory(c->t) / 2 / c->plan.count; }
+uint64_t frz__compact_input_memory(const struct compaction *c) { return frz__compact_memory(c->t) / 2 / (c->sources->run_count ? c->sources->run_count : 1); }
 
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o)
 {
@@ -63,7 +63,7 @@ static int translate(struct compaction *c, struct view *now, frz_error *err)
         }
     }
     if (rc >= 0) rc = frz__reloc_translate(&c->reloc, then, mask_output, c, err);
-    if (rc == FRZ_NO_MEMORY) (void)frz__err_no_memory(err, c->reloc.source.len);
+    if (rc == FRZ_NO_MEMORY) (void)frz__err_no_memory(err, (size_t)c->reloc.rows);
     frz__free(c->t->jobs_a, then);
     return rc;
 }
@@ -170,11 +170,25 @@ void frz__compact_end(struct compaction *c)
     if (c->changing) frz__change_clear(&c->change);
     frz__compact_parts_clear(c);
     frz__reloc_clear(&c->reloc);
-    frz__free(c->t->jobs_a, c->inputs);
     frz__free(c->t->jobs_a, c->plan.inputs);
+    frz__view_release(c->sources);
     frz__view_release(c->view);
     frz__version_release(c->version);
     frz__free(c->t->jobs_a, c);
+}
+
+static int take_inputs(struct compaction *c, frz_error *err)
+{
+    const struct view *v = c->view;
+    struct vfile **inputs = (struct vfile **)frz__alloc_array(c->t->jobs_a, c->plan.count, sizeof *inputs);
+    if (!inputs) return frz__err_no_memory(err, c->plan.count * sizeof *inputs);
+    for (size_t i = 0; i < c->plan.count; i++) inputs[i] = v->files[c->plan.inputs[i]];
+    int rc = frz__view_new(c->t->jobs_a, v->schema, NULL, 0, inputs, c->plan.count, v->flushed_seq, v->snapshot_id, &c->sources, err);
+    frz__free(c->t->jobs_a, inputs);
+    if (rc < 0) return rc;
+    c->inputs = c->sources->files;
+    c->rows_in = c->sources->rows;
+    return rc;
 }
 
 int frz__compact_begin(struct table *t, const struct plan_options *o, struct compaction **out, frz_error *err)
@@ -185,14 +199,7 @@ int frz__compact_begin(struct table *t, const struct plan_options *o, struct com
     TRY(ALLOC_NEW(&c, t->jobs_a, struct compaction, err));
     c->t = t;
     int rc = frz__compact_plan(c, o, err);
-    if (rc == FRZ_OK) {
-        c->inputs = (struct vfile **)frz__alloc_array(t->jobs_a, c->plan.count, sizeof *c->inputs);
-        if (!c->inputs) rc = frz__err_no_memory(err, c->plan.count * sizeof *c->inputs);
-    }
-    for (size_t i = 0; rc == FRZ_OK && i < c->plan.count; i++) {
-        c->inputs[i] = c->view->files[c->plan.inputs[i]];
-        c->rows_in += vfile_live(c->inputs[i]);
-    }
+    if (rc == FRZ_OK) rc = take_inputs(c, err);
     if (rc == FRZ_OK) {
         frz__flow_compact_begin(t);
         c->counted = true;
@@ -206,7 +213,7 @@ static int run(struct compaction *c, frz_error *err)
     struct table *t = c->t;
     c->changing = true;
     TRY(frz__change_init(&c->change, t, frz__view_acquire(c->view), c->version, err));
-    TRY(frz__reloc_init(&c->reloc, t->jobs_a, c->plan.count, err));
+    TRY(frz__reloc_init(&c->reloc, t->jobs_a, c->plan.count, c->sources->by_key, c->sources->runs, c->sources->run_count, err));
     for (size_t i = 0; i < c->plan.count; i++) {
         c->reloc.inputs[i].rows = c->inputs[i]->sst->rows;
         c->reloc.inputs[i].mask = c->inputs[i]->mask;

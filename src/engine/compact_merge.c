@@ -36,19 +36,18 @@ struct crew {
 
 /* ── one piece ── */
 
+/* A source for each run of the inputs: of a run, one file is open at a time. */
 static int sources_of(struct compaction *c, struct piece *p, struct iter **out, frz_error *err)
 {
     const allocator *a = c->t->jobs_a;
-    struct iter **sources = (struct iter **)frz__alloc_array(a, c->plan.count + 1, sizeof *sources);
+    const struct view *v = c->sources;
+    struct iter **sources = (struct iter **)frz__alloc_array(a, v->run_count + 1, sizeof *sources);
+    struct sst_scan_options o = {.a = a, .lineage = compaction_lineage(c), .keys = true, .from = p->from, .to = p->to, .memory_bytes = (size_t)frz__compact_input_memory(c)};
     size_t n = 0;
-    uint64_t memory = frz__compact_input_memory(c);
-    int rc = sources ? FRZ_OK : frz__err_no_memory(err, c->plan.count * sizeof *sources);
-    for (; rc >= 0 && n < c->plan.count; n++) {
-        const struct vfile *v = c->inputs[n];
-        struct sst_scan_options o = {.a = c->t->jobs_a, .lineage = compaction_lineage(c), .keys = true, .mask = v->mask, .mask_fn = v->mask ? frz__mask_clear_dead : NULL, .from = p->from, .to = p->to, .memory_bytes = (size_t)memory};
-        rc = frz__sst_iter_new(v->sst, &o, &sources[n], err);
+    int rc = sources ? FRZ_OK : frz__err_no_memory(err, v->run_count * sizeof *sources);
+    for (; rc >= 0 && n < v->run_count; n++) {
+        rc = frz__view_iter_run(v, &v->runs[n], &o, &sources[n], err);
         if (rc < 0) break;
-        sources[n]->tag = n;
     }
     if (rc >= 0) rc = frz__merge_new(a, sources, n, false, false, out, err); /* takes them */
     else
@@ -123,7 +122,7 @@ static int merge_piece(struct crew *crew, struct piece *p, bool own, frz_error *
 {
     struct compaction *c = crew->c;
     struct iter *it = NULL;
-    TRY(frz__reloc_init(&p->reloc, c->t->jobs_a, c->plan.count, err));
+    TRY(frz__reloc_init(&p->reloc, c->t->jobs_a, c->plan.count, c->sources->by_key, c->sources->runs, c->sources->run_count, err));
     TRY(sources_of(c, p, &it, err));
     FAILPOINT_VOID("compact.piece");
     int rc = merge_rows(crew, p, it, own, err);

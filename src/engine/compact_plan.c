@@ -6,10 +6,9 @@
 
 #define JOBS_MEMORY 4            /* compactions have a quarter of memory_bytes, in equal shares; */
 #define JOBS_MEMORY_SMALL 8      /* where there is little, an eighth: */
-#define ROW_BYTES ((uint64_t)2)  /* of an input row: where it went, in a buffer that doubles */
 #define ROWS_READ_AHEAD 1024     /* of each input, decoded */
 #define UNPACKED ((uint64_t)3)   /* bytes in memory of a byte on disk, about */
-#define INPUTS_MIN 2             /* fewer make no progress */
+#define INPUTS_MIN 2             /* at once; fewer make no progress */
 
 uint64_t frz__compact_memory(const struct table *t)
 {
@@ -37,8 +36,9 @@ static void bound_by_memory(struct table *t, struct plan_options *o)
     uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
     one = at_least(one, (uint64_t)(unpacked / (double)rows)); /* of rows that pack well, one is held all the same */
     frz__view_release(v);
-    o->files_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
-    o->input_bytes_max = at_most(o->input_bytes_max, share / 2 / ROW_BYTES * row);
+    o->files_max = RELOC_INPUTS_MAX;
+    o->open_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);
+    o->input_bytes_max = at_most(o->input_bytes_max, share / 2 * 8 / reloc_bits(o->open_max) * row); /* where each row went */
     o->target_rows = frz__change_file_rows(t);
     o->target_bytes = at_most(o->target_bytes, o->target_rows * row);
 }

@@ -10,7 +10,8 @@ struct compaction {
     struct version *version;
     struct view *view;     /* of the plan */
     struct plan plan;
-    struct vfile **inputs; /* counted by the view */
+    struct view *sources;  /* of the inputs alone, in the plan's order: its runs are merged */
+    struct vfile **inputs; /* the files of `sources` */
     uint64_t rows_in;      /* of the inputs, that live */
     _Atomic uint64_t rows_done; /* by all pieces */
     struct reloc reloc;
@@ -31,7 +32,7 @@ bool frz__compact_made_by(const struct compact_watch *w, uint64_t file_no); /* a
 uint64_t frz__compact_memory(const struct table *t); /* what one compaction may hold */
 /* compact.c: how C's outputs are written, beside what a flush would do: by their level, and by the memory that there is. */
 void frz__compact_profile(const struct compaction *c, struct sst_writer_options *o);
-uint64_t frz__compact_input_memory(const struct compaction *c); /* what a cursor over one of its inputs may take */
+uint64_t frz__compact_input_memory(const struct compaction *c); /* what a cursor over a run of its inputs may take */
 /* compact_merge.c: the inputs' live rows into new files, which become those of `change`; where they went into `reloc`. */
 FRZ_NODISCARD int frz__compact_merge(struct compaction *c, frz_error *err);
 void frz__compact_parts_clear(struct compaction *c); /* after `change` */

@@ -4,11 +4,13 @@
  *             Level 0 is what flushes leave. Level i ≥ 1 has room for base × ratio^i bytes. Upper levels are tiered, up to `runs_max` sorted runs each; the last one is levelled, one run: lazy levelling,
  *             which adapts between levelled (runs_max 1) and tiered as reads and writes ask (Dayan and Idreos, "Dostoevsky", SIGMOD 2018). Garbage lives in masked rows alone: so a file's share of
  *             them is a reason of its own, and so is a row of small neighbours, as keys that only grow leave them.
+ *             What goes down is a window of keys; files above the last level are narrow enough that one of them, with all it overlaps below, is well within what may be read.
  *             Little on an upper level that overlaps much below is gathered where it is, by size, before it goes down; nor is a small file there rewritten for its garbage before half of it is.
- * Invariants  (1) inputs are sorted files, none busy, at most `files_max`  (2) a plan that is carried out makes progress: fewer runs, fewer dead rows, fewer files, or bytes on a deeper level; no plan undoes
+ * Invariants  (1) inputs are sorted files, none busy, at most `files_max`, in at most `open_max` runs  (2) a plan that is carried out makes progress: fewer runs, fewer dead rows, fewer files, or bytes on a deeper level; no plan undoes
  *             another's work, so repeating ends  (3) inputs stay within `input_bytes_max` unless a single file with what it overlaps is more than that; then a quarter may go with it                        */
 #ifndef FRZ_ENGINE_PLAN_H
 #define FRZ_ENGINE_PLAN_H
+#include "view/reloc.h"
 #include "view/runs.h"
 
 #define PLAN_LEVELS_MAX 16
@@ -31,6 +33,7 @@ struct plan_options {
     uint64_t target_rows;     /* where a file is ended, whatever its size; 0 = nowhere */
     uint64_t input_bytes_max;
     size_t files_max;         /* ≤ RELOC_INPUTS_MAX */
+    size_t open_max;          /* of them at once: sorted runs among the inputs; ≥ 2 */
     /* A manual compaction: one run, nothing dead, nothing as it was flushed, within [from, to) (data NULL = open) */
     bool whole;
     slice from, to;

@@ -84,17 +84,17 @@ static int compare(const struct plan_files *f, slice x, slice y)
     return slice_cmp(x, y);
 }
 
-struct plan_span frz__plan_overlapped(const struct plan_files *f, const struct plan_set *s, size_t r, size_t file)
+struct plan_span frz__plan_within(const struct plan_files *f, const struct plan_set *s, size_t r, slice first, slice last)
 {
     struct plan_span all = plan_run_span(s, r), out = all;
     for (size_t end = all.end; out.from < end;) { /* the first that does not end before it */
         size_t mid = out.from + (end - out.from) / 2;
-        if (compare(f, f->at[s->files[mid]].last, f->at[file].first) < 0) out.from = mid + 1;
+        if (compare(f, f->at[s->files[mid]].last, first) < 0) out.from = mid + 1;
         else end = mid;
     }
     for (size_t from = out.from; from < out.end;) { /* the first that begins behind it */
         size_t mid = from + (out.end - from) / 2;
-        if (compare(f, f->at[s->files[mid]].first, f->at[file].last) <= 0) from = mid + 1;
+        if (compare(f, f->at[s->files[mid]].first, last) <= 0) from = mid + 1;
         else out.end = mid;
     }
     return out;

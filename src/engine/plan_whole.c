@@ -9,6 +9,7 @@
 struct group {
     size_t from, end; /* of `order` */
     uint64_t bytes, rows;
+    size_t open;      /* files of it at once, when it is merged; at most a bit more than may be */
     enum plan_reason reason;
     bool busy;
     size_t joined;    /* groups that are small together with this one, which is their first; 0 = none */
@@ -29,16 +30,35 @@ static int cmp_placed(const void *a, const void *b)
     return c ? c : (x->file > y->file) - (x->file < y->file);
 }
 
+/* The runs that files taken by their first key make. */
+struct open_runs { slice last[RELOC_INPUTS_MAX + 1]; size_t count; };
+
+/* False: F overlaps all of MAX runs. */
+static bool open_file(struct open_runs *r, const struct plan_file *f, size_t max)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (slice_cmp(r->last[i], f->first) >= 0) continue;
+        r->last[i] = f->last;
+        return true;
+    }
+    if (r->count == max || r->count == FRZ_ARRAY_LEN(r->last)) return false;
+    r->last[r->count++] = f->last;
+    return true;
+}
+
 static void add_group(struct whole *w, size_t from, size_t end)
 {
+    struct open_runs runs = {.count = 0};
     struct group g = {.from = from, .end = end, .reason = end - from > 1 ? PLAN_RUNS : PLAN_NOTHING};
     for (size_t i = from; i < end; i++) {
         const struct plan_file *f = &w->files[w->order[i].file];
         g.bytes += plan_live_bytes(f);
         g.rows += f->rows - f->dead;
         g.busy |= f->busy;
+        (void)open_file(&runs, f, w->o->open_max + 1);
         if (g.reason == PLAN_NOTHING) g.reason = f->dead ? PLAN_MASKED : f->level == 0 ? PLAN_MANUAL : PLAN_NOTHING;
     }
+    g.open = runs.count;
     w->groups[w->group_count++] = g;
 }
 
@@ -101,10 +121,12 @@ static void take(const struct whole *w, const struct group *g, struct plan *out)
 /* More than a job may read; pieces, so that the next window can end near the end of one. */
 static void take_window(const struct whole *w, const struct group *g, uint64_t bytes_max, struct plan *out)
 {
+    struct open_runs runs = {.count = 0};
     uint64_t piece = bytes_max / (w->o->ratio + 2);
     for (size_t i = g->from; i < g->end && out->count < w->o->files_max; i++) {
-        uint64_t more = plan_live_bytes(&w->files[w->order[i].file]);
-        if (out->count >= 2 && out->input_bytes + more > bytes_max) break;
+        const struct plan_file *f = &w->files[w->order[i].file];
+        uint64_t more = plan_live_bytes(f);
+        if ((out->count >= 2 && out->input_bytes + more > bytes_max) || !open_file(&runs, f, w->o->open_max)) break;
         out->inputs[out->count++] = w->order[i].file;
         out->input_bytes += more;
     }
@@ -115,7 +137,7 @@ static bool is_work(const struct group *g) { return g->reason != PLAN_NOTHING &&
 
 static bool fits(const struct whole *w, const struct group *g, uint64_t bytes_max, const struct plan *out)
 {
-    return out->count + (g->end - g->from) <= w->o->files_max && out->input_bytes + g->bytes <= bytes_max;
+    return g->open <= w->o->open_max && out->count + (g->end - g->from) <= w->o->files_max && out->input_bytes + g->bytes <= bytes_max;
 }
 
 static void pick(const struct whole *w, struct plan *out)

@@ -2,27 +2,74 @@
 
 #include <inttypes.h>
 
-int frz__reloc_init(struct reloc *r, const allocator *a, size_t input_count, frz_error *err)
+static int lay_runs(struct reloc *r, const uint32_t *by_key, const struct run *runs, frz_error *err)
 {
-    *r = (struct reloc){.a = a, .source = BUF_INIT(a, 0), .input_count = input_count};
+    r->first = (uint32_t *)frz__alloc_array(r->a, r->run_count + 1, sizeof *r->first);
+    if (!r->first) return frz__err_no_memory(err, r->run_count * sizeof *r->first);
+    for (size_t i = 0; i < r->input_count; i++) r->inputs[i].next = UINT32_MAX;
+    for (size_t k = 0; k < r->run_count; k++) {
+        r->first[k] = runs ? by_key[runs[k].first] : (uint32_t)k;
+        r->inputs[r->first[k]].run = (uint32_t)k;
+        for (uint32_t i = 1; runs && i < runs[k].count; i++) {
+            uint32_t input = by_key[runs[k].first + i];
+            r->inputs[input].run = (uint32_t)k;
+            r->inputs[by_key[runs[k].first + i - 1]].next = input;
+        }
+    }
+    return FRZ_OK;
+}
+
+int frz__reloc_init(struct reloc *r, const allocator *a, size_t input_count, const uint32_t *by_key, const struct run *runs, size_t run_count, frz_error *err)
+{
+    *r = (struct reloc){.a = a, .input_count = input_count, .run_count = runs ? run_count : input_count};
     if (input_count > RELOC_INPUTS_MAX) return frz__err(err, FRZ_BUG, "a compaction of %zu files: at most %d", input_count, RELOC_INPUTS_MAX);
+    r->bits = reloc_bits(r->run_count);
     r->inputs = (struct reloc_input *)frz__alloc_array(a, input_count + 1, sizeof *r->inputs);
-    return r->inputs ? FRZ_OK : frz__err_no_memory(err, input_count * sizeof *r->inputs);
+    return r->inputs ? lay_runs(r, by_key, runs, err) : frz__err_no_memory(err, input_count * sizeof *r->inputs);
 }
 
 void frz__reloc_clear(struct reloc *r)
 {
     for (size_t i = 0; r->inputs && i < r->input_count; i++) frz__free(r->a, r->inputs[i].left_out);
+    for (size_t i = 0; i < r->block_count; i++) frz__free_large(r->a, r->blocks[i], RELOC_BLOCK_BYTES);
     frz__free(r->a, r->inputs);
+    frz__free(r->a, r->first);
     frz__free(r->a, r->ends);
-    buf_clear(&r->source);
+    frz__free(r->a, r->blocks);
     *r = (struct reloc){0};
+}
+
+/* ── which run a row came from ── */
+
+static size_t run_at(const struct reloc *r, uint64_t row)
+{
+    if (r->bits == 0) return 0;
+    uint64_t bit = row * r->bits, byte = bit / 8;
+    return (size_t)(r->blocks[byte / RELOC_BLOCK_BYTES][byte % RELOC_BLOCK_BYTES] >> (bit % 8)) & (((size_t)1 << r->bits) - 1);
+}
+
+static int put_run(struct reloc *r, size_t run, frz_error *err)
+{
+    uint64_t bit = r->rows * r->bits, byte = bit / 8;
+    size_t block = (size_t)(byte / RELOC_BLOCK_BYTES);
+    if (r->bits && block == r->block_count) {
+        TRY(frz__grow(r->a, (void **)&r->blocks, r->block_count, &r->block_cap, sizeof *r->blocks, err));
+        uint8_t *b = (uint8_t *)frz__alloc_large(r->a, RELOC_BLOCK_BYTES);
+        if (!b) return frz__err_no_memory(err, RELOC_BLOCK_BYTES);
+        r->blocks[r->block_count++] = b;
+    }
+    if (r->bits) {
+        uint8_t *at = &r->blocks[block][byte % RELOC_BLOCK_BYTES];
+        *at = (uint8_t)(bit % 8 ? *at | run << bit % 8 : run);
+    }
+    r->rows++;
+    return FRZ_OK;
 }
 
 int frz__reloc_add(struct reloc *r, size_t input, frz_error *err)
 {
     FRZ_ASSERT(input < r->input_count);
-    TRY(buf_append_byte(&r->source, (uint8_t)input, err));
+    TRY(put_run(r, r->inputs[input].run, err));
     r->inputs[input].added++;
     return FRZ_OK;
 }
@@ -39,17 +86,17 @@ int frz__reloc_leave(struct reloc *r, size_t input, uint64_t pos, frz_error *err
 int frz__reloc_next_file(struct reloc *r, frz_error *err)
 {
     TRY(frz__grow(r->a, (void **)&r->ends, r->end_count, &r->end_cap, sizeof *r->ends, err));
-    r->ends[r->end_count++] = r->source.len;
+    r->ends[r->end_count++] = r->rows;
     return FRZ_OK;
 }
 
 int frz__reloc_append(struct reloc *r, struct reloc *from, frz_error *err)
 {
-    uint64_t before = r->source.len;
-    FRZ_ASSERT(r->input_count == from->input_count);
-    if (from->source.len) {
+    uint64_t before = r->rows;
+    FRZ_ASSERT(r->input_count == from->input_count && r->run_count == from->run_count);
+    if (from->rows) {
         if (before) TRY(frz__reloc_next_file(r, err));
-        TRY(buf_append(&r->source, from->source.data, from->source.len, err));
+        for (uint64_t row = 0; row < from->rows; row++) TRY(put_run(r, run_at(from, row), err));
         for (size_t i = 0; i < from->end_count; i++) {
             TRY(frz__grow(r->a, (void **)&r->ends, r->end_count, &r->end_cap, sizeof *r->ends, err));
             r->ends[r->end_count++] = before + from->ends[i];
@@ -102,25 +149,34 @@ static int add_ranks(void *ctx, const uint64_t *positions, size_t count)
 
 struct delta {
     const uint64_t *next, *end; /* ranks to come */
-    uint64_t passed;            /* rows of this input so far */
     bool all;
 };
+/* How far a run has been passed. */
+struct run_place { uint32_t input; uint64_t passed; };
+
+/* The input that the next row of run K is of. Each row of it was added: there is one. */
+static struct run_place *next_of(const struct reloc *r, struct run_place *at, size_t k)
+{
+    while (at[k].passed == r->inputs[at[k].input].added) at[k] = (struct run_place){r->inputs[at[k].input].next, 0};
+    return &at[k];
+}
 
 /* Output rows in order, file by file; those that the deltas name are told. */
-static int walk(const struct reloc *r, struct delta *d, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err)
+static int walk(const struct reloc *r, struct delta *d, struct run_place *at, int (*fn)(void *ctx, size_t file, const uint64_t *positions, size_t count), void *ctx, frz_error *err)
 {
     struct buf found = BUF_INIT(r->a, 0);
-    const uint8_t *source = r->source.data;
     uint64_t row = 0;
     int rc = FRZ_OK;
+    for (size_t k = 0; k < r->run_count; k++) at[k].input = r->first[k];
     for (size_t f = 0; f <= r->end_count; f++) {
-        uint64_t first = row, end = f < r->end_count ? r->ends[f] : r->source.len;
+        uint64_t first = row, end = f < r->end_count ? r->ends[f] : r->rows;
         buf_reset(&found);
         for (; row < end; row++) {
-            struct delta *s = &d[source[row]];
-            bool hit = s->all || (s->next < s->end && *s->next == s->passed);
+            struct run_place *p = next_of(r, at, run_at(r, row));
+            struct delta *s = &d[p->input];
+            bool hit = s->all || (s->next < s->end && *s->next == p->passed);
             s->next += hit && !s->all;
-            s->passed++;
+            p->passed++;
             uint64_t pos = row - first;
             if (hit) CHECK(buf_append(&found, &pos, sizeof pos, err));
         }
@@ -146,7 +202,8 @@ int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int
 {
     struct ranks *ranks = (struct ranks *)frz__alloc_array(r->a, r->input_count + 1, sizeof *ranks);
     struct delta *deltas = (struct delta *)frz__alloc_array(r->a, r->input_count + 1, sizeof *deltas);
-    int rc = ranks && deltas ? FRZ_OK : frz__err_no_memory(err, r->input_count * sizeof *ranks);
+    struct run_place *at = (struct run_place *)frz__alloc_array(r->a, r->run_count + 1, sizeof *at);
+    int rc = ranks && deltas && at ? FRZ_OK : frz__err_no_memory(err, r->input_count * sizeof *ranks);
     bool any = false;
     for (size_t i = 0; rc >= 0 && i < r->input_count; i++) {
         ranks[i] = (struct ranks){.in = &r->inputs[i], .out = BUF_INIT(r->a, 0), .err = err};
@@ -156,9 +213,10 @@ int frz__reloc_translate(const struct reloc *r, const struct reloc_now *now, int
         deltas[i].end = deltas[i].next ? deltas[i].next + ranks[i].out.len / sizeof(uint64_t) : NULL;
         any |= deltas[i].all || ranks[i].out.len;
     }
-    if (rc >= 0 && any) rc = walk(r, deltas, fn, ctx, err);
+    if (rc >= 0 && any) rc = walk(r, deltas, at, fn, ctx, err);
     for (size_t i = 0; ranks && i < r->input_count; i++) buf_clear(&ranks[i].out);
     frz__free(r->a, ranks);
     frz__free(r->a, deltas);
+    frz__free(r->a, at);
     return rc;
 }

@@ -26,18 +26,26 @@ bool frz__view_run_meets(const struct view *v, const struct run *run, slice from
     return false;
 }
 
+/* File I of the run's; its rows are tagged by its index in the view. */
+static int open_file(const struct view *v, const struct run *run, uint32_t i, struct sst_scan_options *o, struct iter **out, frz_error *err)
+{
+    const struct vfile *f = file_at(v, run, i);
+    o->mask = f->mask;
+    o->mask_fn = f->mask ? frz__mask_clear_dead : NULL;
+    TRY(frz__sst_iter_new(f->sst, o, out, err));
+    (*out)->tag = v->by_key[run->first + i];
+    return FRZ_OK;
+}
+
 /* The next file that may have rows, or FRZ_DONE. */
 static int open_next(struct run_iter *it, frz_error *err)
 {
     iter_free(it->at);
     it->at = NULL;
     while (it->taken < it->run->count) {
-        const struct vfile *f = file_at(it->v, it->run, it->o.reverse ? it->run->count - 1 - it->taken : it->taken);
+        uint32_t i = it->o.reverse ? it->run->count - 1 - it->taken : it->taken;
         it->taken++;
-        if (!file_meets(f, it->o.from, it->o.to)) continue;
-        it->o.mask = f->mask;
-        it->o.mask_fn = f->mask ? frz__mask_clear_dead : NULL;
-        return frz__sst_iter_new(f->sst, &it->o, &it->at, err);
+        if (file_meets(file_at(it->v, it->run, i), it->o.from, it->o.to)) return open_file(it->v, it->run, i, &it->o, &it->at, err);
     }
     return FRZ_DONE;
 }
@@ -75,9 +83,7 @@ int frz__view_iter_run(const struct view *v, const struct run *run, const struct
     const allocator *a = o->a ? o->a : v->a;
     if (run->count == 1) {
         struct sst_scan_options one = *o;
-        one.mask = file_at(v, run, 0)->mask;
-        one.mask_fn = one.mask ? frz__mask_clear_dead : NULL;
-        return frz__sst_iter_new(file_at(v, run, 0)->sst, &one, out, err);
+        return open_file(v, run, 0, &one, out, err);
     }
     TRY(ALLOC_NEW(&it, a, struct run_iter, err));
     *it = (struct run_iter){.base = {.ops = &ops, .op = OP_PUT}, .a = a, .v = v, .run = run, .o = *o};

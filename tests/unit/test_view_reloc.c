@@ -48,11 +48,25 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
     struct reloc_now now[INPUTS_MAX] = {0};
     struct mask *before[INPUTS_MAX] = {0};
     uint64_t at[INPUTS_MAX] = {0}, row = 0;
+    uint32_t by_key[INPUTS_MAX];
+    struct run runs[INPUTS_MAX];
+    size_t run_count = 0;
+    for (size_t i = 0; i < inputs; i++) by_key[i] = (uint32_t)i;
+    for (size_t i = inputs; i > 1; i--) { /* runs of inputs in any order */
+        size_t k = rng_below(r, i);
+        uint32_t other = by_key[i - 1];
+        by_key[i - 1] = by_key[k];
+        by_key[k] = other;
+    }
+    for (size_t i = 0, n; i < inputs; i += n) {
+        n = 1 + rng_below(r, inputs - i < 5 ? inputs - i : 5);
+        runs[run_count++] = (struct run){(uint32_t)i, (uint32_t)n};
+    }
     memset(&seen, 0, sizeof seen);
     memset(expected, 0, sizeof expected);
     memset(went, 0, sizeof went);
-    OK(frz__reloc_init(&x, NULL, inputs, &err), &err);
-    OK(frz__reloc_init(&piece, NULL, inputs, &err), &err);
+    OK(frz__reloc_init(&x, NULL, inputs, by_key, runs, run_count, &err), &err);
+    OK(frz__reloc_init(&piece, NULL, inputs, by_key, runs, run_count, &err), &err);
     for (size_t i = 0; i < inputs; i++) {
         uint64_t rows = rng_below(r, rows_max + 1), share = rng_below(r, 4);
         for (uint64_t p = 0; p < rows; p++) {
@@ -67,9 +81,14 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
         if (now[i].mask == before[i]) memcpy(later[i], dead[i], sizeof dead[i]);
     }
     size_t open = inputs;
-    while (open) { /* any order of the inputs; each in its own */
-        size_t i = rng_below(r, inputs);
-        while (at[i] < x.inputs[i].rows && dead[i][at[i]]) at[i]++;
+    while (open) { /* any order of the runs; the inputs of each, and their rows, in their own */
+        const struct run *run = &runs[rng_below(r, run_count)];
+        size_t i = by_key[run->first];
+        for (uint32_t k = 0; k < run->count; k++) {
+            i = by_key[run->first + k];
+            while (at[i] < x.inputs[i].rows && dead[i][at[i]]) at[i]++;
+            if (at[i] < x.inputs[i].rows) break;
+        }
         if (at[i] == x.inputs[i].rows) {
             open = 0;
             for (size_t k = 0; k < inputs; k++) open += at[k] < x.inputs[k].rows;
@@ -85,7 +104,7 @@ static void one_round(struct rng *r, size_t inputs, uint64_t rows_max)
             file_rows = 0;
             if (rng_below(r, 2)) {
                 OK(frz__reloc_append(&x, &piece, &err), &err);
-                OK(frz__reloc_init(&piece, NULL, inputs, &err), &err);
+                OK(frz__reloc_init(&piece, NULL, inputs, by_key, runs, run_count, &err), &err);
             } else {
                 OK(frz__reloc_next_file(&piece, &err), &err);
             }
@@ -129,7 +148,7 @@ TEST(view_reloc, a_row_that_came_back_to_life_is_a_conflict)
         struct reloc x;
         struct mask *before = mask_of(NULL, t[i].dead, 4), *after = mask_of(NULL, t[i].later, 4);
         struct reloc_now now[1] = {{after, false}};
-        OK(frz__reloc_init(&x, NULL, 1, &err), &err);
+        OK(frz__reloc_init(&x, NULL, 1, NULL, NULL, 0, &err), &err);
         x.inputs[0].rows = 4;
         x.inputs[0].mask = before;
         for (size_t k = 0; k < 4; k++)
@@ -154,23 +173,23 @@ TEST(view_reloc, without_inputs_or_news_tells_nothing)
 {
     struct reloc x;
     struct reloc_now now[2] = {{0}};
-    OK(frz__reloc_init(&x, NULL, 0, &err), &err);
+    OK(frz__reloc_init(&x, NULL, 0, NULL, NULL, 0, &err), &err);
     OK(frz__reloc_check(&x, &err), &err);
     OK(frz__reloc_translate(&x, now, never, NULL, &err), &err);
     frz__reloc_clear(&x);
-    OK(frz__reloc_init(&x, NULL, 2, &err), &err);
+    OK(frz__reloc_init(&x, NULL, 2, NULL, NULL, 0, &err), &err);
     x.inputs[1].rows = 1;
     OK(frz__reloc_add(&x, 1, &err), &err);
     OK(frz__reloc_check(&x, &err), &err);
     OK(frz__reloc_translate(&x, now, never, NULL, &err), &err);
     frz__reloc_clear(&x);
-    RC(frz__reloc_init(&x, NULL, RELOC_INPUTS_MAX + 1, &err), FRZ_BUG, &err);
+    RC(frz__reloc_init(&x, NULL, RELOC_INPUTS_MAX + 1, NULL, NULL, 0, &err), FRZ_BUG, &err);
 }
 
 TEST(view_reloc, a_row_that_was_neither_written_nor_left_out_is_a_bug_said_aloud)
 {
     struct reloc x;
-    OK(frz__reloc_init(&x, NULL, 1, &err), &err);
+    OK(frz__reloc_init(&x, NULL, 1, NULL, NULL, 0, &err), &err);
     x.inputs[0].rows = 3;
     OK(frz__reloc_add(&x, 0, &err), &err);
     OK(frz__reloc_leave(&x, 0, 1, &err), &err);
