@@ -1,13 +1,11 @@
 /* api_backup.c — the public face of backups: arguments checked, directories opened, and passed on. */
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/handle.h"
 #include "base/sized.h"
+#include "engine/place.h"
 #include "ship/backup.h"
 
 static void info_of(const struct backup_manifest *m, bool complete, frz_backup_info *out)
@@ -23,52 +21,6 @@ static void info_of(const struct backup_manifest *m, bool complete, frz_backup_i
                              .files_new = m->files_new,
                              .bytes_new = m->bytes_new};
     snprintf(out->log_uuid, sizeof out->log_uuid, "%s", m->log_uuid);
-}
-
-/* PATH as it will be once it is made: its nearest directory that is there, resolved, and the rest. */
-static int resolve(const char *path, char out[PATH_MAX], frz_error *err)
-{
-    char part[PATH_MAX], real[PATH_MAX];
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof part)
-        return frz__err(err, n ? FRZ_TOO_LARGE : FRZ_INVALID, "a directory's path is %s", n ? "too long" : "empty");
-    memcpy(part, path, n + 1);
-    while (n > 1 && part[n - 1] == '/') part[--n] = 0;
-    if (realpath(part, out)) return FRZ_OK;
-    if (errno != ENOENT) return frz__err_os(err, errno, "%s", path);
-    char *slash = strrchr(part, '/');
-    const char *name = slash ? slash + 1 : part;
-    if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
-        return frz__err(err, FRZ_INVALID, "%s: the directory above it is not there", path);
-    char last[NAME_MAX + 1];
-    snprintf(last, sizeof last, "%s", name);
-    if (slash) *slash = 0;
-    if (!realpath(!slash ? "." : *part ? part : "/", real)) return frz__err(err, FRZ_IO, "%s: the directory above it is not there", path);
-    int len = snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") == 0 ? "" : real, last);
-    return len > 0 && len < PATH_MAX ? FRZ_OK : frz__err(err, FRZ_TOO_LARGE, "%s: the path is too long", path);
-}
-
-static bool is_below(const char *path, const char *dir)
-{
-    size_t n = strlen(dir);
-    return strncmp(path, dir, n) == 0 && (path[n] == 0 || path[n] == '/' || (n == 1 && *dir == '/'));
-}
-
-/* FRZ_INVALID if PATH, as resolve gave it, is in a warehouse, whoever's: what its tables do not know of is swept there one day.
- * ITSELF: or is one. VERB: what goes elsewhere. */
-static int check_outside(const char *path, bool itself, const char *verb, frz_error *err)
-{
-    char dir[PATH_MAX], mark[PATH_MAX + 16];
-    struct stat st;
-    snprintf(dir, sizeof dir, "%s", path);
-    for (bool first = true;; first = false) {
-        snprintf(mark, sizeof mark, "%s/.frazil", dir);
-        if ((itself || !first) && stat(mark, &st) == 0 && S_ISDIR(st.st_mode))
-            return frz__err(err, FRZ_INVALID, "%s is in the warehouse %s: a %s goes elsewhere", path, *dir ? dir : "/", verb);
-        char *slash = strrchr(dir, '/');
-        if (!slash) return FRZ_OK;
-        *slash = 0;
-    }
 }
 
 /* The directory of backups. A network file system is welcome: nobody writes here but under the lock, and what is not whole is seen to be not. */
@@ -88,9 +40,9 @@ int frz_db_backup(frz_db *h, const char *directory, const frz_backup_options *op
     TRY(frz__shell_need(directory, "directory", err));
     if (out) TRY(frz__sized_check(out, "frz_backup_info", err));
     TRY(frz__sized_take(options, "frz_backup_options", &o, sizeof o, err));
-    TRY(resolve(directory, root, err));
-    if (is_below(root, db->root)) return frz__err(err, FRZ_INVALID, "%s is in the warehouse %s: a backup goes elsewhere", root, db->root);
-    TRY(check_outside(root, true, "backup", err));
+    TRY(frz__place_resolve(directory, root, err));
+    if (frz__place_below(root, db->root)) return frz__err(err, FRZ_INVALID, "%s is in the warehouse %s: a backup goes elsewhere", root, db->root);
+    TRY(frz__place_outside(root, true, "a backup", err));
     TRY(open_backups(db->a, root, true, &dest, err));
     frz__backup_manifest_init(&m, db->a);
     const struct backup_request r = {.dest = dest, .dest_root = root, .copy = o.copy, .keep = o.keep, .progress = o.progress, .ctx = o.ctx};
@@ -217,13 +169,13 @@ int frz_restore(const char *directory, const char *destination, const frz_restor
     if ((o.to_sequence != 0) + (o.to_time_us != 0) + o.to_end > 1)
         return frz__err(err, FRZ_INVALID, "to_sequence, to_time_us and to_end exclude one another");
     if (o.to_time_us < 0) return frz__err(err, FRZ_INVALID, "to_time_us = %" PRId64 ": before 1970", o.to_time_us);
-    TRY(resolve(destination, root, err));
+    TRY(frz__place_resolve(destination, root, err));
     bool made = access(root, F_OK) != 0;
     int rc = open_backups(NULL, directory, false, &backups, err);
     if (rc != FRZ_OK) return rc;
-    if (is_below(root, backups->root))
+    if (frz__place_below(root, backups->root))
         rc = frz__err(err, FRZ_INVALID, "%s is among the backups in %s: a restore goes elsewhere", root, backups->root);
-    if (rc == FRZ_OK) rc = check_outside(root, false, "restore", err);
+    if (rc == FRZ_OK) rc = frz__place_outside(root, false, "a restore", err);
     if (rc == FRZ_OK && o.log_archive) rc = frz__fs_posix_new(NULL, o.log_archive, 0, &archive, err);
     if (rc == FRZ_OK) rc = frz__fs_posix_new(NULL, root, FS_POSIX_CREATE, &dest, err);
     const struct restore_request r = {.backups = backups,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "engine/paths.h"
+#include "engine/place.h"
 
 #define PLACE_PATH      ".frazil/ARCHIVE"
 #define PLACE_BYTES_MAX 4096
@@ -30,6 +31,15 @@ static int open_root(struct db *db, const char *path, frz_error *err)
     return frz__must_exist(frz__fs_sub_new(base, path, &db->archive_root, err), err);
 }
 
+/* A new place for it, of the system's: not in a warehouse. */
+static int check_place(struct db *db, const char *path, const struct buf *known, frz_error *err)
+{
+    char real[PATH_MAX];
+    if (db->fs->base) return FRZ_OK;
+    TRY(frz__place_resolve(path, real, err));
+    return known->data && strcmp((char *)known->data, real) == 0 ? FRZ_OK : frz__place_outside(real, true, "the log's archive", err);
+}
+
 static int remember(struct db *db, frz_error *err)
 {
     const char *root = db->archive_root ? db->archive_root->root : NULL;
@@ -48,6 +58,7 @@ int frz__archive_open(struct db *db, frz_error *err)
     size_t n = strlen(db->root);
     int rc = FRZ_OK;
     CHECK(frz__archive_place(db, &known, err));
+    if (path && *path) CHECK(check_place(db, path, &known, err));
     if (!path) path = (const char *)known.data;
     if (path && *path) {
         CHECK(open_root(db, path, err));
