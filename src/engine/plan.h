@@ -66,10 +66,11 @@ FRZ_NODISCARD int frz__plan_pick(const allocator *a, const struct plan_file *fil
 FRZ_NODISCARD int frz__plan_whole(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, uint8_t level, struct plan *out, frz_error *err);
 /* What a manual compaction would rewrite, busy files with the others: *N indexes in key order in ORDER, and why, by index, in WHY (PLAN_NOTHING = it would not); both have room for COUNT. */
 FRZ_NODISCARD int frz__plan_scope(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, enum plan_reason *why, size_t *order, size_t *n, frz_error *err);
-/* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
-unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
 /* plan_debt.c */
 FRZ_NODISCARD int frz__plan_debt(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan_debt *out, frz_error *err);
+/* plan_shape.c */
+/* How many runs an upper level may have, by what was asked of the table: reads pay for each run, writes for each merge. */
+unsigned frz__plan_runs_max(uint64_t gets, uint64_t puts, unsigned ratio);
 /* F, of a table of ALL bytes whose deepest level is LAST, has so many dead rows that it is rewritten for their sake. */
 bool frz__plan_worth_rewriting(const struct plan_file *f, const struct plan_options *o, unsigned last, uint64_t all);
 const char *frz__plan_reason_name(enum plan_reason r);
