@@ -298,7 +298,7 @@ int frz_table_open(frz_db *h, const char *name, frz_table **out, frz_error *err)
     int rc = frz__table_find(db, name, &t, err);
     if (rc != FRZ_OK) return rc;
     rc = frz__table_usable(t, false, err);
-    if (rc < 0) {
+    if (rc != FRZ_OK) { /* of one that is just being made, or only remains to be removed, nobody has a handle: it may have no view */
         frz__table_release(t);
         return rc;
     }

@@ -176,6 +176,7 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     rc = write_first(t, schema, &o, &made, &v, err); /* several syncs, with no lock held: writers need the list */
     if (rc == FRZ_OK) rc = frz__table_take_version(t, v, err);
     if (rc == FRZ_OK) rc = frz__table_first_view(t, err);
+    frz__table_acquire(t); /* ours: as soon as others may use it, they may drop it */
     atomic_store(&t->dropped, true); /* in the list, and of no use to anybody until the log knows its number */
     frz__mutex_lock(&db->tables_mu);
     if (rc == FRZ_OK) rc = frz__table_list_locked(db, t, err);
@@ -186,7 +187,8 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
     if (rc == FRZ_OK) {
         atomic_store(&t->dropped, false);
         frz__event(db, t, FRZ_EVENT_TABLE_CREATED, NULL);
-        if (out) *out = frz__table_acquire(t);
+        if (out) *out = t;
+        else frz__table_release(t);
         return rc;
     }
     frz_error later;
@@ -197,9 +199,11 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
         if (!listed) listed = frz__table_list_locked(db, t, &later) == FRZ_OK;
         give_name_back_locked(db, &mine);
         frz__mutex_unlock(&db->tables_mu);
+        frz__table_release(t);
         if (listed) return rc;
-    } else if (listed) {
-        frz__table_unlist(db, t);
+    } else {
+        if (listed) frz__table_unlist(db, t);
+        frz__table_release(t);
     }
     give_name_back(db, &mine); /* last: what was made is gone */
     frz__table_release(t);
