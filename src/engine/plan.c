@@ -136,6 +136,17 @@ static void number_runs(struct planner *p, unsigned level)
         for (size_t k = 0; k < s->runs[r].count; k++) p->run_of[s->files[s->runs[r].first + k]] = (uint32_t)p->run_total;
 }
 
+/* Where a whole table has room, so that none of it goes down a level right after. */
+static unsigned level_for_all(const struct planner *p)
+{
+    uint64_t all = 0;
+    unsigned level = p->last;
+    if (p->o->from.data || p->o->to.data) return level;
+    for (size_t i = 0; i < p->f.count; i++) all += p->live[i];
+    while (level < PLAN_LEVELS_MAX && frz__plan_capacity(p->o, level) < all) level++;
+    return level;
+}
+
 int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t count, const struct plan_options *o, struct plan *out, frz_error *err)
 {
     uint64_t compared = 0;
@@ -157,7 +168,7 @@ int frz__plan_pick(const allocator *a, const struct plan_file *files, size_t cou
         number_runs(&p, i);
     }
     if (o->whole) {
-        CHECK(frz__plan_whole(a, files, count, o, (uint8_t)p.last, out, err));
+        CHECK(frz__plan_whole(a, files, count, o, (uint8_t)level_for_all(&p), out, err));
     } else {
         pick_level(&p);
         if (!out->count) pick_masked(&p);

@@ -276,6 +276,21 @@ TEST(plan, a_manual_compaction_leaves_one_run_without_dead_rows_and_then_nothing
     assert_int_equal(s.steps, before);
 }
 
+TEST(plan, a_manual_compaction_of_much_leaves_nothing_to_do_by_itself)
+{
+    static struct sim s;
+    s = (struct sim){.o = options()};
+    for (uint32_t i = 0; i < 40; i++) add(&s, i, KEYS - 1 - i, 20000, 0); /* more than level 1 has room for */
+    assert_true((uint64_t)live(&s) * ROW > frz__plan_capacity(&s.o, 1));
+    s.o.whole = true;
+    settle(&s);
+    assert_int_equal(runs(&s), 1);
+    double before = s.rewritten;
+    s.o.whole = false;
+    settle(&s);
+    assert_true(s.rewritten == before);
+}
+
 TEST(plan, a_manual_compaction_of_a_range_leaves_the_rest_alone)
 {
     static struct sim s;
