@@ -51,9 +51,9 @@ static void mend_last(struct planner *p)
     }
     if (best == SIZE_MAX) return;
     frz__planner_add(p, best);
-    frz__planner_add_overlapped(p, best, p->last, UINT64_MAX);
+    frz__planner_add_within(p, p->last, p->files[best].first, p->files[best].last, UINT64_MAX);
     uint64_t most = frz__planner_most_bytes(p);
-    for (size_t n = 1; n < p->out->count; n++) frz__planner_add_overlapped(p, p->out->inputs[n], p->last, most); /* a wide file is not rewritten for each that it overlaps */
+    for (size_t n = 1; n < p->out->count; n++) frz__planner_add_within(p, p->last, p->files[p->out->inputs[n]].first, p->files[p->out->inputs[n]].last, most); /* a wide file is not rewritten for each that it overlaps */
     if (p->out->count < 2) frz__planner_nothing(p); /* what it overlaps is busy */
     else frz__planner_decide(p, PLAN_RUNS, p->last);
 }

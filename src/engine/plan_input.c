@@ -66,11 +66,11 @@ void frz__planner_nothing(struct planner *p)
     p->out->reason = PLAN_NOTHING;
 }
 
-void frz__planner_add_overlapped(struct planner *p, size_t file, unsigned level, uint64_t most)
+void frz__planner_add_within(struct planner *p, unsigned level, slice first, slice last, uint64_t most)
 {
     const struct plan_set *s = &p->levels[level].free;
     for (size_t r = 0; r < s->run_count && p->out->count < p->o->files_max; r++) {
-        struct plan_span span = frz__plan_overlapped(&p->f, s, r, file);
+        struct plan_span span = frz__plan_within(&p->f, s, r, first, last);
         for (size_t k = span.from; k < span.end && p->out->count < p->o->files_max; k++)
             if (p->out->input_bytes + p->live[s->files[k]] <= most) frz__planner_add(p, s->files[k]);
     }

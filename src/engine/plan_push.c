@@ -5,24 +5,23 @@
 
 #define GATHER_RATIO 2 /* of about the same size */
 
-/* The free file of level I that is merged down for the fewest bytes below: of those that may be merged with all of them, if there are any. *WIDE: there are others. SIZE_MAX where each meets a busy one. */
-static size_t cheapest(const struct planner *p, unsigned i, bool *wide)
+/* The free file of level I that is merged down for the fewest bytes below: of those that may be merged with all of them, if there are any: *FITS. *WIDE: there are others. SIZE_MAX where each meets a busy one. */
+static size_t cheapest(const struct planner *p, unsigned i, bool *fits, bool *wide)
 {
     const struct plan_set *s = &p->levels[i].free;
     size_t best = SIZE_MAX;
     double best_ratio = 0;
-    bool best_fits = false;
-    *wide = false;
+    *fits = *wide = false;
     for (size_t k = 0; k < s->file_count; k++) {
         uint64_t below = frz__plan_overlapped_bytes(&p->f, &p->levels[i + 1], s->files[k]), own = p->live[s->files[k]] + 1;
         if (below == UINT64_MAX) continue;
         double ratio = (double)below / (double)own;
-        bool fits = own + below <= p->o->input_bytes_max;
-        *wide |= !fits;
-        if (best != SIZE_MAX && (fits == best_fits ? ratio >= best_ratio : best_fits)) continue;
+        bool this_fits = own + below <= p->o->input_bytes_max;
+        *wide |= !this_fits;
+        if (best != SIZE_MAX && (this_fits == *fits ? ratio >= best_ratio : *fits)) continue;
         best = s->files[k];
         best_ratio = ratio;
-        best_fits = fits;
+        *fits = this_fits;
     }
     return best;
 }
@@ -102,14 +101,10 @@ static uint64_t brings(const struct planner *p, const struct window *w, size_t f
 
 static void reach_over(struct planner *p, struct window *w, size_t file)
 {
-    const struct plan_set *below = &p->levels[w->level + 1].free;
     w->first = slice_least(w->first, p->files[file].first);
     w->last = slice_most(w->last, p->files[file].last);
     frz__planner_add(p, file);
-    for (size_t r = 0; r < below->run_count; r++) {
-        struct plan_span span = frz__plan_within(&p->f, below, r, w->first, w->last);
-        for (size_t k = span.from; k < span.end; k++) frz__planner_add(p, below->files[k]);
-    }
+    frz__planner_add_within(p, w->level + 1, w->first, w->last, UINT64_MAX);
 }
 
 static bool is_inside(const struct planner *p, const struct window *w, size_t file)
@@ -153,15 +148,14 @@ static void widen(struct planner *p, struct window *w)
 
 void frz__planner_push(struct planner *p, unsigned i, enum plan_reason why)
 {
-    bool wide;
-    size_t best = cheapest(p, i, &wide);
+    bool fits, wide;
+    size_t best = cheapest(p, i, &fits, &wide);
     if (best == SIZE_MAX) return;
     /* files that span too much become runs of pieces first: those that are alike, or else whatever there is */
     if (wide && gather_runs(p, i, why, true)) return;
-    if (p->live[best] + frz__plan_overlapped_bytes(&p->f, &p->levels[i + 1], best) > p->o->input_bytes_max && gather_runs(p, i, why, false)) return;
+    if (!fits && gather_runs(p, i, why, false)) return;
     struct window w = {i, p->files[best].first, p->files[best].last, 0};
-    frz__planner_add(p, best);
-    frz__planner_add_overlapped(p, best, i + 1, UINT64_MAX);
+    reach_over(p, &w, best);
     w.most = frz__planner_most_bytes(p);
     widen(p, &w);
     frz__planner_decide(p, why, i + 1);

@@ -31,8 +31,8 @@ static inline slice slice_most(slice x, slice y) { return slice_cmp(x, y) > 0 ? 
 bool frz__planner_may_open(const struct planner *p, size_t file);
 /* Unless it is there, or may not be opened. */
 void frz__planner_add(struct planner *p, size_t file);
-/* The free files of LEVEL that overlap FILE; those alone that fit, beside what is taken, into MOST bytes. */
-void frz__planner_add_overlapped(struct planner *p, size_t file, unsigned level, uint64_t most);
+/* The free files of LEVEL that overlap [first, last]; those alone that fit, beside what is taken, into MOST bytes. */
+void frz__planner_add_within(struct planner *p, unsigned level, slice first, slice last, uint64_t most);
 /* All of LEVEL, oldest bounds first, as far as there is room. */
 void frz__planner_add_level(struct planner *p, unsigned level);
 void frz__planner_nothing(struct planner *p); /* no inputs after all */
