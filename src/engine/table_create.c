@@ -199,13 +199,14 @@ int frz__table_create(struct db *db, const char *name, frz_schema *schema, const
         if (!listed) listed = frz__table_list_locked(db, t, &later) == FRZ_OK;
         give_name_back_locked(db, &mine);
         frz__mutex_unlock(&db->tables_mu);
-        frz__table_release(t);
-        if (listed) return rc;
-    } else {
-        if (listed) frz__table_unlist(db, t);
-        frz__table_release(t);
+    } else if (listed) {
+        frz__table_unlist(db, t);
+        listed = false;
     }
-    give_name_back(db, &mine); /* last: what was made is gone */
+    if (!listed) {
+        give_name_back(db, &mine); /* last: what was made is gone */
+        frz__table_release(t); /* what the list would have */
+    }
     frz__table_release(t);
     return rc;
 }
