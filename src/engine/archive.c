@@ -63,7 +63,7 @@ int frz__archive_open(struct db *db, frz_error *err)
     if (path && *path) {
         CHECK(open_root(db, path, err));
         const char *root = db->archive_root->root;
-        if (strncmp(root, db->root, n) == 0 && (root[n] == '/' || root[n] == 0)) {
+        if (frz__place_below(root, db->root)) {
             rc = frz__err(err, FRZ_INVALID, "log_archive = %s: it is in the warehouse itself", root);
             if (root[n]) (void)!frz__fs_rmdir(db->fs, root + n + 1, NULL); /* empty, if it was made for this */
             goto done;

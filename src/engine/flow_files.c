@@ -94,10 +94,10 @@ static uint64_t runs_coming(struct table *t) { return (uint64_t)atomic_load(&t->
 
 bool frz__flow_files(struct table *t, struct flow_level out[FLOW_REASONS])
 {
-    uint64_t coming = runs_coming(t); /* before those that are there: what turns from one into the other is counted twice rather than not at all */
-    uint64_t runs = atomic_load_explicit(&t->flow_runs, memory_order_relaxed), debt = atomic_load_explicit(&t->flow_debt_beyond, memory_order_relaxed);
-    if (runs == 0 && debt == 0) return false; /* nearly always */
+    uint64_t debt = atomic_load_explicit(&t->flow_debt_beyond, memory_order_relaxed);
+    if (debt == 0 && atomic_load_explicit(&t->flow_runs, memory_order_relaxed) == 0) return false; /* nearly always */
     if (atomic_load(&t->compacting) == 0 && !frz__health_bad(t->db, t, HEALTH_COMPACTION)) return false;
+    uint64_t coming = runs_coming(t), runs = atomic_load(&t->flow_runs); /* in this order: what turns from one into the other is counted twice rather than not at all */
     if (runs) runs += coming;
     out[FLOW_RUNS] = frz__flow_files_level(runs, atomic_load_explicit(&t->flow_runs_slow, memory_order_relaxed), atomic_load_explicit(&t->flow_runs_stop, memory_order_relaxed));
     out[FLOW_DEBT] = frz__flow_files_level(debt, atomic_load_explicit(&t->flow_debt_slow, memory_order_relaxed), atomic_load_explicit(&t->flow_debt_stop, memory_order_relaxed));
