@@ -214,17 +214,27 @@ static void log_failed(struct db *db, const frz_error *err)
     if (c == FRZ_CLASS_NO_SPACE || c == FRZ_CLASS_IO || c == FRZ_CLASS_READ_ONLY || c == FRZ_CLASS_CORRUPTION || c == FRZ_CLASS_BUG) (void)frz__health_fail(db, NULL, HEALTH_LOG, err);
 }
 
+/* Those who sync at once end in any order. */
+static void synced_upto(struct db *db, uint64_t seq)
+{
+    uint64_t was = atomic_load(&db->seq_synced);
+    while (was < seq && !atomic_compare_exchange_weak(&db->seq_synced, &was, seq)) {}
+}
+
 int frz__write_sync(struct db *db, frz_error *err)
 {
     struct writer w;
-    uint64_t want = atomic_load(&db->seq_visible);
-    if (!db->wal || atomic_load(&db->seq_synced) >= want) return FRZ_OK;
-    lead_alone(db, &w);
     uint64_t at = atomic_load(&db->seq_visible);
+    if (!db->wal || atomic_load(&db->seq_synced) >= at) return FRZ_OK;
     frz_error own = {0};
-    int rc = frz__wal_sync(db->wal, &own);
-    if (rc >= 0) atomic_store(&db->seq_synced, at);
-    leave_alone(db, &w);
+    int rc = frz__wal_sync_beside(db->wal, &own); /* who writes without a sync does not wait for this one */
+    if (rc == FRZ_DONE) {
+        lead_alone(db, &w);
+        at = atomic_load(&db->seq_visible);
+        rc = frz__wal_sync(db->wal, &own);
+        leave_alone(db, &w);
+    }
+    if (rc >= 0) synced_upto(db, at);
     if (rc < 0) log_failed(db, &own);
     else frz__health_ok(db, NULL, HEALTH_LOG);
     if (rc < 0 && err) *err = own;
@@ -238,7 +248,7 @@ static int probe_leading(struct db *db, frz_error *err)
     uint64_t at = atomic_load(&db->seq_visible);
     TRY(frz__wal_tell_tables(db->wal, err));
     TRY(frz__wal_sync(db->wal, err));
-    atomic_store(&db->seq_synced, at);
+    synced_upto(db, at);
     return FRZ_OK;
 }
 
@@ -642,7 +652,7 @@ static int write_group(struct db *db, struct group *g, frz_error *err)
     }
     db->seq_next = g->last + 1;
     atomic_store_explicit(&db->seq_visible, g->last, memory_order_release);
-    if (g->sync) atomic_store(&db->seq_synced, g->last);
+    if (g->sync) synced_upto(db, g->last);
     stat_add(&db->writes, g->batches);
     stat_add(&db->write_groups, 1);
     return FRZ_OK;

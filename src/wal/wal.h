@@ -17,7 +17,7 @@
  *             used again, also by a process that archives no longer, or elsewhere. A log that is begun at a restored database has another uuid, and so another folder.
  * Reading     a record that fails is corruption if any later record of this log and epoch has durable_upto beyond it; else it is the tail: cut there, later segments discarded, told in the report
  *             What else may be there after a crash counts for nothing: a segment without a good header, `.free` files (spares), segments that none leads back to.
- * Threads     append and release by one at a time (the group's leader); sync, recycle, low water and stats beside it from any; close by the last                                  */
+ * Threads     append, release, sync and refuse by one at a time (the group's leader); sync_beside, recycle, low water and stats beside it from any; close by the last              */
 #ifndef FRZ_WAL_WAL_H
 #define FRZ_WAL_WAL_H
 #include "base/coding.h"
@@ -102,6 +102,9 @@ FRZ_NODISCARD int frz__wal_tell_tables(struct wal *w, frz_error *err);
  * < 0: the segment is given up (2); what was not synced before is in doubt. The next append or sync writes the records in doubt again, into a new segment: none that was appended is lost by it. But what the
  * caller will not acknowledge it must refuse. */
 FRZ_NODISCARD int frz__wal_sync(struct wal *w, frz_error *err);
+/* The same beside appends, from any thread; but what an earlier sync left in doubt it leaves alone: FRZ_DONE, and nothing is known. Between a sync that failed and frz__wal_refuse nobody else may write again what
+ * is to be refused. */
+FRZ_NODISCARD int frz__wal_sync_beside(struct wal *w, frz_error *err);
 /* After a failed sync: the records from BASE_SEQ on were not acknowledged and shall not be replayed; BASE_SEQ may be assigned again. (An append that assigns a sequence in doubt again says the same.)
  * FRZ_BUG if they are known synced. */
 FRZ_NODISCARD int frz__wal_refuse(struct wal *w, uint64_t base_seq, frz_error *err);

@@ -31,6 +31,7 @@ struct wal {
     struct fs *archive;
     uint64_t archive_wait_max;
 
+    struct mutex sync_mu;   /* one sync at a time, held across it: of two syncs of a file at once the system tells an error to one alone */
     struct mutex append_mu; /* appends, and the healing of a failed sync; held across their writes */
     uint64_t seq_next;      /* of the record to come */
     uint64_t number_next;

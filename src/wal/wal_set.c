@@ -432,6 +432,7 @@ static void wal_free(struct wal *w)
     buf_clear(&w->out);
     frz__mutex_clear(&w->mu);
     frz__mutex_clear(&w->append_mu);
+    frz__mutex_clear(&w->sync_mu);
     frz__mutex_clear(&w->archive_mu);
     frz__free(w->a, w);
 }
@@ -451,6 +452,7 @@ int frz__wal_open(struct fs *fs, const struct wal_options *o, const struct wal_r
                .archive = o->archive, .archive_wait_max = o->archive_wait_max, .time_us = report->time_us, .opened_us = o->time_us, .seq_next = next_seq, .number_next = 1, .refused = UINT64_MAX};
     memcpy(w->uuid, o->log_uuid, 16);
     w->out = BUF_INIT(o->a, 0);
+    frz__mutex_init(&w->sync_mu, (enum lock_rank)(RANK_LEAF - 3), "wal.sync");
     frz__mutex_init(&w->append_mu, (enum lock_rank)(RANK_LEAF - 1), "wal.append");
     frz__mutex_init(&w->archive_mu, (enum lock_rank)(RANK_LEAF - 2), "wal.archive");
     frz__mutex_init(&w->mu, RANK_LEAF, "wal.state");

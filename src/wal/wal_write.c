@@ -411,7 +411,8 @@ static int sync_segment(struct wal *w, struct wal_segment *s, uint64_t upto, frz
     return frz__first(rc, frz__file_close(done, err));
 }
 
-int frz__wal_sync(struct wal *w, frz_error *err)
+/* HEAL: what an earlier call left in doubt is written again; else FRZ_DONE says that there is some. */
+static int sync_all(struct wal *w, bool heal, frz_error *err)
 {
     bool did = false;
     int rc = FRZ_OK;
@@ -420,7 +421,11 @@ int frz__wal_sync(struct wal *w, frz_error *err)
         uint64_t upto = 0;
         bool doubt = false;
         struct wal_segment *s = next_unsynced(w, &upto, &doubt);
-        if (doubt) { /* since an earlier call: what it left in doubt is written again */
+        if (doubt && !heal) {
+            rc = FRZ_DONE;
+            break;
+        }
+        if (doubt) {
             frz__mutex_lock(&w->append_mu);
             w->fresh = true;
             rc = frz__wal_new_segment(w, err);
@@ -446,6 +451,22 @@ int frz__wal_sync(struct wal *w, frz_error *err)
         w->fresh = true;
         frz__mutex_unlock(&w->append_mu);
     }
+    return rc;
+}
+
+int frz__wal_sync(struct wal *w, frz_error *err)
+{
+    frz__mutex_lock(&w->sync_mu);
+    int rc = sync_all(w, true, err);
+    frz__mutex_unlock(&w->sync_mu);
+    return rc;
+}
+
+int frz__wal_sync_beside(struct wal *w, frz_error *err)
+{
+    frz__mutex_lock(&w->sync_mu);
+    int rc = sync_all(w, false, err);
+    frz__mutex_unlock(&w->sync_mu);
     return rc;
 }
 

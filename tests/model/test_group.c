@@ -3,7 +3,9 @@
  *         printed, not judged, since how many come while one syncs is the machine's business; all rows are found again after a reopen. */
 #include "frz_test.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -100,6 +102,50 @@ TEST(group_commit, who_waits_while_one_syncs_goes_with_one_sync)
     frz__pool_stop(pool);
     assert_int_equal(atomic_load(&s.failures), 0);
     frz_table_close(s.t);
+    OK(frz_db_close(db, &e), &e);
+    test_tmp_remove(dir);
+}
+
+static void *sync_all(void *db)
+{
+    frz_error e = {0};
+    if (frz_db_sync((frz_db *)db, &e) != FRZ_OK) abort();
+    return NULL;
+}
+
+/* As a flush and the clock do: theirs is not the leader's place. */
+TEST(group_commit, who_writes_without_a_sync_does_not_wait_for_anothers)
+{
+    frz_error e = {0};
+    char dir[600];
+    frz_db *db;
+    frz_table *t;
+    frz_schema *schema;
+    frz_row *row;
+    pthread_t thread;
+    frz_db_options o = FRZ_DB_OPTIONS_INIT;
+    frz_write_options unsynced = FRZ_WRITE_OPTIONS_INIT;
+    snprintf(dir, sizeof dir, "%s", test_tmp_dir("beside"));
+    o.create = true;
+    unsynced.durability = FRZ_SYNC_OFF;
+    OK(frz_db_open(dir, &o, &db, &e), &e);
+    OK(frz_schema_parse("id long", "id", &schema, &e), &e);
+    OK(frz_table_create(db, "t", schema, NULL, &t, &e), &e);
+    frz_schema_free(schema);
+    OK(frz_row_new(t, &row, &e), &e);
+    OK(frz_row_set_long(row, 0, 1, &e), &e);
+    OK(frz_put(t, row, &unsynced, &e), &e);
+    assert_true(frz__test_failpoint("wal.sync", "pause"));
+    assert_int_equal(pthread_create(&thread, NULL, sync_all, db), 0);
+    assert_true(frz__test_failpoint_wait_paused("wal.sync", 120000));
+    for (int64_t id = 2; id < 100; id++) {
+        OK(frz_row_set_long(row, 0, id, &e), &e);
+        OK(frz_put(t, row, &unsynced, &e), &e); /* else it would wait for ever */
+    }
+    frz__test_failpoint_resume("wal.sync");
+    pthread_join(thread, NULL);
+    frz_row_free(row);
+    frz_table_close(t);
     OK(frz_db_close(db, &e), &e);
     test_tmp_remove(dir);
 }
