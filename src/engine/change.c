@@ -168,6 +168,16 @@ static bool is_full(const struct change *c)
     return frz__sst_writer_bytes(c->writer) >= c->file_bytes_max || frz__sst_writer_bytes_most(c->writer) >= CHANGE_FILE_BYTES_MAX || frz__sst_writer_rows(c->writer) >= c->file_rows_max;
 }
 
+/* A name for what waits of the file named NAME: hidden, so that a look for what a crash left removes it. */
+static int name_spill(struct change *c, const char *name, frz_error *err)
+{
+    char path[PATH_BYTES];
+    TRY(frz__path(path, err, "%s/data/.tmp-spill-%s", c->t->dir, name));
+    c->writer_options.spill_path = frz__arena_strndup(&c->ar, path, strlen(path));
+    c->writer_options.spill_fs = c->t->db->fs;
+    return c->writer_options.spill_path ? FRZ_OK : frz__err_no_memory(err, strlen(path));
+}
+
 int frz__change_room(struct change *c, frz_error *err)
 {
     char name[160];
@@ -177,6 +187,7 @@ int frz__change_room(struct change *c, frz_error *err)
     struct output *o = &c->outputs[c->output_count];
     *o = (struct output){0};
     snprintf(name, sizeof name, "frz-%s-%zu.parquet", c->token, c->output_count);
+    TRY(name_spill(c, name, err));
     TRY(frz__data_file_new(c->t, c->location, name, &o->file, &o->path, &o->uri, err));
     c->output_count++;
     return frz__sst_writer_new(c->t->jobs_a, o->file, &c->writer_options, &c->writer, err);

@@ -31,14 +31,22 @@ struct pq_wcol {
     int32_t field_id;
     frz_type type;
     bool required;
-    uint8_t page_rows_log2; /* 1 to 20 (fewer for wide fixed types); 0 = chosen by sampled rows: the most, 2^5 to 2^14, whose values stay under page_bytes; below 2^5 only where 32 rows are beyond 8 MiB */
+    uint8_t page_rows_log2; /* 1 to 20 (fewer for wide fixed types); 0 = chosen by sampled rows: the most, 2^5 to 2^14, whose values stay under page_bytes; below 2^5 only where 32 rows are beyond 1 MiB.
+                             * Where later ones are much wider, pages end before */
     bool dictionary;        /* try one; given up beyond dict_bytes */
     bool bounds_full;       /* statistics untruncated (position deletes' file_path); else strings and binaries are cut at 16 characters or bytes in pq_colstats (fixed types: none beyond 256 bytes), at 64 bytes in Parquet's */
+};
+/* Where encoded pages wait that memory is too small for: read back where they were written, until the writer is freed. */
+struct pq_spill {
+    void *ctx;
+    int (*write)(void *ctx, uint64_t at, slice bytes, frz_error *err);
+    int (*read)(void *ctx, uint64_t at, void *out, size_t bytes, frz_error *err);
 };
 struct pq_writer_options {
     int codec, level;          /* enum codec */
     uint64_t row_group_rows;   /* 0 = 1,048,576; rounded up to the largest stripe */
     uint64_t row_group_bytes;  /* encoded bytes held before a row group is cut; 0 = 128 MiB */
+    struct pq_spill spill;     /* takes what is held beyond twice that: a row group is cut at whole stripes; {0} = memory does */
     uint32_t page_bytes;       /* 0 = 64 KiB */
     uint32_t dict_bytes;       /* 0 = 1 MiB */
     const char *created_by;    /* NULL = "frazil version X" */

@@ -4,7 +4,8 @@
 
 #define K_MAX_CHOSEN 14u              /* 16,384 rows a page: columns of small values give no better pages beyond */
 #define K_MIN_CHOSEN 5u
-#define PAGE_BYTES_HUGE ((double)(8 << 20)) /* fewer than 2^5 rows only where those would take more */
+#define PAGE_BYTES_HUGE ((double)(1 << 20)) /* fewer than 2^5 rows only where those would take more */
+#define PAGE_BYTES_SPLIT 4u           /* a stripe of so many times what its rows were sampled at is more pages than one */
 #define TRIAL_VALUES_MIN 16384u       /* seen before a dictionary is given up as hopeless */
 #define TRIAL_VALUES_SURE 65536u      /* seen before it is taken as sure */
 #define TRIAL_VALUES_MAX 262144u      /* then it must be decided */
@@ -21,7 +22,7 @@ int frz__pq_wcolumn_init(struct pq_wcolumn *c, const allocator *a, const struct 
     frz__pq_dict_init(&c->dict, a, c->form);
     c->dictionary = spec->dictionary && c->form.phys != PQ_BOOLEAN;
     c->dict_state = c->dictionary ? PQ_DICT_TRIAL : PQ_DICT_OFF;
-    c->decided = c->k != 0;
+    c->fixed = c->decided = c->k != 0;
     while (c->k && (uint64_t)c->form.width << c->k > PQ_PAGE_BYTES_MAX / 16) c->k--;
     c->row_bytes = c->form.width ? c->form.width : 16;
     c->name = frz__strdup(a, spec->name);
@@ -43,6 +44,8 @@ void frz__pq_wcolumn_clear(struct pq_wcolumn *c)
     frz__free(a, c->pages);
     frz__free(a, c->index);
     frz__free(a, c->name);
+    frz__free(a, c->spilled);
+    c->spilled = NULL;
     c->pages = NULL;
     c->index = NULL;
     c->name = NULL;
@@ -55,7 +58,7 @@ uint64_t frz__pq_wcolumn_waiting(const struct pq_wcolumn *c)
 
 uint64_t frz__pq_wcolumn_held(const struct pq_wcolumn *c)
 {
-    uint64_t bytes = c->data.len + (uint64_t)(c->row_bytes * (double)c->stripe.len);
+    uint64_t bytes = c->spilled_bytes + c->data.len + (c->form.phys == PQ_BYTE_ARRAY ? vec_var_bytes(&c->stripe) : (uint64_t)(c->row_bytes * (double)c->stripe.len));
     if (c->dict_state != PQ_DICT_OFF) bytes += c->dict.values.len;
     if (c->encoded < c->page_count) bytes += c->levels.len + c->index_count * pq_bit_width(c->dict.count) / 8;
     return bytes;
@@ -88,9 +91,10 @@ static int put_data_page(struct pq_wcolumn *c, struct pq_wenv *env, struct pq_wp
 {
     struct pq_page_header h = {.type = PQ_DATA_PAGE, .values = (int32_t)p->rows, .encoding = encoding, .def_encoding = PQ_RLE, .rep_encoding = PQ_RLE};
     FRZ_ASSERT(p == &c->pages[c->encoded]);
-    p->at = c->data.len;
+    size_t at = c->data.len;
+    p->at = c->spilled_bytes + at;
     TRY(put_page(env, &h, &c->data, &c->uncompressed_bytes, err));
-    p->bytes = (uint32_t)(c->data.len - p->at);
+    p->bytes = (uint32_t)(c->data.len - at);
     *(encoding == PQ_PLAIN ? &c->plain_pages : &c->dict_pages) += 1;
     c->encoded++;
     return FRZ_OK;
@@ -290,25 +294,40 @@ static int write_stripe(struct pq_wcolumn *c, struct pq_wenv *env, const struct 
 
 /* ── rows → stripes ── */
 
+/* How many of the COUNT rows from FROM go to the page at hand. *ENDS: it is whole then. */
+static size_t page_room(const struct pq_wcolumn *c, const struct vec *v, size_t from, size_t count, bool *ends)
+{
+    size_t stripe = (size_t)1 << c->k, left = stripe - (c->rows + c->stripe.len) % stripe;
+    *ends = left <= count;
+    if (left > count) left = count;
+    if (c->fixed || c->form.phys != PQ_BYTE_ARRAY) return left;
+    uint64_t waits = vec_var_bytes(&c->stripe);
+    if (waits + (v->offsets[from + left] - v->offsets[from]) <= c->split_bytes) return left;
+    size_t lo = c->stripe.len ? 0 : 1, hi = left; /* the most that fit, but one at least */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo + 1) / 2;
+        if (waits + (v->offsets[from + mid] - v->offsets[from]) <= c->split_bytes) lo = mid;
+        else hi = mid - 1;
+    }
+    *ends = true;
+    return lo;
+}
+
 int frz__pq_wcolumn_append(struct pq_wcolumn *c, struct pq_wenv *env, const struct vec *v, size_t from, size_t count, frz_error *err)
 {
-    size_t stripe = (size_t)1 << c->k;
-    if (c->decided && c->stripe.len) {
-        size_t n = stripe - c->stripe.len < count ? stripe - c->stripe.len : count;
-        TRY(frz__vec_append_range(&c->stripe, v, from, n, err));
-        from += n;
-        count -= n;
-        if (c->stripe.len == stripe) {
-            TRY(write_stripe(c, env, &c->stripe, 0, stripe, err));
+    while (c->decided && count) {
+        bool ends;
+        size_t n = page_room(c, v, from, count, &ends);
+        if (ends && c->stripe.len == 0) TRY(write_stripe(c, env, v, from, n, err));
+        else TRY(frz__vec_append_range(&c->stripe, v, from, n, err));
+        if (ends && c->stripe.len) {
+            TRY(write_stripe(c, env, &c->stripe, 0, c->stripe.len, err));
             vec_reset(&c->stripe);
         }
+        from += n;
+        count -= n;
     }
-    while (c->decided && count >= stripe) {
-        TRY(write_stripe(c, env, v, from, stripe, err));
-        from += stripe;
-        count -= stripe;
-    }
-    return frz__vec_append_range(&c->stripe, v, from, count, err);
+    return count ? frz__vec_append_range(&c->stripe, v, from, count, err) : FRZ_OK;
 }
 
 bool frz__pq_wcolumn_fits(const struct pq_wcolumn *c, const struct vec *v, size_t from, size_t count)
@@ -318,8 +337,8 @@ bool frz__pq_wcolumn_fits(const struct pq_wcolumn *c, const struct vec *v, size_
     if (waits + (v->offsets[from + count] - v->offsets[from]) <= PQ_PAGE_BYTES_MAX) return true;
     if (!c->decided) return false;
     for (size_t room = ((size_t)1 << c->k) - c->stripe.len; count; room = (size_t)1 << c->k, waits = 0) {
-        size_t n = room < count ? room : count;
-        if (waits + (v->offsets[from + n] - v->offsets[from]) > PQ_PAGE_BYTES_MAX) return false;
+        size_t n = c->fixed ? room < count ? room : count : 1; /* other pages end before they are large */
+        if ((c->fixed ? waits : 0) + (v->offsets[from + n] - v->offsets[from]) > PQ_PAGE_BYTES_MAX) return false;
         from += n;
         count -= n;
     }
@@ -355,6 +374,8 @@ int frz__pq_wcolumn_decide(struct pq_wcolumn *c, struct pq_wenv *env, unsigned k
     while (k > 0 && bytes * (double)(1u << k) > PAGE_BYTES_HUGE) k--;
     c->k = (uint8_t)(k < k_max ? k : k_max);
     c->decided = true;
+    double page = c->row_bytes * (double)(1u << c->k); /* before a dictionary */
+    c->split_bytes = PAGE_BYTES_SPLIT * (uint64_t)(page > env->page_bytes ? page : env->page_bytes);
 
     struct vec rest;
     frz__vec_init(&rest, c->stripe.a, c->type);
@@ -404,6 +425,7 @@ int frz__pq_wcolumn_next_chunk(struct pq_wcolumn *c, uint64_t compressed, frz_er
     c->uncompressed_bytes = 0;
     c->plain_pages = c->dict_pages = 0;
     c->rows = c->nulls = c->nans = c->var_bytes = 0;
+    c->spilled_bytes = c->spill_count = 0;
     c->unbounded = false;
     return FRZ_OK;
 }

@@ -1,11 +1,12 @@
 /* pq_col_write.h — one column of a file being written: rows in, stripes cut, pages encoded and compressed, held until the row group ends.
  *
- * Design      stripe k is chosen once, from the rows that wait in `stripe`; from then on every 2^k rows are a page. A chunk with a dictionary begins on trial: its pages wait as indices (and
+ * Design      stripe k is chosen once, from the rows that wait in `stripe`; from then on every 2^k rows are a page, or several where their
+ *             values are much wider than those that were sampled. A chunk with a dictionary begins on trial: its pages wait as indices (and
  *             their levels), so that at the chunk's end, or when enough was seen, they are encoded either way, whichever is smaller:
  *
  *                 OFF ←── does not pay, too big ── TRIAL ── pays ──→ ON ── too big ──→ FULL (later pages PLAIN)
  *
- * Invariants  (1) all pages of a chunk but its last have 2^k rows  (2) pages [0, encoded) are in `data`, the others in `index` and `levels`
+ * Invariants  (1) every row of a chunk that 2^k divides begins a page, and, where 2^k was given, no other does  (2) pages [0, encoded) are spilled or in `data`, the others in `index` and `levels`
  * Threads     one                                                                                                                         */
 #ifndef FRZ_PARQUET_PQ_COL_WRITE_H
 #define FRZ_PARQUET_PQ_COL_WRITE_H
@@ -45,12 +46,16 @@ struct pq_wcolumn {
     frz_type type;
     bool required, dictionary, bounds_full, text;
     struct pq_form form;
-    bool decided;
+    bool decided, fixed; /* k was given */
     uint8_t k;
+    uint64_t split_bytes;
     double row_bytes; /* sampled */
     struct vec stripe; /* rows that are not in a page yet */
 
     struct buf data, bounds;
+    struct pq_spilled { uint64_t at, bytes; } *spilled; /* what comes before `data` */
+    size_t spill_count, spill_cap;
+    uint64_t spilled_bytes;
     struct pq_wpage *pages;
     size_t page_count, page_cap, encoded;
     enum pq_dict_state dict_state;

@@ -197,6 +197,16 @@ static size_t with_room(const struct pq_scan *s, const struct vec *out, const st
     return rows || out->len ? rows : 1;
 }
 
+/* OUT, that had BEFORE rows and less bytes than a batch, has a whole page more. How many of that stay; the others are decoded again for the next batch. */
+static uint64_t cut_to_room(const struct pq_scan *s, struct vec *out, size_t before)
+{
+    if (vec_used(out) > s->batch_bytes) {
+        size_t rows = frz__vec_rows_within(out, 0, out->len, s->batch_bytes);
+        frz__vec_truncate(out, rows > before ? rows : before ? before : 1);
+    }
+    return out->len - before;
+}
+
 /* Rows [ROW, ROW + *COUNT) of the file, all of one range that ends at RANGE_TO, appended to OUT: fewer, and *COUNT says how many, if a batch has no room for all. */
 static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_t *count, uint64_t range_to, struct vec *out, frz_error *err)
 {
@@ -211,7 +221,9 @@ static int fill_col(struct pq_scan *s, struct scan_col *c, uint64_t row, uint64_
         uint64_t first = c->pages->pub.first_row[page], end = c->pages->pub.first_row[page + 1];
         wanted = take = end - local < left ? end - local : left;
         if (c->hold_page != page && local == first && take == end - first) {
+            size_t before = out->len;
             rc = decode_page(s, c, page, range_to - base, out, err);
+            if (rc >= 0) take = cut_to_room(s, out, before);
         } else {
             if (c->hold_page != page) {
                 c->hold_page = NONE;

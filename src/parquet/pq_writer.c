@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include "parquet/pq_col_write.h"
 #include "parquet/pq_schema.h"
+#include "parquet/pq_spill.h"
 
 #define ROW_GROUP_ROWS ((uint64_t)1 << 20)
 #define ROW_GROUP_BYTES ((uint64_t)128 << 20)
-#define ROW_GROUP_HELD_MIN ((uint64_t)1 << 30) /* a row group that cannot be cut yet may hold four times its bytes, or this */
+#define ROW_GROUP_HELD_MIN ((uint64_t)2 << 30) /* a row group that cannot be cut yet may have four times its bytes, or this */
+#define SPILL_GROUPS 2 /* so many times its bytes are held in memory, where there is another place */
 #define PAGE_BYTES (64u << 10)
 #define DICT_BYTES (1u << 20)
 #define SAMPLE_ROWS ((size_t)1 << 14)
@@ -34,6 +36,7 @@ struct pq_writer {
     uint64_t stripe_rows; /* the largest stripe */
     size_t count;
     struct pq_wcolumn *cols;
+    struct pq_spiller spiller;
     uint64_t rows, group_rows; /* of the file; of the group at hand */
     struct group *groups;
     size_t group_count, group_cap;
@@ -53,6 +56,8 @@ static int put(struct pq_writer *w, slice bytes, frz_error *err)
     w->offset += bytes.len;
     return FRZ_OK;
 }
+
+static int put_spilled(void *ctx, slice bytes, frz_error *err) { return put((struct pq_writer *)ctx, bytes, err); }
 
 static int fail(struct pq_writer *w, int rc)
 {
@@ -96,6 +101,7 @@ static int take_options(struct pq_writer *w, const struct pq_writer_options *o, 
     w->env.page_bytes = o->page_bytes ? o->page_bytes : PAGE_BYTES;
     w->env.dict_bytes = o->dict_bytes ? o->dict_bytes : DICT_BYTES;
     w->env.row_group_bytes = o->row_group_bytes ? o->row_group_bytes : ROW_GROUP_BYTES;
+    w->spiller = (struct pq_spiller){.to = o->spill, .held_max = SPILL_GROUPS * w->env.row_group_bytes};
     w->group_rows_max = o->row_group_rows ? o->row_group_rows : ROW_GROUP_ROWS;
     if (w->group_rows_max > INT64_MAX / 2) w->group_rows_max = INT64_MAX / 2;
     w->created_by = keep_str(w, o->created_by ? o->created_by : created);
@@ -275,6 +281,7 @@ static int take_slice(struct pq_writer *w, const struct vec *const *cols, size_t
     w->rows += count;
     w->group_rows += count;
     if (w->undecided) TRY(decide(w, false, err));
+    TRY(frz__pq_spill(&w->spiller, w->cols, w->count, err));
     if (w->undecided) return FRZ_OK;
     if (waiting > w->env.row_group_bytes / 4)
         for (size_t i = 0; i < w->count; i++) TRY(frz__pq_wcolumn_settle(&w->cols[i], &w->env, err));
@@ -341,6 +348,7 @@ static int end_chunk(struct pq_writer *w, struct pq_wcolumn *c, struct group *g,
     TRY(frz__pq_offset_index_encode(c, w->offset, &w->offset_index, err));
     g->column_index_bytes[i] = w->column_index.len - columns;
     g->offset_index_bytes[i] = w->offset_index.len - offsets;
+    TRY(frz__pq_spill_copy(&w->spiller, c, &w->env.packed, &(struct pq_sink){w, put_spilled}, err));
     TRY(put(w, buf_slice(&c->data), err));
     m->uncompressed_bytes = (int64_t)c->uncompressed_bytes;
     m->compressed_bytes = (int64_t)(w->offset - start);
@@ -361,6 +369,7 @@ static int end_group(struct pq_writer *w, frz_error *err)
     g->offset_index_bytes = (size_t *)arena_alloc(&w->ar, w->count * sizeof(size_t), 8);
     if (!g->meta.chunks || !g->column_index_bytes || !g->offset_index_bytes) return frz__err_no_memory(err, w->count * sizeof *g->meta.chunks);
     for (size_t i = 0; i < w->count; i++) TRY(end_chunk(w, &w->cols[i], g, i, err));
+    w->spiller.end = 0;
     w->group_count++;
     w->group_rows = 0;
     return FRZ_OK;
@@ -460,7 +469,7 @@ uint64_t frz__pq_writer_bytes(const struct pq_writer *w) { return w->offset + he
 uint64_t frz__pq_writer_bytes_packed(const struct pq_writer *w)
 {
     uint64_t bytes = w->offset;
-    for (size_t i = 0; i < w->count; i++) bytes += w->cols[i].data.len;
+    for (size_t i = 0; i < w->count; i++) bytes += w->cols[i].spilled_bytes + w->cols[i].data.len;
     return bytes;
 }
 uint64_t frz__pq_writer_rows(const struct pq_writer *w) { return w->rows; }

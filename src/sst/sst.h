@@ -40,6 +40,8 @@ struct sst_writer_options {
     uint64_t uuid_hash;
     uint64_t seq_first, seq_last;
     double row_bytes;          /* of a row in files of its like, all in all; 0 = not known */
+    struct fs *spill_fs;       /* where rows wait of which not even a key page is small enough to be held, in a file without a name (pq_spill.h); NULL = memory holds all. */
+    const char *spill_path;    /* A hidden name that is not there. Both are the caller's, until the writer is freed */
 };
 struct sst_writer;
 /* FILE is empty, open for reading and writing, and stays the caller's. The schema has a key and is sealed. */

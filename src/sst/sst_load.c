@@ -62,7 +62,6 @@ int frz__sst_find_page(struct sst *s, size_t group, size_t leaf, uint64_t row, c
     size_t i = *page = frz__sst_page_of(p, row);
     if (i >= p->count || row < p->first_row[i] || row >= p->first_row[i + 1]) return bad_page(s, group, leaf, i, "should hold a row that it does not", err);
     if (!s->impl->ours) return FRZ_OK;
-    if (i && p->first_row[i] != i * p->first_row[1]) return bad_page(s, group, leaf, i, "does not begin where its stripe does", err);
     if (i && p->offset[i - 1] + p->bytes[i - 1] != p->offset[i]) return bad_page(s, group, leaf, i, "does not begin where the one before it ends", err);
     if (i + 1 < p->count && p->offset[i] + p->bytes[i] != p->offset[i + 1]) return bad_page(s, group, leaf, i, "does not end where the next begins", err);
     return FRZ_OK;

@@ -32,6 +32,7 @@ struct sst_writer {
     size_t hash_cap;
     struct sst_fence_writer fences;
     struct buf first_key, last_key, scratch;
+    struct file *spill;  /* NULL until it is needed */
     bool broken; /* something failed half way */
 };
 
@@ -54,6 +55,24 @@ static int sink_append(void *ctx, slice bytes, frz_error *err)
     TRY(frz__file_write(w->file, w->file_at, bytes.data, bytes.len, err));
     w->file_at += bytes.len;
     return FRZ_OK;
+}
+
+/* ── beside the file ── */
+
+static int spill_write(void *ctx, uint64_t at, slice bytes, frz_error *err)
+{
+    struct sst_writer *w = (struct sst_writer *)ctx;
+    if (!w->spill) {
+        int rc = frz__fs_open(w->o.spill_fs, w->o.spill_path, FS_OPEN_CREATE_NEW, &w->spill, err);
+        if (rc != FRZ_OK) return rc > 0 ? frz__err(err, FRZ_BUG, "a fresh file name is taken: %s", w->o.spill_path) : rc;
+        TRY(frz__fs_unlink(w->o.spill_fs, w->o.spill_path, err)); /* it goes with whoever has it open */
+    }
+    return frz__file_write(w->spill, at, bytes.data, bytes.len, err);
+}
+
+static int spill_read(void *ctx, uint64_t at, void *out, size_t bytes, frz_error *err)
+{
+    return frz__file_read_full(((struct sst_writer *)ctx)->spill, at, out, bytes, err);
 }
 
 /* ── new ── */
@@ -85,6 +104,7 @@ static int writer_columns(struct sst_writer *w, frz_error *err)
     }
     struct pq_writer_options o = {.codec = w->o.codec, .level = w->o.level, .row_group_rows = w->o.row_group_rows, .row_group_bytes = w->o.row_group_bytes,
                                   .dict_bytes = w->o.dict_bytes, .page_bytes = w->o.page_bytes ? w->o.page_bytes : VALUE_PAGE_BYTES, .sort_columns = sort, .sort_count = s->key_count};
+    if (w->o.spill_fs) o.spill = (struct pq_spill){w, spill_write, spill_read};
     struct pq_sink sink = {w, sink_append};
     CHECK(frz__pq_writer_new(w->a, &o, cols, count, sink, w->codec, &w->pq, err));
     CHECK(frz__vecs_init(&w->batch, w->a, types, count, err));
@@ -122,6 +142,7 @@ done:
 void frz__sst_writer_free(struct sst_writer *w)
 {
     if (!w) return;
+    (void)frz__file_close(w->spill, NULL);
     frz__pq_writer_free(w->pq);
     frz__codec_ctx_free(w->codec);
     if (w->batch.cols) frz__vecs_clear(&w->batch);

@@ -594,7 +594,7 @@ static void strings(struct vec *v, size_t rows, size_t len)
 
 TEST(pq_writer, chooses_rows_a_page_by_the_bytes_of_the_first_rows)
 {
-    static const struct { size_t len, rows; unsigned k; } cases[] = {{2, 20000, 13}, {60, 20000, 10}, {1000, 2000, 6}, {30000, 100, 5}, {400000, 40, 4}, {5000000, 3, 0}};
+    static const struct { size_t len, rows; unsigned k; } cases[] = {{2, 20000, 13}, {60, 20000, 10}, {1000, 2000, 6}, {30000, 100, 5}, {400000, 40, 1}, {5000000, 3, 0}};
     struct job j;
     struct walker w;
     struct vec v;
@@ -637,7 +637,7 @@ TEST(pq_writer, makes_pages_of_narrow_columns_no_longer_than_a_row_group_of_wide
 
 TEST(pq_writer, sees_a_page_that_would_be_too_large_before_it_takes_a_row)
 {
-    struct pq_wcolumn c = {.form = {PQ_BYTE_ARRAY, PQ_CMP_BYTES, 0}, .decided = true, .k = 1};
+    struct pq_wcolumn c = {.form = {PQ_BYTE_ARRAY, PQ_CMP_BYTES, 0}, .decided = true, .fixed = true, .k = 1};
     uint32_t offsets[5] = {0, 500u << 20, 1000u << 20, 1500u << 20, 2000u << 20}; /* never looked behind */
     struct vec v = {.type = {FRZ_BINARY}, .len = 4, .offsets = offsets};
     assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 4));
@@ -649,6 +649,11 @@ TEST(pq_writer, sees_a_page_that_would_be_too_large_before_it_takes_a_row)
     c.stripe = (struct vec){.type = {FRZ_BINARY}, .len = 1, .offsets = waits};
     assert_false(frz__pq_wcolumn_fits(&c, &v, 0, 1));
     assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 0));
+    c.fixed = false; /* then a page ends before the row that is too much for it */
+    assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 4));
+    offsets[4] = 3000u << 20;
+    assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 3));
+    assert_false(frz__pq_wcolumn_fits(&c, &v, 0, 4));
     c.form.phys = PQ_INT64;
     assert_true(frz__pq_wcolumn_fits(&c, &v, 0, 4));
 }
