@@ -69,7 +69,7 @@ struct walker {
     struct arena ar;
     struct pq_scratch scratch;
     struct buf page, dict, want, got;
-    size_t pages, dict_pages;
+    size_t pages, dict_pages, split; /* pages that end before their stripe */
 };
 
 static slice page_body(struct walker *w, slice page, int32_t codec, struct pq_page_header *h, struct buf *out)
@@ -153,11 +153,13 @@ static void walk_chunk(struct walker *w, const struct pq_chunk *c, const struct 
         uncompressed += (int64_t)page.len - h.compressed_bytes + h.uncompressed_bytes;
     }
     assert_int_equal(*at, c->data_page_offset);
-    assert_int_equal(oi.count, (rows + ((size_t)1 << k) - 1) >> k);
-    for (size_t i = 0; i < oi.count; i++) {
-        size_t first = i << k, n = rows - first < (size_t)1 << k ? rows - first : (size_t)1 << k;
+    if (col->page_rows_log2) assert_int_equal(oi.count, (rows + ((size_t)1 << k) - 1) >> k);
+    for (size_t i = 0; i < oi.count; i++) { /* pq_col_write.h (1) */
+        size_t first = (size_t)oi.pages[i].first_row, end = i + 1 < oi.count ? (size_t)oi.pages[i + 1].first_row : rows, n = end - first;
+        assert_true(i ? first > 0 : first == 0);
+        assert_in_range(n, 1, ((size_t)1 << k) - first % ((size_t)1 << k));
+        w->split += end < rows && end % ((size_t)1 << k) != 0;
         assert_int_equal(oi.pages[i].offset, *at);
-        assert_int_equal(oi.pages[i].first_row, first); /* parquet.h (1) */
         slice page = page_body(w, part(w->file, *at, oi.pages[i].bytes), c->codec, &h, &w->page);
         assert_int_equal(page.len, oi.pages[i].bytes);
         assert_int_equal(h.type, PQ_DATA_PAGE);
@@ -227,7 +229,7 @@ static void walk(struct walker *w, slice file, const struct pq_writer *pw, const
     w->ar = ARENA_INIT(NULL);
     w->scratch = (struct pq_scratch){.a = NULL};
     w->page = w->dict = w->want = w->got = BUF_INIT(NULL, 0);
-    w->pages = w->dict_pages = 0;
+    w->pages = w->dict_pages = w->split = 0;
     OK(frz__codec_ctx_new(NULL, &w->codec, &e), &e);
     struct pq_footer f = parse_footer(file, &w->ar);
     assert_int_equal(f.version, 1);
@@ -680,6 +682,42 @@ TEST(pq_writer, takes_the_rows_before_one_that_is_too_large_and_can_be_ended_the
         walk(&w, buf_slice(&j.file.bytes), j.w, &col, &ptr2, 1);
         job_clear(&j);
     }
+}
+
+/* Rows of 8 bytes, then some of LEN, then of 8 again. */
+static void few_wide(struct vec *v, frz_type t, size_t len)
+{
+    char *s = (char *)malloc(len);
+    frz__vec_init(v, NULL, t);
+    for (size_t i = 0; i < 9000; i++) {
+        frz_value x = value_bytes(t.id, slice_of(s, i / 300 == 10 ? len - i % 7 : 8));
+        memset(s, 'a' + (int)(i % 26), x.as.bytes.len);
+        if (i % 50 == 7) x = value_null();
+        OK(frz__vec_append(v, &x, &e), &e);
+    }
+    free(s);
+}
+
+TEST(pq_writer, ends_a_page_before_rows_that_are_much_wider_than_those_it_was_made_for)
+{
+    struct job j;
+    struct walker w;
+    struct vec v[2];
+    const struct vec *ptr[2] = {&v[0], &v[1]};
+    fill(&v[0], (frz_type){FRZ_LONG}, 9000, 0, 1u << 30, 1);
+    few_wide(&v[1], (frz_type){FRZ_STRING}, 50000);
+    for (int dictionary = 0; dictionary < 2; dictionary++)
+        for (size_t step = 1; step <= 9000; step = step * 30 + 1) {
+            struct pq_wcol cols[2] = {{.name = "id", .field_id = 1, .type = {FRZ_LONG}, .page_rows_log2 = 10}, {.name = "s", .field_id = 2, .type = {FRZ_STRING}, .dictionary = dictionary}};
+            struct pq_writer_options o = {.codec = CODEC_ZSTD, .page_bytes = 16384};
+            write_and_walk(&j, &w, &o, cols, ptr, 2, step);
+            assert_int_equal(frz__pq_writer_page_rows_log2(j.w, 0), 10);
+            assert_in_range(frz__pq_writer_page_rows_log2(j.w, 1), 9, 14); /* the sample ends with the first wide row */
+            assert_in_range(w.split, 280, 300); /* of 15 MB, pages of 64 KiB or one row */
+            job_clear(&j);
+        }
+    frz__vec_clear(&v[0]);
+    frz__vec_clear(&v[1]);
 }
 
 TEST(pq_writer, gives_wide_fixed_types_fewer_rows_a_page)
