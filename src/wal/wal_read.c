@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/failpoint.h"
+
 #define WINDOW_BYTES ((size_t)8 * WAL_BLOCK)
 
 int frz__wal_scan_init(struct wal_scan *s, const allocator *a, struct file *file, const struct wal_header *h, uint64_t at, uint64_t limit, frz_error *err)
@@ -343,16 +345,35 @@ static int tail_bytes(struct wal_scan *s, uint64_t at, uint64_t *out, frz_error 
     }
 }
 
-/* No record is at SCAN->start, before where segment CHAIN[I] should end. Damage is an error; FRZ_OK: the log ends here. */
-static int judge(struct reader *r, size_t i, struct wal_scan *scan, frz_error *err)
+/* A living writer may have written it, and what bears witness of it, since we looked: what was synced is there now, or is damaged. */
+static int record_came(struct wal_scan *scan, bool *came, frz_error *err)
+{
+    slice ignored;
+    uint64_t at = scan->at;
+    scan->window_len = 0;
+    int rc = frz__wal_scan_next(scan, &ignored, err);
+    scan->at = at;
+    *came = rc == FRZ_OK;
+    return rc < 0 ? rc : FRZ_OK;
+}
+
+/* No record is at SCAN->start, before where segment CHAIN[I] should end. Damage is an error. *ENDS: the log does so here; else there is a record by now. */
+static int judge(struct reader *r, size_t i, struct wal_scan *scan, bool *ends, frz_error *err)
 {
     const struct found *s = &r->all[r->chain[i]];
     uint64_t durable = 0, last_end = 0, at = scan->at;
+    *ends = true;
+    FAILPOINT_QUIET("wal.judge");
     TRY(witness_scan(r, s, at, &durable, &last_end, err));
     TRY(witness_later(r, i, &durable, err));
     if (i > 0 || durable > wal_position(s->number, at)) TRY(still_there(r, s, err));
-    if (durable > wal_position(s->number, at))
+    if (durable > wal_position(s->number, at)) {
+        bool came;
+        TRY(record_came(scan, &came, err));
+        *ends = !came;
+        if (came) return FRZ_OK;
         return frz__err_corrupt(err, "%s/%09" PRIu64 ".wal at offset %" PRIu64 ": no valid record, but later ones say that the log was synced beyond it", r->dir, s->number, scan->start);
+    }
     struct wal_report *rep = r->report;
     scan->limit = UINT64_MAX >> 1;
     if (s->h.flags & WAL_FLAG_RECYCLED) rep->tail_bytes_dropped = last_end > at ? last_end - at : 0; /* else a former life's bytes would count */
@@ -396,9 +417,10 @@ static int segment_read(struct reader *r, size_t i, frz_error *err)
             continue;
         }
         if (rc == FRZ_DONE) {
-            CHECK(judge(r, i, &scan, err));
-            ended = true;
-            break;
+            CHECK(judge(r, i, &scan, &ended, err));
+            if (ended) break;
+            doubted = false;
+            continue;
         }
         doubted = false;
         CHECK(record_visit(r, s->number, scan.start, payload, err));

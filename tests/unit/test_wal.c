@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/failpoint.h"
 #include "base/rand.h"
 #include "io/fs_fault.h"
 #include "wal/wal_format.h"
@@ -937,3 +938,43 @@ TEST(wal, is_synced_released_and_read_beside_appends)
     frz__fs_free(race.fs);
     test_tmp_remove(root);
 }
+
+#ifdef FRZ_FAILPOINTS
+static void *read_once(void *arg)
+{
+    struct wal_report rep;
+    frz_error e;
+    (void)arg;
+    if (frz__wal_read(NULL, NULL, race.fs, DIR, NULL, &rep, &e) != FRZ_OK) {
+        print_error("%s\n", e.message);
+        return NULL;
+    }
+    race.reads = rep.seq_last;
+    return NULL;
+}
+
+/* What bears witness of a record that the reader did not see was written after it looked, as the record was. */
+TEST(wal, what_is_appended_and_synced_while_its_end_is_read_is_no_damage)
+{
+    frz_error e;
+    struct wal_report rep = {0};
+    pthread_t t;
+    OK(frz__fs_mem_new(NULL, &race.fs, &e), &e);
+    book_new();
+    OK(open_log(race.fs, NULL, &rep, 1, 1, 1, &race.w, &e), &e);
+    for (int i = 0; i < 3; i++) OK(append(race.w, &book, 500, &e), &e);
+    race.reads = 0;
+    assert_true(frz__test_failpoint("wal.judge", "pause"));
+    assert_int_equal(pthread_create(&t, NULL, read_once, NULL), 0);
+    assert_true(frz__test_failpoint_wait_paused("wal.judge", 120000));
+    for (int i = 0; i < 200; i++) { /* over some segments */
+        OK(append(race.w, &book, 900, &e), &e);
+        OK(frz__wal_sync(race.w, &e), &e);
+    }
+    frz__test_failpoint_resume("wal.judge");
+    pthread_join(t, NULL);
+    assert_in_range(race.reads, book.g[3].base, book.seq_next - 1);
+    OK(frz__wal_close(race.w, &e), &e);
+    frz__fs_free(race.fs);
+}
+#endif
