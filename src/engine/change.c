@@ -66,20 +66,10 @@ uint64_t frz__change_oldest_name(struct table *t)
 
 /* ── its life ── */
 
-/* Of a row in V's files, on disk; 0 = there is none. */
-static double row_bytes(const struct view *v)
-{
-    uint64_t bytes = 0, rows = 0;
-    for (size_t i = 0; i < v->file_count; i++) {
-        bytes += (uint64_t)v->files[i]->file_size;
-        rows += v->files[i]->sst->rows;
-    }
-    return rows ? (double)bytes / (double)rows : 0;
-}
-
 int frz__change_init(struct change *c, struct table *t, struct view *base, const struct version *v, frz_error *err)
 {
     const struct table_settings *s = &t->settings;
+    struct view_sums sums = frz__view_sums(base);
     *c = (struct change){.t = t, .base = base, .ar = ARENA_INIT(t->jobs_a), .location = v->meta->location, .snapshot_id = -1};
     frz__deletes_init(&c->deletes, t);
     begin_making(c);
@@ -89,7 +79,7 @@ int frz__change_init(struct change *c, struct table *t, struct view *base, const
     c->file_rows_max = frz__change_file_rows(t);
     c->writer_options = (struct sst_writer_options){.schema = base->schema, .codec = s->codec, .level = (int)s->frazil_flush_compression_level,
         .row_group_bytes = frz__flow_row_group_bytes(t->db, s->write_parquet_row_group_size_bytes), .page_bytes = (uint32_t)s->frazil_flush_page_size_bytes, .filter_bits = (uint32_t)s->frazil_filter_bits_per_key, .dictionary = true,
-        .uuid_hash = frz__hash64(slice_str(t->uuid)), .row_bytes = row_bytes(base)};
+        .uuid_hash = frz__hash64(slice_str(t->uuid)), .row_bytes = sums.rows ? (double)sums.bytes / (double)sums.rows : 0};
     frz__mutex_unlock(&t->view_mu);
     frz__change_bound(&c->writer_options, frz__flow_shares(t->db->set.memory_bytes).jobs);
     c->by_file = (struct file_change *)frz__alloc_array(t->jobs_a, base->file_count + 1, sizeof *c->by_file);

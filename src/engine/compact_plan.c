@@ -22,19 +22,14 @@ static uint64_t at_least(uint64_t x, uint64_t min) { return x > min ? x : min; }
 /* What the memory allows of a table whose rows have so many bytes each, on disk. */
 static void bound_by_memory(struct table *t, struct plan_options *o)
 {
-    uint64_t share = frz__compact_memory(t), bytes = 0, rows = 1, seq;
-    double unpacked = 0;
+    uint64_t share = frz__compact_memory(t), seq;
     struct view *v = frz__view_latest(t, &seq);
-    for (size_t i = 0; i < v->file_count; i++) {
-        bytes += (uint64_t)v->files[i]->file_size;
-        rows += v->files[i]->sst->rows;
-        unpacked += (double)v->files[i]->sst->row_bytes * (double)v->files[i]->sst->rows;
-    }
+    struct view_sums sums = frz__view_sums(v);
     frz__mutex_lock(&t->view_mu);
     uint64_t page = t->settings.write_parquet_page_size_bytes;
     frz__mutex_unlock(&t->view_mu);
-    uint64_t row = bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
-    one = at_least(one, (uint64_t)(unpacked / (double)rows)); /* of rows that pack well, one is held all the same */
+    uint64_t rows = sums.rows + 1, row = sums.bytes / rows + 1, one = row * UNPACKED * ROWS_READ_AHEAD + v->schema->count * page;
+    one = at_least(one, (uint64_t)(sums.decoded / (double)rows)); /* of rows that pack well, one is held all the same */
     frz__view_release(v);
     o->files_max = RELOC_INPUTS_MAX;
     o->open_max = (size_t)at_most(at_least(share / 2 / one, INPUTS_MIN), RELOC_INPUTS_MAX);

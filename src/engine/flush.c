@@ -135,17 +135,18 @@ static int flush_lane(struct table *t, bool asked, frz_error *err)
     }
     frz__flow_flush_end(t, flushing);
     if (atomic_exchange(&t->expiry_missed, false) && t->version) frz__expire_run(t);
+    uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
+    bool counts = rc >= 0 && lane.did; /* else another flush took what this one came for */
+    if (counts) stat_add(&t->flushes, 1);
+    if (counts) latency_add(&t->flush_latency, us);
+    if (rc < 0) stat_add(&t->flush_failures, 1);
     settle(t, rc, &own); /* in the lane: who is next in it knows */
     frz__mutex_unlock(&t->flush_mu);
     if (lane.began) frz__running_end(t->db, &lane.job);
-    uint64_t us = (uint64_t)(frz__clock_mono_ns() - since) / 1000;
     lane.end.duration_us = us;
-    if (rc >= 0 && lane.did) { /* else another flush took what this one came for */
-        stat_add(&t->flushes, 1);
-        latency_add(&t->flush_latency, us);
+    if (counts) {
         frz__event(t->db, t, FRZ_EVENT_FLUSH_END, &lane.end);
     } else if (rc < 0) {
-        stat_add(&t->flush_failures, 1);
         frz__log(&t->db->log, FRZ_LOG_ERROR, "%s: flush failed, its rows stay readable and logged: %s", t->name, own.message);
         lane.end.status = rc;
         lane.end.message = own.message;

@@ -209,7 +209,7 @@ int frz__flush_choose_absorbed(struct flush *f, frz_error *err)
         uint64_t live = vfile_live(v) - f->change.by_file[i].fresh_count;
         order[i] = ff;
         f->change.by_file[i].gone = live == 0;
-        ff->live_bytes = v->sst->rows ? (uint64_t)((double)v->file_size * (double)live / (double)v->sst->rows) : 0;
+        ff->live_bytes = vfile_bytes_of(v, live);
         if (ff->live_bytes < v->sst->row_bytes / ABSORB_PACKED * live) ff->live_bytes = v->sst->row_bytes / ABSORB_PACKED * live;
     }
     qsort(order, n, sizeof *order, cmp_live);

@@ -34,12 +34,6 @@ static void take_latency(struct latency_seen *s, uint64_t *total, uint64_t *max,
 
 struct gathered { frz_stats s; struct latency_seen flush, commit, compaction; };
 
-static uint64_t live_bytes(const struct vfile *f)
-{
-    uint64_t dead = frz__mask_count(f->mask);
-    return f->sst->rows ? (uint64_t)((double)f->file_size * (double)(f->sst->rows - dead) / (double)f->sst->rows) : 0;
-}
-
 /* What is in memory and in files now. */
 static void add_view(struct table *t, frz_stats *s)
 {
@@ -57,7 +51,7 @@ static void add_view(struct table *t, frz_stats *s)
     s->data_files += v->file_count;
     for (size_t i = 0; i < v->file_count; i++) {
         s->data_bytes += (uint64_t)v->files[i]->file_size;
-        s->live_bytes += live_bytes(v->files[i]);
+        s->live_bytes += vfile_bytes_of(v->files[i], vfile_live(v->files[i]));
         s->rows_dead += frz__mask_count(v->files[i]->mask);
     }
     s->rows_live += v->rows;

@@ -157,6 +157,17 @@ done:
     return rc;
 }
 
+struct view_sums frz__view_sums(const struct view *v)
+{
+    struct view_sums s = {0, 0, 0};
+    for (size_t i = 0; i < v->file_count; i++) {
+        s.bytes += (uint64_t)v->files[i]->file_size;
+        s.rows += v->files[i]->sst->rows;
+        s.decoded += (double)v->files[i]->sst->row_bytes * (double)v->files[i]->sst->rows;
+    }
+    return s;
+}
+
 /* ── one row ── */
 
 /* Row bytes of a memtable → OUT, in the view's schema. */

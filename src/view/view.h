@@ -28,6 +28,8 @@ FRZ_NODISCARD int frz__vfile_new(const allocator *a, struct sst *taken_sst, stru
 struct vfile *frz__vfile_acquire(struct vfile *f);
 void frz__vfile_release(struct vfile *f);
 static inline uint64_t vfile_live(const struct vfile *f) { return f->sst->rows - frz__mask_count(f->mask); }
+/* As many of F's bytes as ROWS of its rows have, on average. */
+static inline uint64_t vfile_bytes_of(const struct vfile *f, uint64_t rows) { return f->sst->rows ? (uint64_t)((double)f->file_size * (double)rows / (double)f->sst->rows) : 0; }
 
 struct run { uint32_t first, count; }; /* into `by_key` */
 struct view {
@@ -53,6 +55,8 @@ FRZ_NODISCARD int frz__view_new(const allocator *a, frz_schema *schema, struct m
                                 struct view **out, frz_error *err);
 struct view *frz__view_acquire(struct view *v);
 void frz__view_release(struct view *v); /* NULL is fine */
+struct view_sums { uint64_t bytes, rows; double decoded; }; /* of all files, dead rows too; decoded: bytes in memory */
+struct view_sums frz__view_sums(const struct view *v);
 FRZ_NODISCARD int frz__view_check(const struct view *v, frz_error *err); /* the invariants; FRZ_BUG */
 
 /* The live rows of run RUN in key order, as frz__sst_iter_new gives those of one file; a file is opened when its turn comes, and those that O's bounds leave out are not. O's mask is not looked at: each file's
