@@ -1,6 +1,5 @@
 #include "parquet/pq_spill.h"
 
-#define SPILL_MIN ((size_t)64 << 10) /* less is not worth a write */
 #define COPY_BYTES ((size_t)256 << 10)
 
 static int spill_column(struct pq_spiller *s, struct pq_wcolumn *c, frz_error *err)
@@ -23,7 +22,7 @@ int frz__pq_spill(struct pq_spiller *s, struct pq_wcolumn *cols, size_t count, f
     for (size_t i = 0; i < count; i++) held += cols[i].data.len;
     if (held <= s->held_max) return FRZ_OK;
     for (size_t i = 0; i < count; i++)
-        if (cols[i].data.len >= SPILL_MIN) TRY(spill_column(s, &cols[i], err));
+        if (cols[i].data.len > s->held_max / (2 * count)) TRY(spill_column(s, &cols[i], err)); /* the others have less than half of it together */
     return FRZ_OK;
 }
 

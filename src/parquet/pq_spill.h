@@ -13,7 +13,7 @@ struct pq_spiller {
     uint64_t held_max;  /* bytes of encoded pages in memory */
     uint64_t end;
 };
-/* Of COLS what is large enough goes, if all of them hold too much. */
+/* If COLS hold too much, half of it goes at least: that of those which hold most. */
 FRZ_NODISCARD int frz__pq_spill(struct pq_spiller *s, struct pq_wcolumn *cols, size_t count, frz_error *err);
 /* What C has there goes to PUT, through SCRATCH. */
 FRZ_NODISCARD int frz__pq_spill_copy(const struct pq_spiller *s, const struct pq_wcolumn *c, struct buf *scratch, const struct pq_sink *put, frz_error *err);
