@@ -215,13 +215,14 @@ TEST(flow_files, a_stop_ends_with_the_limit_with_compaction_turned_off_and_with_
         atomic_store(&w.done, 0);
         assert_int_equal(pthread_create(&thread, NULL, write_on, &w), 0);
         SOON(stats(&f).stalls_runs > stalls);
-        assert_int_equal(atomic_load(&w.done), 0);
+        uint64_t done = atomic_load(&w.done);
+        if (i == 0) assert_int_equal(done, 0); /* later a write may slip by, before a compaction that is turned on again is at work */
         if (i == 0) set(&f, "frazil.stop-runs", "0");
         if (i == 1) set(&f, "frazil.compaction-enabled", "0");
         if (i == 2) {
             fix_flush(&f); /* which is no end of it */
             OK(frz_table_drop(f.db, "t", &f.e), &f.e);
-        } else SOON(atomic_load(&w.done) > 0);
+        } else SOON(atomic_load(&w.done) > done);
         atomic_store(&w.stop, true);
         pthread_join(thread, NULL);
         assert_int_equal(w.rc, i < 2 ? FRZ_OK : FRZ_NOT_FOUND);
